@@ -1,0 +1,193 @@
+#include "hw/spec.hpp"
+
+#include <string>
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kMaximumNodes = 1'000'000;
+constexpr std::int64_t kMaximumDevicesPerNode = 1'024;
+constexpr std::int64_t kMaximumDevices = 1'000'000;
+constexpr std::int64_t kMaximumCores = 1'000'000'000;
+
+/// True for a reference that the catalogue could not resolve. It has said why, so that nothing is
+/// added here; only a caller that forgot to resolve hears of it.
+bool is_unresolved(JsonCursor& cursor) {
+  if (!cursor.present()) {
+    return false;
+  }
+  const JsonValue& value = cursor.value();
+  const bool unresolved =
+      value.kind == JsonValue::Kind::string || value.find("use") != nullptr;
+  if (unresolved && cursor.diagnostics().empty()) {
+    cursor.error("this reference was not resolved by the catalogue");
+  }
+  return unresolved;
+}
+
+void read_title(JsonCursor& cursor, std::string& name, std::string& description) {
+  name = cursor.find("name").as_string();
+  description = cursor.find("description").as_string();
+}
+
+/// An achievable share of a peak, in (0, 1].
+double read_share(JsonCursor cursor) {
+  const double share = cursor.as_ratio({.minimum = 0, .maximum = 1});
+  if (!cursor.present() || share > 0) {
+    return share;
+  }
+  const JsonValue* inner = cursor.value().find("value");
+  const JsonValue& number = inner != nullptr ? *inner : cursor.value();
+  const bool is_integer = number.kind == JsonValue::Kind::integer && number.integer == 0;
+  if (is_integer || (number.kind == JsonValue::Kind::real && number.real == 0)) {
+    cursor.expected("a share above 0 and at most 1");
+  }
+  return share;
+}
+
+void read_peak(JsonCursor cursor, DeviceSpec& spec) {
+  for (std::size_t index = 0; index < kPrecisions.size(); ++index) {
+    JsonCursor rate = cursor.find(to_string(kPrecisions[index]));
+    if (rate.present()) {
+      spec.peak[index] = rate.as_flop_rate();
+    }
+  }
+  cursor.reject_unknown_keys();
+  if (cursor.present() && cursor.value().kind == JsonValue::Kind::object &&
+      cursor.value().members.empty()) {
+    cursor.error("a device has a peak rate for at least one precision, here is none");
+  }
+}
+
+/// Requires that spec.peak was read.
+void read_efficiency(JsonCursor cursor, DeviceSpec& spec) {
+  JsonCursor math = cursor.at("math");
+  for (std::size_t index = 0; index < kPrecisions.size(); ++index) {
+    const std::string_view name = to_string(kPrecisions[index]);
+    if (spec.peak[index]) {
+      spec.math_efficiency[index] = read_share(math.at(name));
+    } else if (JsonCursor share = math.find(name); share.present()) {
+      share.error("the device has no peak rate for " + std::string(name));
+    }
+  }
+  math.reject_unknown_keys();
+  spec.memory_efficiency = read_share(cursor.at("memory"));
+  cursor.reject_unknown_keys();
+}
+
+/// A link that the node needs because it has NICs; without NICs it may stand there unused.
+std::optional<LinkSpec> read_adapter_link(JsonCursor& node, const std::string& key,
+                                          std::int64_t nics) {
+  JsonCursor cursor = node.find(key);
+  if (cursor.present()) {
+    return read_link(cursor);
+  }
+  if (nics > 0) {
+    node.error("a node with NICs (here \"nics\" is " + std::to_string(nics) + ") needs \"" + key +
+               "\"");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+DeviceSpec read_device(JsonCursor cursor) {
+  DeviceSpec spec;
+  if (is_unresolved(cursor)) {
+    return spec;
+  }
+  read_title(cursor, spec.name, spec.description);
+  spec.vendor = cursor.at("vendor").as_string();
+  spec.architecture = cursor.at("architecture").as_string();
+  read_peak(cursor.at("peak"), spec);
+  JsonCursor hbm = cursor.at("hbm");
+  JsonCursor capacity = hbm.at("capacity");
+  spec.memory_capacity = capacity.as_bytes();
+  if (spec.memory_capacity == Bytes(0)) {
+    capacity.expected("a size > 0");
+  }
+  spec.memory_bandwidth = hbm.at("bandwidth").as_bandwidth();
+  hbm.reject_unknown_keys();
+  spec.cores = cursor.at("cores").as_count({.minimum = 1, .maximum = kMaximumCores});
+  spec.l2 = cursor.at("l2").as_bytes();
+  spec.clock = cursor.at("clock").as_frequency();
+  spec.tdp = cursor.at("tdp").as_power();
+  spec.kernel_launch = cursor.at("kernel_launch").as_duration();
+  read_efficiency(cursor.at("efficiency"), spec);
+  cursor.reject_unknown_keys();
+  return spec;
+}
+
+LinkSpec read_link(JsonCursor cursor) {
+  LinkSpec spec;
+  if (is_unresolved(cursor)) {
+    return spec;
+  }
+  std::string description;
+  read_title(cursor, spec.name, description);
+  spec.kind = cursor.at("kind").as_choice({"wire"});
+  spec.bandwidth = cursor.at("bandwidth").as_bandwidth();
+  spec.latency = cursor.at("latency").as_duration();
+  spec.efficiency = read_share(cursor.at("efficiency"));
+  cursor.reject_unknown_keys();
+  return spec;
+}
+
+NodeSpec read_node(JsonCursor cursor) {
+  NodeSpec spec;
+  if (is_unresolved(cursor)) {
+    return spec;
+  }
+  read_title(cursor, spec.name, spec.description);
+  spec.device = read_device(cursor.at("device"));
+  spec.devices =
+      cursor.at("devices").as_count({.minimum = 1, .maximum = kMaximumDevicesPerNode});
+  if (JsonCursor fabric = cursor.find("fabric"); fabric.present()) {
+    spec.fabric = fabric.value();
+  } else if (spec.devices > 1) {
+    cursor.error("a node of " + std::to_string(spec.devices) + " devices needs a \"fabric\"");
+  }
+  JsonCursor nics = cursor.at("nics");
+  spec.nics = nics.as_count({.minimum = 0, .maximum = kMaximumDevicesPerNode});
+  if (spec.devices > 0 && spec.nics > spec.devices) {
+    nics.error("a node has no more NICs than devices, here " + std::to_string(spec.nics) + " and " +
+               std::to_string(spec.devices));
+  }
+  spec.nic_link = read_adapter_link(cursor, "nic_link", spec.nics);
+  spec.host_link = read_adapter_link(cursor, "host_link", spec.nics);
+  cursor.reject_unknown_keys();
+  return spec;
+}
+
+ClusterSpec read_cluster(JsonCursor cursor) {
+  ClusterSpec spec;
+  if (is_unresolved(cursor)) {
+    return spec;
+  }
+  read_title(cursor, spec.name, spec.description);
+  const std::size_t mistakes = cursor.diagnostics().count();
+  JsonCursor node = cursor.at("node");
+  const bool node_is_reference = is_unresolved(node);
+  spec.node = read_node(node);
+  const bool node_is_sound =
+      node.present() && !node_is_reference && cursor.diagnostics().count() == mistakes;
+  JsonCursor nodes = cursor.at("nodes");
+  spec.nodes = nodes.as_count({.minimum = 1, .maximum = kMaximumNodes});
+  if (JsonCursor fabric = cursor.find("fabric"); fabric.present()) {
+    spec.fabric = fabric.value();
+  } else if (spec.nodes > 1) {
+    cursor.error("a cluster of " + std::to_string(spec.nodes) + " nodes needs a \"fabric\"");
+  }
+  if (spec.nodes > 1 && node_is_sound && spec.node.nics < 1) {
+    nodes.error(std::to_string(spec.nodes) + " nodes are joined through NICs, but \"nics\" is 0");
+  }
+  if (spec.device_count() > kMaximumDevices) {
+    nodes.error(std::to_string(spec.nodes) + " nodes of " + std::to_string(spec.node.devices) +
+                " devices are " + std::to_string(spec.device_count()) + " devices, at most " +
+                std::to_string(kMaximumDevices) + " can be simulated");
+  }
+  cursor.reject_unknown_keys();
+  return spec;
+}
+
+}  // namespace orrery

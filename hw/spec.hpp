@@ -1,0 +1,76 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "sim/base/json_cursor.hpp"
+#include "sim/base/precision.hpp"
+#include "sim/base/units.hpp"
+
+namespace orrery {
+
+/// A catalogue entry of hw/catalog/devices, as facts; hw/README.md explains the fields.
+struct DeviceSpec {
+  std::string name;
+  std::string description;
+  std::string vendor;
+  std::string architecture;
+  std::array<std::optional<FlopRate>, kPrecisions.size()> peak;  // dense; none: unsupported
+  std::array<double, kPrecisions.size()> math_efficiency{};      // achievable share of peak
+  Bytes memory_capacity;
+  Bandwidth memory_bandwidth;
+  double memory_efficiency = 0;  // achievable share of memory_bandwidth
+  std::int64_t cores = 0;
+  Bytes l2;
+  Frequency clock;
+  Power tdp;
+  Duration kernel_launch;  // least time a kernel takes on the device's timeline
+
+  std::optional<FlopRate> peak_of(Precision p) const { return peak[static_cast<std::size_t>(p)]; }
+  double math_efficiency_of(Precision p) const {
+    return math_efficiency[static_cast<std::size_t>(p)];
+  }
+};
+
+/// A cable, lane bundle or port, one direction of it; hw/catalog/links.
+struct LinkSpec {
+  std::string name;
+  std::string kind;      // "wire"
+  Bandwidth bandwidth;   // raw, per direction
+  Duration latency;      // one traversal, with its share of switch or endpoint
+  double efficiency = 1;  // achievable share of bandwidth for large transfers
+};
+
+/// Devices that share a chassis; hw/catalog/nodes. `fabric` stays as written: its kind's topology
+/// (models/topology) reads it.
+struct NodeSpec {
+  std::string name;
+  std::string description;
+  DeviceSpec device;
+  std::int64_t devices = 0;
+  JsonValue fabric;
+  std::int64_t nics = 0;
+  std::optional<LinkSpec> nic_link;   // NIC port to the first switch; none without NICs
+  std::optional<LinkSpec> host_link;  // device to NIC; none without NICs
+};
+
+/// Nodes and the network between them; hw/catalog/clusters.
+struct ClusterSpec {
+  std::string name;
+  std::string description;
+  NodeSpec node;
+  std::int64_t nodes = 0;
+  std::optional<JsonValue> fabric;  // needed when nodes > 1
+
+  std::int64_t device_count() const { return nodes * node.devices; }
+};
+
+/// Read resolved catalogue values (no `use` left in them) strictly; mistakes go to the cursor's
+/// diagnostics.
+DeviceSpec read_device(JsonCursor cursor);
+LinkSpec read_link(JsonCursor cursor);
+NodeSpec read_node(JsonCursor cursor);
+ClusterSpec read_cluster(JsonCursor cursor);
+
+}  // namespace orrery

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/base/registry.hpp"
+#include "sim/graph/task_graph.hpp"
+
+namespace orrery {
+
+/// One message of a collective, from the member whose program it is in.
+struct Send {
+  int to = 0;  // position in the group
+  Bytes bytes;
+  bool reduces = false;  // the receiver adds it to what it has: it reads the arrived data once more
+};
+
+/// The program of a collective among `members` ranks, asked for piece by piece: nothing is stored
+/// per message. Every member works through its steps in order. It begins step k when all sends of
+/// its step k-1 have left and everything it is to receive in steps <= k - lag() has arrived.
+///
+/// Steps of different members correspond: what is sent in step k is received as part of step k.
+class CollectiveProgram {
+ public:
+  virtual ~CollectiveProgram() = default;
+  virtual int steps() const = 0;
+  /// How many steps ahead of its receipts a member may send; > 1 pipelines chunks.
+  virtual int lag() const { return 1; }
+  /// Appends what `member` sends in `step`.
+  virtual void sends(int member, int step, std::vector<Send>& out) const = 0;
+  /// How many messages `member` receives that were sent in `step`.
+  virtual int receives(int member, int step) const = 0;
+};
+
+/// What a program is made for.
+struct CollectiveCall {
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  int members = 2;  // >= 2
+  Bytes size;       // as nccl-tests defines it for this kind
+  int root = 0;     // broadcast
+  Bytes chunk;      // largest message; larger ones are cut and pipelined. 0: never cut
+};
+
+using CollectiveFactory = std::unique_ptr<CollectiveProgram> (*)(const CollectiveCall& call);
+
+/// Named "<kind>/<algorithm>": "all_reduce/ring". The first of a kind is what "auto" takes for now.
+Registry<CollectiveFactory> builtin_collectives();
+
+}  // namespace orrery

@@ -1,0 +1,74 @@
+#include "models/collective/collective_runner.hpp"
+
+#include <algorithm>
+
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+
+void CollectiveRunner::begin(std::uint32_t id, std::shared_ptr<const CollectiveProgram> program,
+                             int members) {
+  if (id >= runs_.size()) runs_.resize(id + 1);
+  Run& run = runs_[id];
+  run.program = std::move(program);
+  run.members.resize(static_cast<std::size_t>(members));
+  for (int member = 0; member < members; ++member) {
+    Member& state = run.members[static_cast<std::size_t>(member)];
+    state.next_step = state.in_flight = state.complete_steps = 0;
+    state.counts.clear();
+    complete_received_steps(run, member, state);
+  }
+  for (int member = 0; member < members; ++member) advance(id, member);
+}
+
+void CollectiveRunner::message_sent(std::uint32_t run, int from) {
+  Member& state = runs_[run].members[static_cast<std::size_t>(from)];
+  if (--state.in_flight == 0) advance(run, from);
+}
+
+void CollectiveRunner::message_arrived(std::uint32_t id, int to, int step) {
+  Run& run = runs_[id];
+  Member& state = run.members[static_cast<std::size_t>(to)];
+  ORRERY_CHECK(step >= state.complete_steps, "a collective's message arrived twice");
+  const auto ahead = static_cast<std::size_t>(step - state.complete_steps);
+  if (ahead >= state.counts.size()) state.counts.resize(ahead + 1);
+  ++state.counts[ahead];
+  if (ahead > 0) return;
+  complete_received_steps(run, to, state);
+  if (state.in_flight == 0) advance(id, to);
+}
+
+void CollectiveRunner::complete_received_steps(const Run& run, int member, Member& state) {
+  const int steps = run.program->steps();
+  std::size_t done = 0;
+  while (state.complete_steps < steps) {
+    const int received = done < state.counts.size() ? state.counts[done] : 0;
+    if (received < run.program->receives(member, state.complete_steps)) break;
+    ++state.complete_steps;
+    ++done;
+  }
+  const std::size_t stored = std::min(done, state.counts.size());
+  state.counts.erase(state.counts.begin(),
+                     state.counts.begin() + static_cast<std::ptrdiff_t>(stored));
+}
+
+void CollectiveRunner::advance(std::uint32_t id, int member) {
+  for (;;) {
+    Run& run = runs_[id];
+    Member& state = run.members[static_cast<std::size_t>(member)];
+    const int steps = run.program->steps();
+    if (state.next_step == steps) {
+      if (state.complete_steps == steps) carrier_->member_finished(id, member);
+      return;
+    }
+    if (state.complete_steps <= state.next_step - run.program->lag()) return;
+    const int step = state.next_step++;
+    sends_.clear();
+    run.program->sends(member, step, sends_);
+    state.in_flight = static_cast<int>(sends_.size());
+    for (const Send& send : sends_) carrier_->carry(id, member, step, send);
+    if (!sends_.empty()) return;
+  }
+}
+
+}  // namespace orrery

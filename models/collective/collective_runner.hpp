@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "models/collective/collective.hpp"
+
+namespace orrery {
+
+/// What a running collective needs of the machine.
+class MessageCarrier {
+ public:
+  /// Carries one message; the carrier later calls message_sent and message_arrived of the runner.
+  virtual void carry(std::uint32_t run, int from, int step, const Send& send) = 0;
+  /// `member` has sent and received everything.
+  virtual void member_finished(std::uint32_t run, int member) = 0;
+
+ protected:
+  ~MessageCarrier() = default;
+};
+
+/// Walks the members of running collectives through their programs. Holds per member a few numbers,
+/// whatever the number of messages.
+class CollectiveRunner {
+ public:
+  explicit CollectiveRunner(MessageCarrier& carrier) : carrier_(&carrier) {}
+
+  /// Begins a collective; `run` is the caller's name for it, free for reuse once all have finished.
+  void begin(std::uint32_t run, std::shared_ptr<const CollectiveProgram> program, int members);
+  void message_sent(std::uint32_t run, int from);
+  void message_arrived(std::uint32_t run, int to, int step);
+
+ private:
+  struct Member {
+    int next_step = 0;        // the step to begin
+    int in_flight = 0;        // sends of the current step that have not left
+    int complete_steps = 0;   // leading steps of which everything has been received
+    std::vector<int> counts;  // received of step complete_steps + i
+  };
+  struct Run {
+    std::shared_ptr<const CollectiveProgram> program;
+    std::vector<Member> members;
+  };
+
+  void advance(std::uint32_t run, int member);
+  void complete_received_steps(const Run& run, int member, Member& state);
+
+  MessageCarrier* carrier_;
+  std::vector<Run> runs_;
+  std::vector<Send> sends_;
+};
+
+}  // namespace orrery

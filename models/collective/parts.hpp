@@ -1,0 +1,28 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "sim/base/units.hpp"
+
+namespace orrery {
+
+/// Most pieces that one message is cut into, whatever the chunk size.
+inline constexpr std::int64_t kMaximumPieces = 1024;
+
+/// Size of part `index` when `whole` is cut into `count` parts that differ by at most one byte.
+inline Bytes part_of(Bytes whole, std::int64_t index, std::int64_t count) {
+  const auto cut = [&](std::int64_t i) {
+    return whole.count() / count * i + whole.count() % count * i / count;
+  };
+  return Bytes(cut(index + 1) - cut(index));
+}
+
+/// Pieces that a message of `size` is cut into so that none exceeds `chunk` (0: never cut).
+inline int pieces_of(Bytes size, Bytes chunk) {
+  if (chunk <= Bytes(0) || size <= chunk) return 1;
+  const std::int64_t pieces = (size.count() - 1) / chunk.count() + 1;
+  return static_cast<int>(std::clamp<std::int64_t>(pieces, 1, kMaximumPieces));
+}
+
+}  // namespace orrery

@@ -1,0 +1,23 @@
+#include "models/cost/builtin.hpp"
+
+namespace orrery {
+
+std::string_view to_string(Bound bound) {
+  switch (bound) {
+    case Bound::math:
+      return "math";
+    case Bound::memory:
+      return "memory";
+    case Bound::launch:
+      return "launch";
+  }
+  return "?";
+}
+
+Registry<CostModelFactory> builtin_cost_models() {
+  return {
+      {"roofline", make_roofline,
+       "launch + max(operations / math rate, bytes / memory bandwidth), measured efficiencies"}};
+}
+
+}  // namespace orrery

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <memory>
+
+#include "models/cost/cost_model.hpp"
+
+namespace orrery {
+
+std::unique_ptr<CostModel> make_roofline(JsonCursor parameters);
+
+}  // namespace orrery

@@ -1,0 +1,181 @@
+#include "models/fabric.hpp"
+
+#include <unordered_map>
+#include <utility>
+
+#include "sim/base/errors.hpp"
+#include "sim/base/json_cursor.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kMaximumLinks = 20'000'000;  // 2 to 3 GiB of them
+
+/// Null when the section is missing or wrong; the readers of specs report a missing one.
+std::unique_ptr<Topology> make_topology(const JsonValue& section, const TopologySite& site,
+                                        const Registry<TopologyFactory>& topologies,
+                                        Diagnostics& diagnostics) {
+  JsonCursor cursor(section, diagnostics);
+  const std::vector<std::string> names = topologies.names();
+  const std::string kind = cursor.at("kind").as_choice(names);
+  const auto* entry = topologies.find(kind);
+  return entry == nullptr ? nullptr : entry->make(cursor, site);
+}
+
+Fabric::Link fabric_link(const TopologyLink& link, const std::string& prefix) {
+  const double raw = link.spec.bandwidth.as_double() * link.bundle;
+  return {.name = prefix + link.name,
+          .kind = link.spec.name,
+          .capacity = raw * link.spec.efficiency,
+          .raw_capacity = raw,
+          .latency = link.spec.latency};
+}
+
+std::int64_t link_count(const Topology* topology) {
+  return topology == nullptr ? 0 : static_cast<std::int64_t>(topology->links().size());
+}
+
+}  // namespace
+
+// Links stand in this order:
+//   node 0's topology, node 1's, …            node_links each
+//   device 0 -> NIC, NIC -> device 0, …       from host_base, in the order of devices
+//   the cluster's topology                    from cluster_base
+struct Fabric::Impl {
+  std::int64_t nodes = 0;
+  std::int64_t node_devices = 0;
+  std::int64_t nics = 0;
+  std::unique_ptr<Topology> node;     // null when a node is one device
+  std::unique_ptr<Topology> cluster;  // null when there is one node
+  std::vector<Link> links;
+  std::size_t node_links = 0;
+  std::size_t host_base = 0;
+  std::size_t cluster_base = 0;
+  std::unordered_map<std::uint64_t, Route> routes;  // looked up only; its references stay valid
+
+  std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
+  void add_links(const NodeSpec& spec);
+  Route compute_route(std::int64_t from, std::int64_t to, std::uint64_t flow_hash) const;
+};
+
+void Fabric::Impl::add_links(const NodeSpec& spec) {
+  node_links = static_cast<std::size_t>(link_count(node.get()));
+  for (std::int64_t index = 0; node != nullptr && index < nodes; ++index) {
+    const std::string prefix = "node " + std::to_string(index) + ", ";
+    for (const TopologyLink& link : node->links()) {
+      links.push_back(fabric_link(link, prefix));
+    }
+  }
+  host_base = links.size();
+  for (std::int64_t index = 0; cluster != nullptr && index < nodes * node_devices; ++index) {
+    const std::int64_t local = index % node_devices;
+    const std::string prefix = "node " + std::to_string(index / node_devices) + ", ";
+    const std::string device = "device " + std::to_string(local);
+    const std::string nic = "NIC " + std::to_string(nic_of(local));
+    TopologyLink link{.spec = *spec.host_link, .name = device + " -> " + nic};
+    links.push_back(fabric_link(link, prefix));
+    link.name = nic + " -> " + device;
+    links.push_back(fabric_link(link, prefix));
+  }
+  cluster_base = links.size();
+  for (std::size_t index = 0; cluster != nullptr && index < cluster->links().size(); ++index) {
+    links.push_back(fabric_link(cluster->links()[index], ""));
+  }
+}
+
+Fabric::Route Fabric::Impl::compute_route(std::int64_t from, std::int64_t to,
+                                          std::uint64_t flow_hash) const {
+  const std::int64_t from_node = from / node_devices;
+  const std::int64_t to_node = to / node_devices;
+  const std::int64_t from_local = from % node_devices;
+  const std::int64_t to_local = to % node_devices;
+  Route route;
+  const auto append = [&route](std::size_t base, const std::vector<int>& part) {
+    for (const int link : part) {
+      route.links.push_back(static_cast<int>(base) + link);
+    }
+  };
+  if (from_node == to_node) {
+    append(static_cast<std::size_t>(from_node) * node_links,
+           node->route(static_cast<int>(from_local), static_cast<int>(to_local), flow_hash));
+  } else {
+    const std::int64_t from_nic = from_node * nics + nic_of(from_local);
+    const std::int64_t to_nic = to_node * nics + nic_of(to_local);
+    append(host_base, {static_cast<int>(2 * from)});
+    append(cluster_base,
+           cluster->route(static_cast<int>(from_nic), static_cast<int>(to_nic), flow_hash));
+    append(host_base, {static_cast<int>(2 * to + 1)});
+  }
+  for (const int link : route.links) {
+    route.latency += links[static_cast<std::size_t>(link)].latency;
+  }
+  return route;
+}
+
+std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
+                                      const Registry<TopologyFactory>& topologies,
+                                      Diagnostics& diagnostics) {
+  const NodeSpec& node = cluster.node;
+  auto impl = std::make_unique<Impl>();
+  impl->nodes = cluster.nodes;
+  impl->node_devices = node.devices;
+  impl->nics = node.nics;
+  // Sections that nothing will travel through are read too, for their mistakes.
+  if (node.devices > 0 && node.fabric.kind != JsonValue::Kind::null) {
+    const TopologySite site{.endpoints = static_cast<int>(node.devices),
+                            .endpoint_link = std::nullopt};
+    impl->node = make_topology(node.fabric, site, topologies, diagnostics);
+  }
+  if (cluster.nodes > 0 && node.nics > 0 && node.nic_link && node.host_link && cluster.fabric) {
+    const TopologySite site{.endpoints = static_cast<int>(cluster.nodes * node.nics),
+                            .endpoints_per_node = static_cast<int>(node.nics),
+                            .endpoint_link = node.nic_link};
+    impl->cluster = make_topology(*cluster.fabric, site, topologies, diagnostics);
+  }
+  if (!diagnostics.empty()) {
+    return nullptr;
+  }
+  ORRERY_CHECK(cluster.nodes > 0 && node.devices > 0, "a cluster without devices");
+  ORRERY_CHECK(node.devices == 1 || impl->node != nullptr, "a node without a fabric");
+  ORRERY_CHECK(cluster.nodes == 1 || impl->cluster != nullptr, "a cluster without a fabric");
+  if (node.devices == 1) {
+    impl->node.reset();
+  }
+  if (cluster.nodes == 1) {
+    impl->cluster.reset();
+  }
+  const std::int64_t count = cluster.nodes * link_count(impl->node.get()) +
+                             (impl->cluster ? 2 * cluster.device_count() : 0) +
+                             link_count(impl->cluster.get());
+  if (count > kMaximumLinks) {
+    throw LimitError("the fabric of " + std::to_string(cluster.nodes) + " nodes has " +
+                     std::to_string(count) + " links, at most " + std::to_string(kMaximumLinks) +
+                     " can be simulated");
+  }
+  impl->links.reserve(static_cast<std::size_t>(count));
+  impl->add_links(node);
+  return std::unique_ptr<Fabric>(new Fabric(std::move(impl)));
+}
+
+Fabric::Fabric(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Fabric::~Fabric() = default;
+
+int Fabric::devices() const { return static_cast<int>(impl_->nodes * impl_->node_devices); }
+
+std::span<const Fabric::Link> Fabric::links() const { return impl_->links; }
+
+const Fabric::Route& Fabric::route(int from, int to) {
+  const bool exist = from >= 0 && from < devices() && to >= 0 && to < devices() && from != to;
+  ORRERY_CHECK(exist, "no route from device " + std::to_string(from) + " to " + std::to_string(to));
+  const std::uint64_t pair = static_cast<std::uint64_t>(from) *
+                                 static_cast<std::uint64_t>(devices()) +
+                             static_cast<std::uint64_t>(to);
+  const auto known = impl_->routes.find(pair);
+  if (known != impl_->routes.end()) {
+    return known->second;
+  }
+  return impl_->routes.emplace(pair, impl_->compute_route(from, to, pair)).first->second;
+}
+
+}  // namespace orrery

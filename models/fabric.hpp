@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hw/spec.hpp"
+#include "models/topology/topology.hpp"
+
+namespace orrery {
+
+/// All links of a cluster and the routes between its devices: in each node the node's topology; from
+/// a device over its host link to a NIC (device d of a node uses NIC d·nics/devices, rounded down);
+/// between NICs the cluster's topology, whose endpoint n·nics + k is NIC k of node n and whose
+/// endpoint link is the node's nic_link.
+class Fabric {
+ public:
+  struct Link {
+    std::string name;         // "node 2, device 3 -> switch"
+    std::string kind;         // name of its link spec: "nvlink4"
+    double capacity = 0;      // bytes/s that payload can use: bandwidth × bundle × efficiency
+    double raw_capacity = 0;  // bytes/s: bandwidth × bundle
+    Duration latency;
+  };
+  struct Route {
+    std::vector<int> links;  // indices into links()
+    Duration latency;        // sum over the links
+  };
+
+  /// Mistakes in the fabric sections go to `diagnostics`; then the result may be null.
+  static std::unique_ptr<Fabric> build(const ClusterSpec& cluster,
+                                       const Registry<TopologyFactory>& topologies,
+                                       Diagnostics& diagnostics);
+  ~Fabric();
+
+  int devices() const;
+  std::span<const Link> links() const;
+  /// Computed once per pair and kept. Requires from != to. The flow hash is that of the pair.
+  const Route& route(int from, int to);
+
+ private:
+  struct Impl;
+  explicit Fabric(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace orrery

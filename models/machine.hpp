@@ -1,0 +1,86 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hw/spec.hpp"
+#include "models/collective/collective.hpp"
+#include "models/cost/cost_model.hpp"
+#include "models/fabric.hpp"
+#include "sim/engine/activity.hpp"
+#include "sim/graph/runner.hpp"
+
+namespace orrery {
+
+/// Which algorithm runs each collective, and how finely it is cut.
+struct CollectiveChoice {
+  std::array<std::string, 5> algorithm = {"auto", "auto", "auto", "auto", "auto"};  // by kind
+  Bytes chunk;      // 0: messages are not cut
+  Duration launch;  // of each collective, on every member, before its first message
+};
+
+/// What the machine counted, for results and for their checks.
+struct MachineCounters {
+  std::uint64_t messages = 0;
+  double bytes_sent = 0;      // when messages start
+  double bytes_received = 0;  // when messages arrive
+  std::uint64_t kernels = 0;
+  std::uint64_t collectives = 0;
+};
+
+/// A finished run of all instances of one (kind, size, group size): for bus bandwidth.
+struct CollectiveRecord {
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  Bytes size;
+  int members = 0;
+  std::string algorithm;
+  std::uint64_t runs = 0;
+  Duration total;  // start (all members there) to the last member's end, summed over runs
+  Duration fastest;
+  double port_limit = 0;  // bytes/s: greatest raw bandwidth into one member, for the check
+};
+
+/// Devices and fabric: runs ops as activities on math pipes, memories and links.
+///
+/// A kernel uses its device's math (in device-seconds per second) and memory; a message uses the
+/// source's memory (read), every link of its route, and the destination's memory (write; read again
+/// when it reduces). Latency is paid after the last byte has left. Ranks are device indices.
+class Machine final : public Runner {
+ public:
+  Machine(Engine& engine, const ClusterSpec& cluster, Fabric& fabric, const CostModel& cost,
+          const Registry<CollectiveFactory>& collectives, const CollectiveChoice& choice);
+  ~Machine();
+
+  /// Must be called before running: whom to call back, and whose kernels to price.
+  void prepare(const TaskGraph& graph, RunListener& listener);
+
+  void start_compute(InstanceId instance, const Op& op, Rank rank) override;
+  void start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) override;
+  void start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) override;
+
+  const KernelCost& kernel_cost(KernelId kernel) const;
+  const MachineCounters& counters() const;
+  std::vector<CollectiveRecord> collective_records() const;
+
+  /// Everything that is shared, with what went through it.
+  struct ResourceUse {
+    std::string name;  // "device 3 memory", "node 0, device 3 -> switch"
+    std::string kind;  // "math", "memory", or the link's kind
+    double capacity = 0;
+    double carried = 0;  // in capacity-seconds; utilisation = carried / (capacity · seconds)
+  };
+  std::vector<ResourceUse> resources() const;
+  std::uint64_t activities_started() const;
+  std::uint64_t solves() const;
+  const DeviceSpec& device() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace orrery

@@ -1,0 +1,212 @@
+#include "models/topology/graph_topology.hpp"
+
+#include <boost/graph/adjacency_list.hpp>
+#include <boost/graph/breadth_first_search.hpp>
+#include <boost/graph/reverse_graph.hpp>
+#include <limits>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr int kUnreachable = std::numeric_limits<int>::max();
+
+struct LinkIndex {
+  int link = 0;
+};
+using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS,
+                                    boost::no_property, LinkIndex>;
+
+/// Links that leave and enter a vertex, and the last of each.
+struct Ends {
+  int out_count = 0;
+  int in_count = 0;
+  int last_out = 0;
+  int last_in = 0;
+};
+
+/// SplitMix64's finaliser. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
+/// generators", OOPSLA 2014, with the constants of Vigna's splitmix64.c.
+std::uint64_t mixed(std::uint64_t bits) {
+  bits += 0x9e3779b97f4a7c15U;
+  bits = (bits ^ (bits >> 30U)) * 0xbf58476d1ce4e5b9U;
+  bits = (bits ^ (bits >> 27U)) * 0x94d049bb133111ebU;
+  return bits ^ (bits >> 31U);
+}
+
+/// The graph without its leaves, and the distances asked for so far.
+struct Core {
+  Graph graph;
+  std::vector<std::size_t> vertex;                                 // by topology vertex
+  std::unordered_map<std::size_t, std::vector<int>> distances_to;  // by destination; looked up only
+};
+
+}  // namespace
+
+struct GraphTopology::Impl {
+  int endpoints = 0;
+  std::vector<TopologyLink> links;
+  std::vector<Ends> ends;    // by vertex
+  std::optional<Core> core;  // made by the first route after a change
+
+  bool is_leaf(int vertex) const;
+  const Core& built_core();
+  const std::vector<int>& distances_to(std::size_t destination);
+  void append_core_route(int from, int to, std::uint64_t flow_hash, std::vector<int>& route);
+};
+
+bool GraphTopology::Impl::is_leaf(int vertex) const {
+  if (vertex >= endpoints) {
+    return false;
+  }
+  const Ends& end = ends[static_cast<std::size_t>(vertex)];
+  if (end.out_count != 1 || end.in_count != 1) {
+    return false;
+  }
+  const int above = links[static_cast<std::size_t>(end.last_out)].to;
+  return above >= endpoints && above == links[static_cast<std::size_t>(end.last_in)].from;
+}
+
+const Core& GraphTopology::Impl::built_core() {
+  if (core) {
+    return *core;
+  }
+  core.emplace();
+  core->vertex.resize(ends.size());
+  for (std::size_t vertex = 0; vertex < ends.size(); ++vertex) {
+    if (!is_leaf(static_cast<int>(vertex))) {
+      core->vertex[vertex] = boost::add_vertex(core->graph);
+    }
+  }
+  for (std::size_t index = 0; index < links.size(); ++index) {
+    const TopologyLink& link = links[index];
+    if (!is_leaf(link.from) && !is_leaf(link.to)) {
+      boost::add_edge(core->vertex[static_cast<std::size_t>(link.from)],
+                      core->vertex[static_cast<std::size_t>(link.to)],
+                      LinkIndex{static_cast<int>(index)}, core->graph);
+    }
+  }
+  return *core;
+}
+
+/// Hops from every vertex of the core to `destination`.
+const std::vector<int>& GraphTopology::Impl::distances_to(std::size_t destination) {
+  const auto [entry, is_new] = core->distances_to.try_emplace(destination);
+  std::vector<int>& distances = entry->second;
+  if (is_new) {
+    distances.assign(boost::num_vertices(core->graph), kUnreachable);
+    distances[destination] = 0;
+    const auto recorder =
+        boost::make_bfs_visitor(boost::record_distances(distances.data(), boost::on_tree_edge()));
+    boost::breadth_first_search(boost::make_reverse_graph(core->graph), destination,
+                                boost::visitor(recorder));
+  }
+  return distances;
+}
+
+void GraphTopology::Impl::append_core_route(int from, int to, std::uint64_t flow_hash,
+                                            std::vector<int>& route) {
+  const Core& built = built_core();
+  const std::size_t destination = built.vertex[static_cast<std::size_t>(to)];
+  std::size_t here = built.vertex[static_cast<std::size_t>(from)];
+  const std::vector<int>& distances = distances_to(destination);
+  ORRERY_CHECK(distances[here] != kUnreachable,
+               "no route from vertex " + std::to_string(from) + " to " + std::to_string(to));
+  std::vector<std::pair<int, std::size_t>> choices;  // link, next vertex
+  for (std::uint64_t hop = 0; here != destination; ++hop) {
+    choices.clear();
+    const auto [first, last] = boost::out_edges(here, built.graph);
+    for (auto edge = first; edge != last; ++edge) {
+      const std::size_t next = boost::target(*edge, built.graph);
+      if (distances[next] == distances[here] - 1) {
+        choices.emplace_back(built.graph[*edge].link, next);
+      }
+    }
+    const auto& [link, next] = choices[mixed(flow_hash + hop) % choices.size()];
+    route.push_back(link);
+    here = next;
+  }
+}
+
+GraphTopology::GraphTopology(int endpoints) : impl_(std::make_unique<Impl>()) {
+  ORRERY_CHECK(endpoints >= 0, "a negative number of endpoints");
+  impl_->endpoints = endpoints;
+  impl_->ends.resize(static_cast<std::size_t>(endpoints));
+}
+
+GraphTopology::~GraphTopology() = default;
+
+int GraphTopology::add_vertex() {
+  impl_->core.reset();
+  impl_->ends.emplace_back();
+  return vertices() - 1;
+}
+
+int GraphTopology::add_link(TopologyLink link) {
+  const bool exist =
+      link.from >= 0 && link.from < vertices() && link.to >= 0 && link.to < vertices();
+  ORRERY_CHECK(exist && link.from != link.to, "link " + link.name + " joins no two vertices");
+  impl_->core.reset();
+  const int index = static_cast<int>(impl_->links.size());
+  Ends& from = impl_->ends[static_cast<std::size_t>(link.from)];
+  Ends& to = impl_->ends[static_cast<std::size_t>(link.to)];
+  ++from.out_count;
+  from.last_out = index;
+  ++to.in_count;
+  to.last_in = index;
+  impl_->links.push_back(std::move(link));
+  return index;
+}
+
+void GraphTopology::add_both_ways(End a, End b, const LinkSpec& spec, double bundle) {
+  add_link({a.vertex, b.vertex, spec, bundle, a.name + " -> " + b.name});
+  add_link({b.vertex, a.vertex, spec, bundle, b.name + " -> " + a.name});
+}
+
+int GraphTopology::endpoints() const { return impl_->endpoints; }
+
+int GraphTopology::vertices() const { return static_cast<int>(impl_->ends.size()); }
+
+std::span<const TopologyLink> GraphTopology::links() const { return impl_->links; }
+
+std::vector<int> GraphTopology::route(int from, int to, std::uint64_t flow_hash) const {
+  const bool exist = from >= 0 && from < endpoints() && to >= 0 && to < endpoints();
+  ORRERY_CHECK(exist,
+               "no endpoints " + std::to_string(from) + " and " + std::to_string(to));
+  std::vector<int> route;
+  if (from == to) {
+    return route;
+  }
+  int first = from;
+  int last = to;
+  if (impl_->is_leaf(from)) {
+    route.push_back(impl_->ends[static_cast<std::size_t>(from)].last_out);
+    first = impl_->links[static_cast<std::size_t>(route.back())].to;
+  }
+  const bool has_last_link = impl_->is_leaf(to);
+  const int last_link = impl_->ends[static_cast<std::size_t>(to)].last_in;
+  if (has_last_link) {
+    last = impl_->links[static_cast<std::size_t>(last_link)].from;
+  }
+  if (first != last) {
+    impl_->append_core_route(first, last, flow_hash, route);
+  }
+  if (has_last_link) {
+    route.push_back(last_link);
+  }
+  return route;
+}
+
+std::string endpoint_name(const TopologySite& site, int endpoint) {
+  if (!site.endpoint_link) {
+    return "device " + std::to_string(endpoint);
+  }
+  return "node " + std::to_string(endpoint / site.endpoints_per_node) + ", NIC " +
+         std::to_string(endpoint % site.endpoints_per_node);
+}
+
+}  // namespace orrery

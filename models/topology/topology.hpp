@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hw/spec.hpp"
+#include "sim/base/json_cursor.hpp"
+#include "sim/base/registry.hpp"
+
+namespace orrery {
+
+/// One direction of a link between two vertices of a topology.
+struct TopologyLink {
+  int from = 0;
+  int to = 0;
+  LinkSpec spec;      // of one link
+  double bundle = 1;  // so many links side by side, used as one (a share of one when below 1)
+  std::string name;   // "device 3 -> switch"
+};
+
+/// The shape of a network: vertices 0 … endpoints()-1 are what traffic comes from and goes to, the
+/// rest are switches. Knows neither time nor load.
+class Topology {
+ public:
+  virtual ~Topology() = default;
+  virtual int endpoints() const = 0;
+  virtual int vertices() const = 0;
+  virtual std::span<const TopologyLink> links() const = 0;
+  /// Indices into links(), in order of travel; empty when from == to. Equal arguments, equal route.
+  /// `flow_hash` chooses among equally good routes.
+  virtual std::vector<int> route(int from, int to, std::uint64_t flow_hash) const = 0;
+};
+
+/// What a topology connects. In a node: its devices; between nodes: their NICs, NIC k of node n being
+/// endpoint n·endpoints_per_node + k.
+struct TopologySite {
+  int endpoints = 0;
+  int endpoints_per_node = 1;
+  std::optional<LinkSpec> endpoint_link;  // the NIC port, where an endpoint brings its own
+};
+
+/// Reads its own parameters from the resolved "fabric" object (all keys but "kind"); mistakes go to the
+/// cursor's diagnostics, and then the result may be null.
+using TopologyFactory = std::unique_ptr<Topology> (*)(JsonCursor parameters,
+                                                      const TopologySite& site);
+
+Registry<TopologyFactory> builtin_topologies();
+
+}  // namespace orrery

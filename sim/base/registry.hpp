@@ -1,0 +1,45 @@
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace orrery {
+
+/// Names of one seam's implementations, each with its factory and one line for `orrery list`.
+/// A registry is a value: made in main (`builtin_*()`), added to by outside code, handed down.
+template <class Factory>
+class Registry {
+ public:
+  struct Entry {
+    std::string name;
+    Factory make;
+    std::string summary;
+  };
+
+  Registry(std::initializer_list<Entry> entries) : entries_(entries) {}
+
+  void add(Entry entry) { entries_.push_back(std::move(entry)); }
+  const std::vector<Entry>& entries() const { return entries_; }
+
+  /// nullptr when nobody has that name.
+  const Entry* find(std::string_view name) const {
+    for (const Entry& entry : entries_) {
+      if (entry.name == name) return &entry;
+    }
+    return nullptr;
+  }
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> result;
+    result.reserve(entries_.size());
+    for (const Entry& entry : entries_) result.push_back(entry.name);
+    return result;
+  }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+}  // namespace orrery

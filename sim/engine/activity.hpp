@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sim/engine/engine.hpp"
+#include "sim/engine/sharing.hpp"
+
+namespace orrery {
+
+/// Everything that takes time: an amount of work done at the rate that sharing gives it.
+struct Activity {
+  double work = 0;  // in work units (bytes, operations, or 1 for "the whole"); >= 0
+  std::span<const Usage> usages;
+  ShareTerms terms;
+};
+
+/// Runs activities on shared resources. Rates are solved once per instant, in the Solve phase,
+/// after everything that starts or ends there; an activity whose rate changes keeps the work it has
+/// done. Completion runs the handler in the Complete phase, at the nearest picosecond.
+class Activities final : private EventHandler {
+ public:
+  explicit Activities(Engine& engine) : engine_(&engine) {}
+  Activities(const Activities&) = delete;
+  Activities& operator=(const Activities&) = delete;
+
+  ResourceId add_resource(double capacity) { return sharing_.add_resource(capacity); }
+  /// Takes effect at this instant.
+  void set_capacity(ResourceId resource, double capacity);
+
+  ShareId start(const Activity& activity, EventHandler& on_complete, std::uint64_t token);
+  /// Ends it without completion.
+  void cancel(ShareId activity);
+
+  const Sharing& sharing() const { return sharing_; }
+  std::uint64_t started() const { return started_; }
+  /// Work × coefficient that went through each resource so far, for utilisation; counted when an
+  /// activity starts (a cancelled one gives back what it did not do).
+  double carried(ResourceId resource) const;
+
+ private:
+  struct Progress {
+    double left = 0;  // work, as of `since`
+    double rate = 0;
+    Time since;
+    EventId completion;
+    EventHandler* handler = nullptr;
+    std::uint64_t token = 0;
+  };
+
+  void handle_event(std::uint64_t token) override;
+  void request_solve();
+  void solve();
+  void settle(Progress& progress) const;
+  void count(ShareId activity, double work);
+
+  Engine* engine_;
+  Sharing sharing_;
+  std::vector<Progress> progress_;  // by share
+  std::vector<double> carried_;     // by resource
+  bool solve_pending_ = false;
+  std::uint64_t started_ = 0;
+};
+
+}  // namespace orrery

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/base/units.hpp"
+
+namespace orrery {
+
+/// Order of work inside one instant: what ends comes before what begins, rates are solved once when
+/// all of that is known, and observers see the settled state.
+enum class Phase : std::uint8_t { complete, issue, solve, observe };
+
+/// Receives its events. `token` is whatever the handler gave when it scheduled the event.
+class EventHandler {
+ public:
+  virtual void handle_event(std::uint64_t token) = 0;
+
+ protected:
+  ~EventHandler() = default;
+};
+
+/// Names a pending event so that it can be cancelled; stays safe to use after the event has run.
+struct EventId {
+  std::uint32_t slot = UINT32_MAX;
+  std::uint32_t generation = 0;
+};
+
+/// Pending events ordered by (time, phase, sequence): first scheduled, first run, within a phase.
+///
+/// A 4-ary heap of 16-byte keys; handler and token lie in slots beside it. Cancelling empties the
+/// slot and leaves the key to be dropped when it surfaces (lazy invalidation), so it is O(1).
+class EventQueue {
+ public:
+  struct Event {
+    Time time;
+    EventHandler* handler = nullptr;
+    std::uint64_t token = 0;
+  };
+
+  /// At most 2^24 events may be pending and 2^38 may ever be pushed; beyond: LimitError.
+  EventId push(Time time, Phase phase, EventHandler& handler, std::uint64_t token);
+  /// False when the event has run or was cancelled before.
+  bool cancel(EventId id);
+  bool empty() const { return live_ == 0; }
+  std::size_t size() const { return live_; }
+  /// Time of the next event. Requires !empty().
+  Time next_time();
+  /// Removes and returns the next event. Requires !empty().
+  Event pop();
+
+ private:
+  // order = phase (2 bits) | sequence (38 bits) | slot (24 bits): comparing it compares phase, then
+  // sequence, and the slot rides along.
+  struct Key {
+    std::int64_t time;
+    std::uint64_t order;
+    bool before(const Key& other) const {
+      return time != other.time ? time < other.time : order < other.order;
+    }
+  };
+  struct Slot {
+    EventHandler* handler = nullptr;  // null: free, or cancelled with its key still in the heap
+    std::uint64_t token = 0;
+    std::uint32_t generation = 0;
+  };
+
+  void sift_up(std::size_t hole, Key key);
+  void sift_down(std::size_t hole, Key key);
+  void remove_top();
+  void drop_cancelled();
+  void release(std::uint32_t slot);
+
+  std::vector<Key> heap_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::uint64_t next_sequence_ = 0;
+  std::size_t live_ = 0;
+};
+
+}  // namespace orrery

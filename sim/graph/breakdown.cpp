@@ -1,0 +1,84 @@
+#include <algorithm>
+
+#include "sim/graph/analysis.hpp"
+
+namespace orrery {
+namespace {
+
+/// Walks one rank's spans through time.
+class RankWalk {
+ public:
+  RankWalk(const TaskGraph& graph, bool pipelined) : graph_(&graph), pipelined_(pipelined) {
+    result_.exposed.resize(graph.label_count());
+  }
+
+  RankBreakdown walk(std::span<const Span* const> by_start, Time total) {
+    Time now;
+    std::size_t next = 0;
+    while (now < total) {
+      while (next < by_start.size() && by_start[next]->start <= now) begin(*by_start[next++]);
+      forget_ended(now);
+      const bool more = next < by_start.size();
+      Time until = more ? std::min(by_start[next]->start, total) : total;
+      for (const Span* span : running_) until = std::min(until, span->end);
+      account(until - now, more && until == by_start[next]->start ? by_start[next] : nullptr);
+      now = until;
+    }
+    return result_;
+  }
+
+ private:
+  void begin(const Span& span) {
+    if (span.end > span.start) running_.push_back(&span);
+  }
+
+  void forget_ended(Time now) {
+    std::erase_if(running_, [now](const Span* span) { return span->end <= now; });
+  }
+
+  /// `ender`: the span whose start ends this stretch, if one does.
+  void account(Duration stretch, const Span* ender) {
+    const Span* communication = nullptr;  // running_ is in order of start
+    for (const Span* span : running_) {
+      const OpKind kind = graph_->op(span->instance.op).kind;
+      if (kind == OpKind::compute || kind == OpKind::delay) {
+        result_.compute += stretch;
+        return;
+      }
+      if (communication == nullptr) communication = span;
+    }
+    if (communication != nullptr) {
+      result_.exposed[graph_->op(communication->instance.op).category.index()] += stretch;
+      return;
+    }
+    const bool waited_for_partners = ender != nullptr && ender->ready < ender->start &&
+                                     graph_->op(ender->instance.op).kind == OpKind::collective;
+    (pipelined_ && !waited_for_partners ? result_.bubble : result_.idle) += stretch;
+  }
+
+  const TaskGraph* graph_;
+  bool pipelined_;
+  RankBreakdown result_;
+  std::vector<const Span*> running_;
+};
+
+}  // namespace
+
+std::vector<RankBreakdown> break_down(const TaskGraph& graph, std::span<const Span> spans,
+                                      Time total, bool pipelined) {
+  std::vector<std::vector<const Span*>> by_rank(static_cast<std::size_t>(graph.world_size()));
+  for (const Span& span : spans) {
+    // What a one-sided transfer brings in occupies no stream: the rank does not take part.
+    if (span.stream.valid()) by_rank[static_cast<std::size_t>(span.rank)].push_back(&span);
+  }
+  std::vector<RankBreakdown> result;
+  result.reserve(by_rank.size());
+  for (std::vector<const Span*>& of_rank : by_rank) {
+    std::stable_sort(of_rank.begin(), of_rank.end(),
+                     [](const Span* a, const Span* b) { return a->start < b->start; });
+    result.push_back(RankWalk(graph, pipelined).walk(of_rank, total));
+  }
+  return result;
+}
+
+}  // namespace orrery

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/base/precision.hpp"
+#include "sim/base/units.hpp"
+
+namespace orrery {
+
+/// Which pipes of a device do the arithmetic.
+enum class MathUnit : unsigned char { matrix, vector };
+
+/// What a compute op asks of a device: amounts, never times. Cost models look at the kind and the
+/// shape where they know them, and always find the operations and the memory traffic.
+struct Kernel {
+  struct Dimension {
+    std::string name;
+    std::int64_t size = 0;
+  };
+
+  std::string kind;  // "gemm", "attention", "elementwise", …
+  Precision precision = Precision::bf16;
+  MathUnit unit = MathUnit::matrix;
+  Flops operations;  // 2 per multiply-add
+  Bytes read;        // from device memory, each operand once
+  Bytes written;
+  std::vector<Dimension> shape;
+};
+
+}  // namespace orrery

@@ -1,0 +1,144 @@
+#include "sim/graph/task_graph.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+namespace {
+
+/// FNV-1a over the ranks: finds equal rank sets without comparing with all of them.
+std::uint64_t hash_of(std::span<const Rank> ranks) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const Rank rank : ranks) {
+    hash = (hash ^ static_cast<std::uint64_t>(rank)) * 1099511628211ULL;
+  }
+  return hash;
+}
+
+template <class Identifier>
+Identifier intern(std::vector<std::string>& texts, std::string_view text) {
+  const auto found = std::find(texts.begin(), texts.end(), text);
+  if (found != texts.end()) return Identifier(static_cast<std::size_t>(found - texts.begin()));
+  texts.emplace_back(text);
+  return Identifier(texts.size() - 1);
+}
+
+}  // namespace
+
+std::string_view to_string(OpKind kind) {
+  switch (kind) {
+    case OpKind::compute:
+      return "compute";
+    case OpKind::transfer:
+      return "transfer";
+    case OpKind::collective:
+      return "collective";
+    case OpKind::delay:
+      return "delay";
+  }
+  return "?";
+}
+
+std::string_view to_string(CollectiveKind kind) {
+  switch (kind) {
+    case CollectiveKind::all_reduce:
+      return "all_reduce";
+    case CollectiveKind::all_gather:
+      return "all_gather";
+    case CollectiveKind::reduce_scatter:
+      return "reduce_scatter";
+    case CollectiveKind::all_to_all:
+      return "all_to_all";
+    case CollectiveKind::broadcast:
+      return "broadcast";
+  }
+  return "?";
+}
+
+StreamId TaskGraph::stream(std::string_view name) {
+  return intern<StreamId>(streams_, name);
+}
+
+LabelId TaskGraph::label(std::string_view text) {
+  return intern<LabelId>(labels_, text);
+}
+
+RankSetId TaskGraph::rank_set(std::vector<Rank> ranks) {
+  ORRERY_CHECK(!ranks.empty(), "a rank set must not be empty");
+  const std::uint64_t hash = hash_of(ranks);
+  auto place = std::lower_bound(rank_set_index_.begin(), rank_set_index_.end(),
+                                std::pair<std::uint64_t, std::uint32_t>(hash, 0));
+  for (; place != rank_set_index_.end() && place->first == hash; ++place) {
+    if (rank_sets_[place->second] == ranks) return RankSetId(place->second);
+  }
+  std::vector<Rank> sorted = ranks;
+  std::sort(sorted.begin(), sorted.end());
+  ORRERY_CHECK(sorted.front() >= 0 && sorted.back() < world_size_, "a rank is outside the world");
+  ORRERY_CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end(),
+               "a rank set repeats a rank");
+  rank_set_index_.emplace(place, hash, static_cast<std::uint32_t>(rank_sets_.size()));
+  rank_sets_.push_back(std::move(ranks));
+  return RankSetId(rank_sets_.size() - 1);
+}
+
+KernelId TaskGraph::kernel(Kernel kernel) {
+  kernels_.push_back(std::move(kernel));
+  return KernelId(kernels_.size() - 1);
+}
+
+OpId TaskGraph::add(const Op& op) {
+  check_op(op);
+  ops_.push_back(op);
+  return OpId(ops_.size() - 1);
+}
+
+void TaskGraph::depend(OpId op, OpId on, Side side) {
+  ORRERY_CHECK(op.index() < ops_.size() && on.index() < ops_.size(),
+               "a dependency names an op that does not exist");
+  dependencies_.push_back(Dependency{op, on, side});
+}
+
+void TaskGraph::take_memory(OpId op, LabelId category, Bytes bytes) {
+  if (bytes > Bytes(0)) memory_effects_.push_back(MemoryEffect{op, category, bytes, Bytes(0)});
+}
+
+void TaskGraph::free_memory(OpId op, LabelId category, Bytes bytes) {
+  if (bytes > Bytes(0)) memory_effects_.push_back(MemoryEffect{op, category, Bytes(0), bytes});
+}
+
+void TaskGraph::add_static_memory(RankSetId ranks, LabelId category, Bytes bytes) {
+  static_memory_.push_back(StaticMemory{ranks, category, bytes});
+}
+
+void TaskGraph::check_op(const Op& op) const {
+  ORRERY_CHECK(ops_.size() < std::numeric_limits<std::uint32_t>::max(), "too many ops");
+  ORRERY_CHECK(op.ranks.index() < rank_sets_.size(), "an op needs a rank set");
+  ORRERY_CHECK(op.stream.index() < streams_.size(), "an op needs a stream");
+  ORRERY_CHECK(op.bytes >= Bytes(0) && op.delay >= Duration(0), "an op has a negative amount");
+  const std::size_t size = rank_sets_[op.ranks.index()].size();
+  switch (op.kind) {
+    case OpKind::compute:
+      ORRERY_CHECK(op.kernel.index() < kernels_.size(), "a compute op needs a kernel");
+      break;
+    case OpKind::transfer: {
+      ORRERY_CHECK(op.peers.index() < rank_sets_.size(), "a transfer needs destinations");
+      const std::span<const Rank> sources = ranks(op.ranks);
+      const std::span<const Rank> destinations = ranks(op.peers);
+      ORRERY_CHECK(sources.size() == destinations.size(),
+                   "a transfer needs as many destinations as sources");
+      ORRERY_CHECK(!op.peer_stream.valid() || op.peer_stream != op.stream || op.ranks != op.peers,
+                   "a transfer within one rank set needs two streams");
+      break;
+    }
+    case OpKind::collective:
+      ORRERY_CHECK(op.group_size >= 1 && size % op.group_size == 0,
+                   "a collective needs a rank set of whole groups");
+      break;
+    case OpKind::delay:
+      break;
+  }
+}
+
+}  // namespace orrery

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/base/ids.hpp"
+#include "sim/base/units.hpp"
+#include "sim/graph/kernel.hpp"
+
+namespace orrery {
+
+using Rank = std::int32_t;
+struct OpTag;
+using OpId = Id<OpTag>;
+struct RankSetTag;
+using RankSetId = Id<RankSetTag>;
+struct StreamTag;
+using StreamId = Id<StreamTag, std::uint16_t>;
+struct LabelTag;
+using LabelId = Id<LabelTag>;
+struct KernelTag;
+using KernelId = Id<KernelTag>;
+
+enum class OpKind : std::uint8_t { compute, transfer, collective, delay };
+enum class CollectiveKind : std::uint8_t {
+  all_reduce,
+  all_gather,
+  reduce_scatter,
+  all_to_all,
+  broadcast
+};
+std::string_view to_string(OpKind kind);
+std::string_view to_string(CollectiveKind kind);
+
+/// Which participants of a transfer a dependency holds back.
+enum class Side : std::uint8_t { both, source, destination };
+
+/// One thing that must happen, on each rank of a set. Every rank runs its own instance in its own
+/// time; only transfers and collectives bring ranks together. See TaskGraph for what each kind
+/// needs.
+struct Op {
+  OpKind kind = OpKind::delay;
+  CollectiveKind collective = CollectiveKind::all_reduce;
+  StreamId stream;       // compute, delay, collective: every rank's; transfer: the source's
+  StreamId peer_stream;  // transfer: the destination's; none: one-sided, occupies no stream there
+  std::int16_t priority = 0;  // strict priority on shared resources
+  RankSetId ranks;            // compute, delay: who runs it; transfer: sources; collective: members
+  RankSetId peers;            // transfer: destinations, i-th of ranks sends to i-th of peers
+  std::uint32_t group_size = 0;  // collective: ranks[0, g), ranks[g, 2g), … are one group each
+  LabelId label;                 // what people read: "attention.qkv"
+  LabelId category;              // what results are grouped by: "tensor_parallel", "pipeline", …
+  KernelId kernel;               // compute
+  Bytes bytes;                   // transfer: payload; collective: size as nccl-tests defines it
+  Duration delay;                // delay
+};
+
+/// `op` may start on a rank only when `on` has ended there; see TaskGraph::depend.
+struct Dependency {
+  OpId op;
+  OpId on;
+  Side side = Side::both;
+};
+
+/// Memory an op takes when it starts and gives back when it ends, on each rank that runs it. A
+/// buffer is taken by one op and given back by another; the category says what it holds.
+struct MemoryEffect {
+  OpId op;
+  LabelId category;
+  Bytes taken;  // at the start
+  Bytes freed;  // at the end
+};
+
+/// Memory that is there from the beginning to the end: weights, optimizer states.
+struct StaticMemory {
+  RankSetId ranks;
+  LabelId category;
+  Bytes bytes;
+};
+
+/// What must happen, after what, on which ranks and streams. Knows no durations and no hardware.
+///
+/// A stream of a rank runs one op at a time, in the order in which the ops were added (a CUDA
+/// stream: an op that waits holds up those behind it). Sizes of collectives follow nccl-tests:
+/// all-reduce, broadcast: the buffer; all-gather, reduce-scatter, all-to-all: the full buffer of
+/// one rank, n parts.
+class TaskGraph {
+ public:
+  explicit TaskGraph(Rank world_size) : world_size_(world_size) {}
+
+  Rank world_size() const { return world_size_; }
+
+  StreamId stream(std::string_view name);
+  LabelId label(std::string_view text);
+  /// Equal lists get the same id. Ranks must be in [0, world_size), without repetition.
+  RankSetId rank_set(std::vector<Rank> ranks);
+  KernelId kernel(Kernel kernel);
+
+  OpId add(const Op& op);
+  /// Rank by rank: on every rank that both ops have, `op` starts after `on` has ended there (for a
+  /// transfer: sent at the source, arrived at the destination). Ops without a common rank: every
+  /// rank of `op` waits for all of `on`.
+  void depend(OpId op, OpId on, Side side = Side::both);
+  void take_memory(OpId op, LabelId category, Bytes bytes);
+  void free_memory(OpId op, LabelId category, Bytes bytes);
+  void add_static_memory(RankSetId ranks, LabelId category, Bytes bytes);
+
+  const std::vector<Op>& ops() const { return ops_; }
+  const Op& op(OpId id) const { return ops_[id.index()]; }
+  const std::vector<Dependency>& dependencies() const { return dependencies_; }
+  const std::vector<MemoryEffect>& memory_effects() const { return memory_effects_; }
+  const std::vector<StaticMemory>& static_memory() const { return static_memory_; }
+  std::span<const Rank> ranks(RankSetId id) const { return rank_sets_[id.index()]; }
+  std::size_t rank_set_count() const { return rank_sets_.size(); }
+  const Kernel& kernel(KernelId id) const { return kernels_[id.index()]; }
+  const std::vector<Kernel>& kernels() const { return kernels_; }
+  const std::string& stream_name(StreamId id) const { return streams_[id.index()]; }
+  std::size_t stream_count() const { return streams_.size(); }
+  const std::string& text(LabelId id) const { return labels_[id.index()]; }
+  std::size_t label_count() const { return labels_.size(); }
+
+ private:
+  void check_op(const Op& op) const;
+
+  Rank world_size_;
+  std::vector<Op> ops_;
+  std::vector<Dependency> dependencies_;
+  std::vector<MemoryEffect> memory_effects_;
+  std::vector<StaticMemory> static_memory_;
+  std::vector<std::vector<Rank>> rank_sets_;
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> rank_set_index_;  // (hash, id), sorted
+  std::vector<Kernel> kernels_;
+  std::vector<std::string> streams_;
+  std::vector<std::string> labels_;
+};
+
+}  // namespace orrery

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "models/collective/collective.hpp"
+#include "models/cost/cost_model.hpp"
+#include "models/topology/topology.hpp"
+#include "workloads/workload.hpp"
+
+namespace orrery {
+
+/// Every implementation that a scenario can name. Made in main, added to by outside code, handed down.
+struct Builtins {
+  Registry<TopologyFactory> topologies = builtin_topologies();
+  Registry<CollectiveFactory> collectives = builtin_collectives();
+  Registry<CostModelFactory> cost_models = builtin_cost_models();
+  Registry<WorkloadFactory> workloads = builtin_workloads();
+};
+
+}  // namespace orrery

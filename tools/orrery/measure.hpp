@@ -1,0 +1,43 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "models/machine.hpp"
+#include "sim/graph/analysis.hpp"
+#include "sim/graph/timeline.hpp"
+#include "tools/orrery/checks.hpp"
+#include "tools/orrery/result.hpp"
+
+namespace orrery {
+
+/// From what a run left behind to the figures of a Result; METRICS.md defines each.
+
+Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks);
+
+/// All devices of a cluster are of one class for now.
+MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter, const DeviceSpec& device);
+
+std::vector<CollectiveUse> collective_uses(std::span<const CollectiveRecord> records);
+
+/// Most loaded first; equally loaded ones in the order given.
+std::vector<ResourceUse> resource_uses(std::span<const Machine::ResourceUse> resources,
+                                       Duration makespan);
+
+/// Kernels count under what bounds them, their launch apart; communication by category. Largest
+/// first; causes that take no time are left out.
+std::vector<Cause> causes(const TaskGraph& graph, std::span<const CriticalStep> path,
+                          const Machine& machine);
+
+/// For each kernel the run that came nearest to its physical bound.
+std::vector<Evidence::KernelSpan> fastest_kernels(const TaskGraph& graph,
+                                                  std::span<const Span> spans,
+                                                  const Machine& machine);
+
+std::vector<Evidence::RankSum> rank_sums(std::span<const RankBreakdown> ranks);
+
+std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter& meter);
+
+Duration sum(std::span<const CriticalStep> path);
+
+}  // namespace orrery

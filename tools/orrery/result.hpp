@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/machine.hpp"
+#include "workloads/workload.hpp"
+
+namespace orrery {
+
+/// Everything a run found out, as plain data; METRICS.md defines each figure. Seconds are doubles
+/// where they are averages or shares, exact durations elsewhere.
+struct Breakdown {
+  struct Part {
+    std::string name;      // "compute", "bubble", "idle"; of `exposed`: a category
+    double average_s = 0;  // over ranks
+    Duration least;
+    Rank least_rank = 0;
+    Duration most;
+    Rank most_rank = 0;
+  };
+  Part compute;
+  std::vector<Part> exposed;  // categories of which at least one rank has some, in order of size
+  Part bubble;
+  Part idle;
+};
+
+/// Memory of the fullest rank of one device class.
+struct MemoryUse {
+  std::string device;
+  Bytes capacity;
+  Bytes peak;
+  Rank rank = 0;
+  Time when;
+  std::vector<std::pair<std::string, Bytes>> holds;  // by category at the peak, largest first
+
+  bool fits() const { return peak <= capacity; }
+};
+
+/// All runs of one kind, size and group size.
+struct CollectiveUse {
+  CollectiveRecord record;
+  Duration mean;
+  double bus_bandwidth = 0;       // bytes/s, of the mean
+  double best_bus_bandwidth = 0;  // of the fastest run
+};
+
+struct ResourceUse {
+  std::string name;
+  std::string kind;
+  double capacity = 0;  // device-seconds/s for math, bytes/s for the rest
+  double utilisation = 0;
+};
+
+/// A part of the critical path.
+struct Cause {
+  enum class Kind { math, memory, launch, communication, delay, wait };
+  Kind kind = Kind::wait;
+  std::string category;  // of communication
+  Duration time;
+};
+
+struct Check {
+  std::string name;
+  bool holds = false;
+  std::string sentence;
+};
+
+struct Counters {
+  std::uint64_t ops = 0;
+  std::uint64_t spans = 0;
+  std::uint64_t events = 0;
+  std::uint64_t activities = 0;
+  std::uint64_t solves = 0;
+  MachineCounters machine;
+};
+
+struct Result {
+  std::string headline;
+  Duration makespan;
+  Rank ranks = 0;
+  double tokens = 0;
+  std::optional<double> mfu;  // none: the device has no peak in the job's precision
+  std::vector<WorkloadFact> facts;
+  Breakdown breakdown;
+  std::vector<MemoryUse> memory;  // by device class
+  std::vector<CollectiveUse> collectives;
+  std::vector<ResourceUse> resources;    // most loaded first
+  std::vector<Cause> critical_path;  // largest first; sums to the makespan
+  Counters counters;
+  std::vector<Check> checks;
+  std::vector<std::string> warnings;
+
+  bool fits() const;
+  double tokens_per_s() const;
+};
+
+/// "math", "memory", "launch", "communication", "delay", "wait".
+std::string to_string(Cause::Kind kind);
+
+/// What bounds the run, in one line: the largest cause of the critical path and its share.
+std::string bound_by(const Result& result);
+
+/// Nothing when everything fits, else by how much not, and what dominates.
+std::string memory_verdict(const Result& result);
+
+}  // namespace orrery

@@ -1,0 +1,190 @@
+#include "tools/orrery/scenario.hpp"
+
+#include <array>
+#include <cstdio>
+#include <utility>
+
+#include "tools/orrery/scenario_document.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kVersion = 1;
+
+/// Reads the sections of a resolved document. Each collects its mistakes by itself, so that one knows
+/// which of them can be relied on, and all are reported in the end.
+class Reader {
+ public:
+  Reader(Scenario& scenario, const Builtins& builtins, Diagnostics& mistakes)
+      : scenario_(&scenario),
+        builtins_(&builtins),
+        unresolved_(scenario.resolved),
+        mistakes_(&mistakes) {}
+
+  void read() {
+    Diagnostics found;
+    JsonCursor root(scenario_->resolved, found);
+    read_version(root.at("orrery"));
+    scenario_->name = root.find("name").as_string();
+    root.find("description").as_string();
+    scenario_->seed = static_cast<std::uint64_t>(
+        root.find("seed").as_count({.minimum = 0, .maximum = INT64_MAX}));
+    for (const char* required : {"cluster", "workload"}) {
+      root.at(required);
+    }
+    for (const char* optional : {"collectives", "cost"}) {
+      root.find(optional);
+    }
+    root.reject_unknown_keys();
+    report(found);
+
+    read_cluster_section();
+    read_workload();
+    read_collectives();
+    read_cost();
+  }
+
+ private:
+  /// Hands mistakes on, but for those that the catalogue has reported. True when there were none.
+  bool report(const Diagnostics& found) {
+    for (const Diagnostic& diagnostic : found.items()) {
+      if (!unresolved_.cover(diagnostic)) {
+        mistakes_->add(diagnostic);
+      }
+    }
+    return found.empty();
+  }
+
+  static void read_version(JsonCursor version) {
+    if (version.present() && (version.value().kind != JsonValue::Kind::integer ||
+                              version.value().integer != kVersion)) {
+      version.expected("1, the version of the scenario form that this program reads");
+    }
+  }
+
+  void read_cluster_section() {
+    const JsonValue* value = scenario_->resolved.find("cluster");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    scenario_->cluster = read_cluster(JsonCursor(*value, found));
+    if (found.empty()) {
+      scenario_->fabric = Fabric::build(scenario_->cluster, builtins_->topologies, found);
+    }
+    cluster_is_readable_ = report(found);
+  }
+
+  void read_workload() {
+    const JsonValue* value = scenario_->resolved.find("workload");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    JsonCursor cursor(*value, found);
+    const WorkloadContext context{
+        .devices = cluster_is_readable_ ? scenario_->cluster.device_count() : 0,
+        .seed = scenario_->seed};
+    const std::string kind = cursor.at("kind").as_choice(builtins_->workloads.names());
+    if (const auto* entry = builtins_->workloads.find(kind)) {
+      scenario_->workload = entry->make(cursor, context);
+    }
+    report(found);
+  }
+
+  void read_cost() {
+    const JsonValue* value = scenario_->resolved.find("cost");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    JsonCursor cursor(*value, found);
+    const std::string kind = cursor.at("kind").as_choice(builtins_->cost_models.names());
+    if (const auto* entry = builtins_->cost_models.find(kind)) {
+      scenario_->cost = entry->make(cursor);
+    }
+    report(found);
+  }
+
+  void read_collectives() {
+    const JsonValue* value = scenario_->resolved.find("collectives");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    JsonCursor cursor(*value, found);
+    auto& algorithm = scenario_->collectives.algorithm;
+    for (std::size_t index = 0; index < algorithm.size(); ++index) {
+      const std::string kind{to_string(static_cast<CollectiveKind>(index))};
+      algorithm[index] = cursor.find(kind).as_choice(algorithms(kind));
+    }
+    scenario_->collectives.chunk = cursor.find("chunk").as_bytes();
+    scenario_->collectives.launch = cursor.find("launch").as_duration();
+    cursor.reject_unknown_keys();
+    report(found);
+  }
+
+  std::vector<std::string> algorithms(const std::string& kind) const {
+    std::vector<std::string> result = {"auto"};
+    for (const std::string& name : builtins_->collectives.names()) {
+      if (name.starts_with(kind + "/")) {
+        result.push_back(name.substr(kind.size() + 1));
+      }
+    }
+    return result;
+  }
+
+  Scenario* scenario_;
+  const Builtins* builtins_;
+  UnresolvedPlaces unresolved_;
+  Diagnostics* mistakes_;
+  bool cluster_is_readable_ = false;
+};
+
+}  // namespace
+
+Scenario load_scenario(const std::string& path, std::span<const std::string> overrides,
+                       const Builtins& builtins, const Catalog& catalog) {
+  Scenario scenario;
+  Diagnostics mistakes;
+  scenario.resolved = load_json(path, path);
+  apply_overrides(scenario.resolved, overrides, mistakes);
+  scenario.sources = catalog.resolve(scenario.resolved, mistakes);
+  write_defaults(scenario.resolved);
+  Reader(scenario, builtins, mistakes).read();
+  mistakes.throw_if_any();
+  ORRERY_CHECK(scenario.fabric && scenario.workload && scenario.cost,
+               "a scenario without mistakes has all its parts");
+  scenario.hash = hash_of(scenario.resolved);
+  return scenario;
+}
+
+Job build_job(const Scenario& scenario) {
+  Job job = scenario.workload->build();
+  const JsonValue* place = value_at(scenario.resolved, "/workload/precision");
+  if (place == nullptr) {
+    place = value_at(scenario.resolved, "/workload");
+  }
+  Diagnostics mistakes;
+  for (const Kernel& kernel : job.graph.kernels()) {
+    const std::string refusal = scenario.cost->refusal(kernel, scenario.cluster.node.device);
+    if (!refusal.empty()) {
+      report_at(*place, refusal, mistakes);
+    }
+  }
+  mistakes.throw_if_any();
+  return job;
+}
+
+std::string hash_of(const JsonValue& value) {
+  std::uint64_t hash = 14'695'981'039'346'656'037U;
+  for (const char character : to_text(value, false)) {
+    hash ^= static_cast<unsigned char>(character);
+    hash *= 1'099'511'628'211U;
+  }
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return digits.data();
+}
+
+}  // namespace orrery

@@ -1,0 +1,105 @@
+#include "tools/orrery/scenario_document.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "tools/orrery/scenario.hpp"
+
+namespace orrery {
+namespace {
+
+/// Keys whose values may be references (Catalog says which).
+constexpr std::array<std::string_view, 7> kReferenceKeys = {
+    "device", "link", "nic_link", "host_link", "node", "cluster", "network"};
+
+JsonValue json_or_string(const std::string& text) {
+  try {
+    return parse_json(text, std::string(kOverrideOrigin));
+  } catch (const ScenarioError&) {
+    return json_string(text);
+  }
+}
+
+void add_default(JsonValue& object, const std::string& pointer, const std::string& key,
+                 JsonValue value) {
+  if (object.kind != JsonValue::Kind::object || object.find(key) != nullptr) {
+    return;
+  }
+  set_origin(value, {std::make_shared<const std::string>(kDefaultOrigin), pointer + "/" + key});
+  object.members.push_back({key, std::move(value)});
+}
+
+}  // namespace
+
+void apply_overrides(JsonValue& document, std::span<const std::string> overrides,
+                     Diagnostics& diagnostics) {
+  const auto file = std::make_shared<const std::string>(kOverrideOrigin);
+  for (const std::string& text : overrides) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      diagnostics.add({*file, "", "expected POINTER=VALUE such as /workload/parallel/tensor=4, got " +
+                                      json_string(text).describe()});
+      continue;
+    }
+    const std::string pointer = text.substr(0, equals);
+    JsonValue value = json_or_string(text.substr(equals + 1));
+    set_origin(value, {file, pointer});
+    const std::string mistake = set_at(document, pointer, std::move(value));
+    if (!mistake.empty()) {
+      diagnostics.add({*file, pointer, mistake});
+    }
+  }
+}
+
+void write_defaults(JsonValue& document) {
+  add_default(document, "", "seed", json_integer(0));
+  add_default(document, "", "collectives", json_object({}));
+  add_default(document, "", "cost", json_object({{"kind", json_string("roofline")}}));
+  JsonValue* collectives = document.find("collectives");
+  if (collectives == nullptr) {
+    return;
+  }
+  for (const auto kind :
+       {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
+        CollectiveKind::all_to_all, CollectiveKind::broadcast}) {
+    add_default(*collectives, "/collectives", std::string(to_string(kind)), json_string("auto"));
+  }
+  add_default(*collectives, "/collectives", "chunk",
+              json_string(std::string(kDefaultCollectiveChunk)));
+  add_default(*collectives, "/collectives", "launch",
+              json_object({{"value", json_string(std::string(kDefaultCollectiveLaunch))},
+                           {"source", json_string("measured: NVIDIA aiconfigurator nccl_perf (commit "
+                                                  "095f58a5), all-reduce of small messages, "
+                                                  "4.90 us on h100_sxm")}}));
+}
+
+void UnresolvedPlaces::collect(const JsonValue& value) {
+  for (const JsonValue& item : value.items) {
+    collect(item);
+  }
+  for (const JsonValue::Member& member : value.members) {
+    const bool may_refer = std::find(kReferenceKeys.begin(), kReferenceKeys.end(), member.key) !=
+                           kReferenceKeys.end();
+    const bool refers = may_refer && (member.value.kind == JsonValue::Kind::string ||
+                                      member.value.find("use") != nullptr);
+    if (refers) {
+      places_.push_back(member.value.origin);
+    } else {
+      collect(member.value);
+    }
+  }
+}
+
+bool UnresolvedPlaces::cover(const Diagnostic& diagnostic) const {
+  return std::any_of(places_.begin(), places_.end(), [&](const Origin& place) {
+    const std::string_view pointer = diagnostic.pointer;
+    const std::string file = place.file ? *place.file : "";
+    return diagnostic.file == file && pointer.starts_with(place.pointer) &&
+           (pointer.size() == place.pointer.size() || pointer[place.pointer.size()] == '/');
+  });
+}
+
+}  // namespace orrery

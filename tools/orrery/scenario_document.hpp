@@ -1,0 +1,35 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/base/errors.hpp"
+#include "sim/base/json_value.hpp"
+
+namespace orrery {
+
+/// Puts "POINTER=VALUE" texts into the document.
+void apply_overrides(JsonValue& document, std::span<const std::string> overrides,
+                     Diagnostics& diagnostics);
+
+/// Writes the defaults of seed, collectives and cost where the document leaves them out.
+void write_defaults(JsonValue& document);
+
+/// Places that still hold a reference, because the catalogue could not resolve it and has said why.
+/// Whoever reads the document there would only complain a second time.
+class UnresolvedPlaces {
+ public:
+  explicit UnresolvedPlaces(const JsonValue& document) { collect(document); }
+
+  /// True at such a place and below it.
+  bool cover(const Diagnostic& diagnostic) const;
+  bool empty() const { return places_.empty(); }
+
+ private:
+  void collect(const JsonValue& value);
+
+  std::vector<Origin> places_;
+};
+
+}  // namespace orrery

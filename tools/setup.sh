@@ -1,0 +1,69 @@
+#!/bin/bash
+# Installs the Debian packages that orrery is built and tested with, and only those that are missing.
+set -euo pipefail
+
+packages=(
+  ccache
+  clang-format
+  cmake
+  g++
+  git
+  libbenchmark-dev
+  libboost-graph-dev
+  libboost-program-options-dev
+  libgtest-dev
+  mold
+  ninja-build
+  nlohmann-json3-dev
+  python3
+  python3-jsonschema
+  python3-matplotlib
+)
+
+die() {
+  printf 'setup: %s\n' "$1" >&2
+  exit 1
+}
+
+# Prints those of the packages that are not installed, one a line. The database also remembers
+# removed packages, hence the look at the status and not at the name alone.
+missing_packages() {
+  local installed
+  # dpkg-query exits 1 when it does not know one of the names: that is an answer here.
+  # shellcheck disable=SC2016  # the fields are dpkg-query's, not the shell's
+  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null) || true
+  local package
+  for package in "${packages[@]}"; do
+    grep -qxF "installed ${package}" <<<"${installed}" || printf '%s\n' "${package}"
+  done
+}
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  die "this is not a Debian system; install by hand what these packages hold: ${packages[*]}"
+fi
+
+mapfile -t missing < <(missing_packages)
+if ((${#missing[@]} == 0)); then
+  echo "setup: all ${#packages[@]} packages are installed"
+  exit 0
+fi
+
+as_root=()
+if ((EUID != 0)); then
+  command -v sudo >/dev/null ||
+    die "missing: ${missing[*]}; installing them takes root, and there is no sudo"
+  as_root=(sudo)
+  if [[ ! -t 0 ]]; then
+    as_root+=(-n) # nobody is there to type a password
+  fi
+fi
+as_root+=(env DEBIAN_FRONTEND=noninteractive)
+
+echo "setup: installing ${missing[*]}"
+"${as_root[@]}" apt-get update || die "apt-get update failed; still missing: ${missing[*]}"
+"${as_root[@]}" apt-get install -y --no-install-recommends "${missing[@]}" ||
+  die "apt-get install failed; wanted: ${missing[*]}"
+
+mapfile -t missing < <(missing_packages)
+((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
+echo "setup: done"

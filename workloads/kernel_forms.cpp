@@ -1,0 +1,92 @@
+#include "workloads/kernel_forms.hpp"
+
+namespace orrery {
+namespace {
+
+Kernel flash_kernel(const NetworkShape& shape, const Division& division, const char* kind) {
+  Kernel kernel;
+  kernel.kind = kind;
+  kernel.precision = division.precision;
+  kernel.unit = MathUnit::matrix;
+  kernel.shape = {{"batch", division.micro_batch},
+                  {"heads", shape.heads / division.tensor},
+                  {"kv_heads", shape.kv_heads / division.tensor},
+                  {"sequence", division.sequence_length},
+                  {"head_size", shape.head_size},
+                  {"causal", 1}};
+  return kernel;
+}
+
+Flops causal_product_pair(const NetworkShape& shape, const Division& division) {
+  return Flops(2) * division.micro_batch * division.sequence_length * division.sequence_length *
+         (shape.query_size() / division.tensor);
+}
+
+}  // namespace
+
+Bytes matrix_bytes(Precision precision, std::int64_t rows, std::int64_t columns) {
+  return storage(precision, rows) * columns;
+}
+
+Kernel gemm(Precision precision, std::int64_t m, std::int64_t n, std::int64_t k,
+            std::int64_t batch) {
+  Kernel kernel;
+  kernel.kind = "gemm";
+  kernel.precision = precision;
+  kernel.unit = MathUnit::matrix;
+  kernel.operations = Flops(2) * m * n * k * batch;
+  kernel.read = (matrix_bytes(precision, m, k) + matrix_bytes(precision, k, n)) * batch;
+  kernel.written = matrix_bytes(precision, m, n) * batch;
+  kernel.shape = {{"batch", batch}, {"m", m}, {"n", n}, {"k", k}};
+  return kernel;
+}
+
+Kernel weight_gradient_gemm(const Division& division, std::int64_t m, std::int64_t n,
+                            std::int64_t k) {
+  Kernel kernel = gemm(division.precision, n, k, m);
+  const Bytes buffer = division.gradient_element * n * k;
+  kernel.read += buffer;
+  kernel.written = buffer;
+  return kernel;
+}
+
+Kernel elementwise(const ElementwiseWork& work) {
+  Kernel kernel;
+  kernel.kind = "elementwise";
+  kernel.precision = Precision::fp32;
+  kernel.unit = MathUnit::vector;
+  kernel.operations = Flops(work.operations_per_element) * work.elements;
+  kernel.read = work.read;
+  kernel.written = work.written;
+  kernel.shape = {{"elements", work.elements}};
+  return kernel;
+}
+
+Bytes flash_statistics(const NetworkShape& shape, const Division& division) {
+  return matrix_bytes(Precision::fp32, division.tokens(), shape.heads / division.tensor);
+}
+
+Kernel flash_attention_forward(const NetworkShape& shape, const Division& division) {
+  const std::int64_t tensor = division.tensor;
+  Kernel kernel = flash_kernel(shape, division, "attention");
+  kernel.operations = causal_product_pair(shape, division);
+  kernel.read = matrix_bytes(division.precision, division.tokens(), shape.qkv_size() / tensor);
+  kernel.written = matrix_bytes(division.precision, division.tokens(), shape.query_size() / tensor) +
+                   flash_statistics(shape, division);
+  return kernel;
+}
+
+Kernel flash_attention_backward(const NetworkShape& shape, const Division& division) {
+  const std::int64_t tensor = division.tensor;
+  const Bytes qkv =
+      matrix_bytes(division.precision, division.tokens(), shape.qkv_size() / tensor);
+  const Bytes output =
+      matrix_bytes(division.precision, division.tokens(), shape.query_size() / tensor);
+  Kernel kernel = flash_kernel(shape, division, "attention_backward");
+  kernel.operations = causal_product_pair(shape, division) * 5 / 2;
+  kernel.read = qkv + output * 2 + flash_statistics(shape, division);  // and the output's gradient
+  kernel.written = qkv;
+  return kernel;
+}
+
+}  // namespace orrery

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/graph/kernel.hpp"
+#include "sim/graph/task_graph.hpp"
+
+namespace orrery {
+
+/// What one step does to a rank's memory: taken as it starts, freed as it ends.
+struct StepMemory {
+  Bytes saved;     // activations kept for the backward pass
+  Bytes dropped;   // saved activations that nothing needs any more
+  Bytes buffer;    // tensors that live between steps of one pass
+  Bytes unbuffer;
+};
+
+/// One step of a pass over a part of the network, as each rank of a tensor-parallel group runs it:
+/// a kernel, or a collective of that group.
+struct Step {
+  std::string label;                          // "attention.qkv"
+  std::optional<CollectiveKind> collective;   // none: a kernel
+  Kernel kernel;
+  Bytes bytes;                                // of the collective
+  StepMemory memory;
+  std::int64_t gradients = 0;  // parameters of this rank whose gradient is finished here
+  /// The steps it waits for, counted back from itself; before the first: whatever came before the
+  /// pass. The last step of a pass is a kernel that comes after all others.
+  std::vector<int> after = {1};
+};
+using Steps = std::vector<Step>;
+
+/// The two passes over one part of the network.
+struct Passes {
+  Steps forward;
+  Steps backward;
+};
+
+/// What one micro-batch is, and how a tensor-parallel group divides the work on it.
+struct Division {
+  std::int64_t micro_batch = 1;  // sequences
+  std::int64_t sequence_length = 1;
+  std::int64_t tensor = 1;           // ranks; divides heads, feed_forward and the padded vocabulary
+  bool sequence_parallel = false;    // only with tensor > 1, which then divides sequence_length
+  bool flash_attention = true;       // else the matrix of scores is materialized
+  bool dropout = false;
+  Precision precision = Precision::bf16;
+  Bytes gradient_element{4};
+
+  std::int64_t tokens() const { return micro_batch * sequence_length; }
+  /// Tokens of which a rank holds the hidden state between the tensor-parallel regions.
+  std::int64_t own_tokens() const { return sequence_parallel ? tokens() / tensor : tokens(); }
+};
+
+}  // namespace orrery

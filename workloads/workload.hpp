@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/base/json_cursor.hpp"
+#include "sim/base/registry.hpp"
+#include "sim/graph/task_graph.hpp"
+
+namespace orrery {
+
+/// A figure about the work itself, whatever machine runs it; printed and stored as it is.
+struct WorkloadFact {
+  std::string key;    // ends in its unit when it has one: "parameters", "tokens_per_step"
+  double value = 0;
+  std::string about;  // one sentence that defines it
+};
+
+/// What is asked, ready to run: the graph and what its results mean.
+struct Job {
+  TaskGraph graph;
+  std::string headline = "step_time_s";  // what the makespan is called
+  double tokens = 0;                     // processed per run; 0: no such notion
+  double model_operations = 0;           // operations the model itself needs, all ranks; for MFU
+  Precision precision = Precision::bf16;  // whose peak MFU is measured against
+  bool pipelined = false;                 // ranks wait for other pipeline stages: a bubble
+  std::vector<WorkloadFact> facts;
+};
+
+/// Parameters in, task graph out: pure, deterministic, without hardware.
+class Workload {
+ public:
+  virtual ~Workload() = default;
+  virtual Job build() const = 0;
+};
+
+/// What a workload may know of the cluster it is checked against.
+struct WorkloadContext {
+  std::int64_t devices = 0;
+  std::uint64_t seed = 0;
+};
+
+/// Reads all keys of the "workload" object but "kind" (the network is resolved in place); mistakes go
+/// to the cursor's diagnostics, and then the result may be null.
+using WorkloadFactory = std::unique_ptr<Workload> (*)(JsonCursor parameters,
+                                                      const WorkloadContext& context);
+
+Registry<WorkloadFactory> builtin_workloads();
+
+}  // namespace orrery
