@@ -13,8 +13,8 @@ namespace orrery {
 /// Named data files: devices, links, nodes, clusters, networks.
 ///
 /// Anywhere in a document, the keys `device`; `link`, `nic_link`, `host_link`; `node`; `cluster`;
-/// `network` may hold `"name"` or `{"use": "name", "with": {…}}`. `use` takes a catalogue name, or a
-/// file (it contains a '/' or ends in ".json") relative to the file that says it. `with`, and any
+/// `network` may hold `"name"` or `{"use": "name", "with": {…}}`. `use` takes a catalogue name, or
+/// a file (it contains a '/' or ends in ".json") relative to the file that says it. `with`, and any
 /// other key beside `use`, overrides the entry's fields by RFC 7396 merge.
 class Catalog {
  public:
@@ -37,9 +37,9 @@ class Catalog {
     std::string hash;
   };
 
-  /// Replaces every reference inside `document` by what it names, with "name" as its first member, and
-  /// returns the files read, each once, in alphabetical order. A cluster may also name a node: one
-  /// node of it. Unknown names (with the nearest), unreadable files and cyclic `use` go to
+  /// Replaces every reference inside `document` by what it names, with "name" as its first member,
+  /// and returns the files read, each once, in alphabetical order. A cluster may also name a node:
+  /// one node of it. Unknown names (with the nearest), unreadable files and cyclic `use` go to
   /// `diagnostics`; such places stay unresolved.
   std::vector<SourceFile> resolve(JsonValue& document, Diagnostics& diagnostics) const;
 

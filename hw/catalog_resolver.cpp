@@ -59,8 +59,9 @@ JsonValue spelled_out(JsonValue name) {
 /// its "value" (else it would be given the old one's source). Overrides of a reference join it.
 void merge_override(JsonValue& target, const JsonValue& patch) {
   for (const auto& [key, value] : patch.members) {
-    const auto here = std::find_if(target.members.begin(), target.members.end(),
-                                   [&name = key](const auto& member) { return member.key == name; });
+    const auto here =
+        std::find_if(target.members.begin(), target.members.end(),
+                     [&name = key](const auto& member) { return member.key == name; });
     if (value.kind == Kind::null) {
       if (here != target.members.end()) {
         target.members.erase(here);
@@ -182,9 +183,8 @@ std::optional<CatalogResolver::Reference> CatalogResolver::read_reference(const 
     error(place, "more than " + std::to_string(kMaximumUses) + " references in one document");
     return std::nullopt;
   }
-  Reference reference{.use = place,
-                      .with = empty_object(place.origin),
-                      .beside = empty_object(place.origin)};
+  Reference reference{
+      .use = place, .with = empty_object(place.origin), .beside = empty_object(place.origin)};
   if (place.kind == Kind::string) {
     return reference;
   }

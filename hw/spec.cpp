@@ -17,8 +17,7 @@ bool is_unresolved(JsonCursor& cursor) {
     return false;
   }
   const JsonValue& value = cursor.value();
-  const bool unresolved =
-      value.kind == JsonValue::Kind::string || value.find("use") != nullptr;
+  const bool unresolved = value.kind == JsonValue::Kind::string || value.find("use") != nullptr;
   if (unresolved && cursor.diagnostics().empty()) {
     cursor.error("this reference was not resolved by the catalogue");
   }
@@ -140,8 +139,7 @@ NodeSpec read_node(JsonCursor cursor) {
   }
   read_title(cursor, spec.name, spec.description);
   spec.device = read_device(cursor.at("device"));
-  spec.devices =
-      cursor.at("devices").as_count({.minimum = 1, .maximum = kMaximumDevicesPerNode});
+  spec.devices = cursor.at("devices").as_count({.minimum = 1, .maximum = kMaximumDevicesPerNode});
   if (JsonCursor fabric = cursor.find("fabric"); fabric.present()) {
     spec.fabric = fabric.value();
   } else if (spec.devices > 1) {

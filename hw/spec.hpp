@@ -36,9 +36,9 @@ struct DeviceSpec {
 /// A cable, lane bundle or port, one direction of it; hw/catalog/links.
 struct LinkSpec {
   std::string name;
-  std::string kind;      // "wire"
-  Bandwidth bandwidth;   // raw, per direction
-  Duration latency;      // one traversal, with its share of switch or endpoint
+  std::string kind;       // "wire"
+  Bandwidth bandwidth;    // raw, per direction
+  Duration latency;       // one traversal, with its share of switch or endpoint
   double efficiency = 1;  // achievable share of bandwidth for large transfers
 };
 

@@ -161,16 +161,20 @@ Fabric::Fabric(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Fabric::~Fabric() = default;
 
-int Fabric::devices() const { return static_cast<int>(impl_->nodes * impl_->node_devices); }
+int Fabric::devices() const {
+  return static_cast<int>(impl_->nodes * impl_->node_devices);
+}
 
-std::span<const Fabric::Link> Fabric::links() const { return impl_->links; }
+std::span<const Fabric::Link> Fabric::links() const {
+  return impl_->links;
+}
 
 const Fabric::Route& Fabric::route(int from, int to) {
   const bool exist = from >= 0 && from < devices() && to >= 0 && to < devices() && from != to;
   ORRERY_CHECK(exist, "no route from device " + std::to_string(from) + " to " + std::to_string(to));
-  const std::uint64_t pair = static_cast<std::uint64_t>(from) *
-                                 static_cast<std::uint64_t>(devices()) +
-                             static_cast<std::uint64_t>(to);
+  const std::uint64_t pair =
+      static_cast<std::uint64_t>(from) * static_cast<std::uint64_t>(devices()) +
+      static_cast<std::uint64_t>(to);
   const auto known = impl_->routes.find(pair);
   if (known != impl_->routes.end()) {
     return known->second;

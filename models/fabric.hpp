@@ -10,10 +10,10 @@
 
 namespace orrery {
 
-/// All links of a cluster and the routes between its devices: in each node the node's topology; from
-/// a device over its host link to a NIC (device d of a node uses NIC d·nics/devices, rounded down);
-/// between NICs the cluster's topology, whose endpoint n·nics + k is NIC k of node n and whose
-/// endpoint link is the node's nic_link.
+/// All links of a cluster and the routes between its devices: in each node the node's topology;
+/// from a device over its host link to a NIC (device d of a node uses NIC d·nics/devices, rounded
+/// down); between NICs the cluster's topology, whose endpoint n·nics + k is NIC k of node n and
+/// whose endpoint link is the node's nic_link.
 class Fabric {
  public:
   struct Link {

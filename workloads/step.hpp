@@ -12,10 +12,10 @@ namespace orrery {
 
 /// What one step does to a rank's memory: taken as it starts, freed as it ends.
 struct StepMemory {
-  Bytes saved;     // activations kept for the backward pass
-  Bytes dropped;   // saved activations that nothing needs any more
-  Bytes buffer;    // tensors that live between steps of one pass
-  Bytes unbuffer;
+  Bytes saved{};     // activations kept for the backward pass
+  Bytes dropped{};   // saved activations that nothing needs any more
+  Bytes buffer{};    // tensors that live between steps of one pass
+  Bytes unbuffer{};
 };
 
 /// One step of a pass over a part of the network, as each rank of a tensor-parallel group runs it:

@@ -6,13 +6,12 @@
 //       /||\   /||\   /||\             rail_optimised one a group and NIC index (rail)
 //      NICs of the nodes
 //
-// Spine switches and the links to them are one vertex and one bundle: load is spread perfectly, as by
-// adaptive routing or packet spraying. Collisions of flows, which hashing causes, are left out. The
-// bundle's width counts raw bandwidth. A last group that is not full has an uplink for the endpoints
-// it has, so that the stated ratio holds at every leaf.
-// Source of the shape: Leiserson, "Fat-trees: universal networks for hardware-efficient
-// supercomputing", IEEE Trans. Computers 34(10), 1985; rails: NVIDIA DGX SuperPOD reference
-// architecture, compute fabric.
+// Spine switches and the links to them are one vertex and one bundle: load is spread perfectly, as
+// by adaptive routing or packet spraying. Collisions of flows, which hashing causes, are left out.
+// The bundle's width counts raw bandwidth. A last group that is not full has an uplink for the
+// endpoints it has, so that the stated ratio holds at every leaf. Source of the shape: Leiserson,
+// "Fat-trees: universal networks for hardware-efficient supercomputing", IEEE Trans. Computers
+// 34(10), 1985; rails: NVIDIA DGX SuperPOD reference architecture, compute fabric.
 #include <string>
 #include <vector>
 

@@ -1,5 +1,5 @@
-// A bundle of links between every two endpoints, both directions; no switch. Between nodes it stands
-// for direct cables: the NIC port then limits nothing, only the links do.
+// A bundle of links between every two endpoints, both directions; no switch. Between nodes it
+// stands for direct cables: the NIC port then limits nothing, only the links do.
 #include <string>
 
 #include "models/topology/builtin.hpp"

@@ -167,16 +167,21 @@ void GraphTopology::add_both_ways(End a, End b, const LinkSpec& spec, double bun
   add_link({b.vertex, a.vertex, spec, bundle, b.name + " -> " + a.name});
 }
 
-int GraphTopology::endpoints() const { return impl_->endpoints; }
+int GraphTopology::endpoints() const {
+  return impl_->endpoints;
+}
 
-int GraphTopology::vertices() const { return static_cast<int>(impl_->ends.size()); }
+int GraphTopology::vertices() const {
+  return static_cast<int>(impl_->ends.size());
+}
 
-std::span<const TopologyLink> GraphTopology::links() const { return impl_->links; }
+std::span<const TopologyLink> GraphTopology::links() const {
+  return impl_->links;
+}
 
 std::vector<int> GraphTopology::route(int from, int to, std::uint64_t flow_hash) const {
   const bool exist = from >= 0 && from < endpoints() && to >= 0 && to < endpoints();
-  ORRERY_CHECK(exist,
-               "no endpoints " + std::to_string(from) + " and " + std::to_string(to));
+  ORRERY_CHECK(exist, "no endpoints " + std::to_string(from) + " and " + std::to_string(to));
   std::vector<int> route;
   if (from == to) {
     return route;

@@ -9,9 +9,10 @@
 
 namespace orrery {
 
-/// A topology given as a directed graph, for shapes without a routing rule of their own. Routes have
-/// the fewest hops; among equally short ones every vertex on the way chooses by the flow hash, as
-/// switches with equal-cost multi-path routing do (RFC 2992). Left out: weights and adaptive routing.
+/// A topology given as a directed graph, for shapes without a routing rule of their own. Routes
+/// have the fewest hops; among equally short ones every vertex on the way chooses by the flow hash,
+/// as switches with equal-cost multi-path routing do (RFC 2992). Left out: weights and adaptive
+/// routing.
 ///
 /// An endpoint that hangs on one switch by one link each way is a leaf of the graph and needs no
 /// search: its routes are those of the switch with its own link added. Kept are distances between

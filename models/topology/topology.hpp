@@ -35,16 +35,16 @@ class Topology {
   virtual std::vector<int> route(int from, int to, std::uint64_t flow_hash) const = 0;
 };
 
-/// What a topology connects. In a node: its devices; between nodes: their NICs, NIC k of node n being
-/// endpoint n·endpoints_per_node + k.
+/// What a topology connects. In a node: its devices; between nodes: their NICs, NIC k of node n
+/// being endpoint n·endpoints_per_node + k.
 struct TopologySite {
   int endpoints = 0;
   int endpoints_per_node = 1;
   std::optional<LinkSpec> endpoint_link;  // the NIC port, where an endpoint brings its own
 };
 
-/// Reads its own parameters from the resolved "fabric" object (all keys but "kind"); mistakes go to the
-/// cursor's diagnostics, and then the result may be null.
+/// Reads its own parameters from the resolved "fabric" object (all keys but "kind"); mistakes go to
+/// the cursor's diagnostics, and then the result may be null.
 using TopologyFactory = std::unique_ptr<Topology> (*)(JsonCursor parameters,
                                                       const TopologySite& site);
 

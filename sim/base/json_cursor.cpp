@@ -245,6 +245,7 @@ std::string JsonCursor::as_choice(std::initializer_list<std::string_view> choice
 
 Precision JsonCursor::as_precision() {
   std::vector<std::string> names;
+  names.reserve(kPrecisions.size());
   for (const Precision precision : kPrecisions) {
     names.emplace_back(to_string(precision));
   }

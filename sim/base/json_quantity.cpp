@@ -37,9 +37,11 @@ std::string ambiguous_rate_hint(std::string_view text) {
     text.remove_suffix(ending.size());
     std::string prefix;
     if (!text.empty() && std::string_view("kKMGT").find(text.back()) != std::string_view::npos) {
-      prefix = text.back() == 'K' ? 'k' : text.back();
+      prefix.assign(1, text.back() == 'K' ? 'k' : text.back());
     }
-    return "; write \"" + prefix + "bit/s\" or \"" + prefix + "B/s\"";
+    std::string hint = "; write \"";
+    hint += prefix + "bit/s\" or \"";
+    return hint += prefix + "B/s\"";
   }
   return "";
 }

@@ -235,8 +235,8 @@ JsonValue json_object(std::vector<std::pair<std::string, JsonValue>> members) {
   JsonValue value;
   value.kind = JsonValue::Kind::object;
   value.members.reserve(members.size());
-  for (auto& [key, member] : members) {
-    value.members.push_back({std::move(key), std::move(member)});
+  for (std::pair<std::string, JsonValue>& member : members) {
+    value.members.push_back({std::move(member.first), std::move(member.second)});
   }
   return value;
 }

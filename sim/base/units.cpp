@@ -49,13 +49,11 @@ Duration duration_from_seconds(double seconds) {
   const Wide magnitude = shift > 100 ? 0
                                      : (scaled + (Wide{1} << static_cast<unsigned>(shift - 1))) >>
                                            static_cast<unsigned>(shift);
-  const bool negative = std::signbit(seconds);
-  const Wide limit = static_cast<Wide>(kMaximumCount) + (negative ? 1 : 0);
-  if (magnitude > limit) {
+  if (magnitude > static_cast<Wide>(kMaximumCount)) {
     throw_overflow(tag::Duration::name, std::to_string(seconds) + " s");
   }
-  const auto count = static_cast<std::uint64_t>(magnitude);
-  return Duration(static_cast<std::int64_t>(negative ? 0 - count : count));
+  const auto count = static_cast<std::int64_t>(magnitude);
+  return Duration(std::signbit(seconds) ? -count : count);
 }
 
 Duration transfer_time(Bytes payload, Bandwidth rate) {

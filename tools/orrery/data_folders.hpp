@@ -10,6 +10,7 @@ namespace orrery {
 struct DataFolders {
   std::string catalog;   // holds devices, links, nodes, clusters
   std::string networks;  // shapes of neural networks
+  std::string metrics;   // the page that defines every figure of a result
 };
 
 /// Throws IoError that names both places when neither has a catalogue.

@@ -1,0 +1,186 @@
+// What every topology promises. A new entry of builtin_topologies() needs parameters below.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+
+#include "tests/models/topology/topology_making.hpp"
+
+namespace orrery {
+namespace {
+
+using namespace orrery::literals;
+
+struct Sample {
+  std::string label;
+  std::string section;
+  TopologySite site;
+  /// Links on the route between two different endpoints, from the shape's definition.
+  std::function<std::size_t(int, int)> hops;
+};
+
+TopologySite devices(int count) {
+  return {.endpoints = count, .endpoint_link = std::nullopt};
+}
+TopologySite nics(int nodes, int each) {
+  return {.endpoints = nodes * each,
+          .endpoints_per_node = each,
+          .endpoint_link = link_of("nic", 50_GBps)};
+}
+
+std::string section(const std::string& kind, const std::string& keys) {
+  return R"({"kind": ")" + kind + R"(", "link": )" + kLinkText + keys + "}";
+}
+
+/// Two hops below one leaf, four across the spine.
+auto fat_tree_hops(int each, int nodes_per_leaf, bool has_rails) {
+  return [=](int from, int to) -> std::size_t {
+    const bool same_group = from / each / nodes_per_leaf == to / each / nodes_per_leaf;
+    const bool same_rail = !has_rails || from % each == to % each;
+    return same_group && same_rail ? 2 : 4;
+  };
+}
+
+std::map<std::string, std::vector<Sample>> samples() {
+  const auto always = [](std::size_t hops) { return [hops](int, int) { return hops; }; };
+  const std::string plain = R"(, "nodes_per_leaf": 2, "oversubscription": 2)";
+  const std::string rails = plain + R"(, "rail_optimised": true)";
+  return {
+      {"crossbar",
+       {{"one device", section("crossbar", R"(, "links_per_device": 1)"), devices(1), always(2)},
+        {"eight", section("crossbar", R"(, "links_per_device": 18)"), devices(8), always(2)},
+        {"NICs", R"({"kind": "crossbar"})", nics(3, 2), always(2)}}},
+      {"full_mesh",
+       {{"two", section("full_mesh", R"(, "links_per_pair": 1)"), devices(2), always(1)},
+        {"eight", section("full_mesh", R"(, "links_per_pair": 2)"), devices(8), always(1)}}},
+      {"fat_tree",
+       {{"one leaf", section("fat_tree", plain), nics(2, 4), fat_tree_hops(4, 2, false)},
+        {"leaves", section("fat_tree", plain), nics(5, 4), fat_tree_hops(4, 2, false)},
+        {"rails", section("fat_tree", rails), nics(5, 4), fat_tree_hops(4, 2, true)},
+        {"rails, one group", section("fat_tree", rails), nics(2, 4), fat_tree_hops(4, 2, true)},
+        {"in a node", section("fat_tree", plain), devices(6), fat_tree_hops(1, 2, false)}}}};
+}
+
+std::vector<Sample> all_samples() {
+  std::vector<Sample> all;
+  const auto known = samples();
+  for (const auto& entry : builtin_topologies().entries()) {
+    if (const auto found = known.find(entry.name); found != known.end()) {
+      all.insert(all.end(), found->second.begin(), found->second.end());
+    }
+  }
+  return all;
+}
+
+TEST(TopologySuite, EveryRegisteredKindHasSamples) {
+  const auto known = samples();
+  for (const auto& entry : builtin_topologies().entries()) {
+    EXPECT_TRUE(known.contains(entry.name)) << entry.name << ": add parameters to this suite";
+    EXPECT_FALSE(entry.summary.empty()) << entry.name;
+  }
+  EXPECT_EQ(known.size(), builtin_topologies().entries().size());
+}
+
+class TopologyConformance : public ::testing::TestWithParam<Sample> {
+ protected:
+  void SetUp() override { topology_ = make_topology(GetParam().section, GetParam().site); }
+
+  std::unique_ptr<Topology> topology_;
+};
+
+TEST_P(TopologyConformance, LinksJoinTwoVerticesAndCarrySomething) {
+  EXPECT_EQ(topology_->endpoints(), GetParam().site.endpoints);
+  EXPECT_GE(topology_->vertices(), topology_->endpoints());
+  for (const TopologyLink& link : topology_->links()) {
+    EXPECT_NE(link.from, link.to) << link.name;
+    EXPECT_TRUE(link.from >= 0 && link.from < topology_->vertices()) << link.name;
+    EXPECT_TRUE(link.to >= 0 && link.to < topology_->vertices()) << link.name;
+    EXPECT_GT(link.bundle, 0) << link.name;
+    EXPECT_GT(link.spec.bandwidth.count(), 0) << link.name;
+    EXPECT_FALSE(link.name.empty());
+  }
+}
+
+TEST_P(TopologyConformance, LinksHaveDifferentNames) {
+  std::map<std::string, int> names;
+  for (const TopologyLink& link : topology_->links()) ++names[link.name];
+  EXPECT_EQ(names.size(), topology_->links().size());
+}
+
+TEST_P(TopologyConformance, EveryDirectionHasItsReverseOfEqualCapacity) {
+  std::map<std::pair<int, int>, double> capacity;
+  for (const TopologyLink& link : topology_->links()) {
+    capacity[{link.from, link.to}] += link.bundle * link.spec.bandwidth.as_double();
+  }
+  for (const auto& [ends, forward] : capacity) {
+    EXPECT_EQ(forward, (capacity[{ends.second, ends.first}]));
+  }
+}
+
+TEST_P(TopologyConformance, RoutesAreContiguousFromSourceToDestination) {
+  const auto links = topology_->links();
+  for (int from = 0; from < topology_->endpoints(); ++from) {
+    for (int to = 0; to < topology_->endpoints(); ++to) {
+      for (const std::uint64_t hash : {0U, 1U, 12345U}) {
+        int here = from;
+        for (const int index : topology_->route(from, to, hash)) {
+          ASSERT_TRUE(index >= 0 && static_cast<std::size_t>(index) < links.size());
+          const TopologyLink& link = links[static_cast<std::size_t>(index)];
+          ASSERT_EQ(link.from, here);
+          here = link.to;
+        }
+        ASSERT_EQ(here, to);
+      }
+    }
+  }
+}
+
+TEST_P(TopologyConformance, RouteLengthsAreThoseOfTheClosedFormBothWays) {
+  for (int from = 0; from < topology_->endpoints(); ++from) {
+    EXPECT_TRUE(topology_->route(from, from, 0).empty());
+    for (int to = 0; to < topology_->endpoints(); ++to) {
+      if (from != to) {
+        EXPECT_EQ(topology_->route(from, to, 7).size(), GetParam().hops(from, to));
+        EXPECT_EQ(topology_->route(from, to, 7).size(), topology_->route(to, from, 8).size());
+      }
+    }
+  }
+}
+
+TEST_P(TopologyConformance, RoutesDoNotDependOnWhatWasAskedBefore) {
+  const auto other = make_topology(GetParam().section, GetParam().site);
+  const int count = topology_->endpoints();
+  std::map<std::pair<int, int>, std::vector<int>> forwards;
+  for (int from = 0; from < count; ++from) {
+    for (int to = 0; to < count; ++to) forwards[{from, to}] = topology_->route(from, to, 3);
+  }
+  for (int from = count; from-- > 0;) {
+    for (int to = count; to-- > 0;) {
+      EXPECT_EQ(other->route(from, to, 3), (forwards[{from, to}]));
+      EXPECT_EQ(other->route(from, to, 3), (forwards[{from, to}])) << "asked twice";
+    }
+  }
+}
+
+TEST_P(TopologyConformance, UnknownKeysAreMistakes) {
+  std::string wrong = GetParam().section;
+  wrong.insert(wrong.rfind('}'), R"(, "zzzzzzzz": 1)");
+  std::string mistakes;
+  make_topology(wrong, GetParam().site, &mistakes);
+  EXPECT_EQ(mistakes.rfind("t.json#/zzzzzzzz: no such key", 0), 0U) << mistakes;
+}
+
+std::string test_name(const ::testing::TestParamInfo<Sample>& info) {
+  const JsonValue section_value = parse_json(info.param.section, "t.json");
+  std::string name = section_value.find("kind")->string + "_" + info.param.label;
+  for (char& character : name) {
+    character = std::isalnum(static_cast<unsigned char>(character)) != 0 ? character : '_';
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Builtin, TopologyConformance, ::testing::ValuesIn(all_samples()),
+                         test_name);
+
+}  // namespace
+}  // namespace orrery

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+
+/// The program was called in a way it does not understand.
+class UsageError : public Error {
+ public:
+  explicit UsageError(const std::string& what) : Error(what, 2) {}
+};
+
+/// What a command understands.
+struct CommandSyntax {
+  std::string command;
+  std::string argument;    // name of its one argument, "" for none
+  bool required = false;   // whether the argument must be there
+  boost::program_options::options_description options;
+};
+
+/// Parses the words after the command. Throws UsageError with the nearest option for an unknown one.
+boost::program_options::variables_map parse_command_line(const CommandSyntax& syntax,
+                                                         std::span<const std::string> words);
+
+/// The argument that CommandSyntax names, or "".
+std::string argument_of(const boost::program_options::variables_map& values);
+
+}  // namespace orrery

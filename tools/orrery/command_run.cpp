@@ -1,0 +1,130 @@
+#include <sys/resource.h>
+
+#include <chrono>
+#include <iostream>
+#include <optional>
+
+#include "tools/orrery/command_line.hpp"
+#include "tools/orrery/commands.hpp"
+#include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/output_folder.hpp"
+#include "tools/orrery/progress.hpp"
+#include "tools/orrery/result_json.hpp"
+#include "tools/orrery/run.hpp"
+#include "tools/orrery/summary.hpp"
+#include "traces/chrome_trace.hpp"
+
+namespace orrery {
+namespace {
+
+namespace po = boost::program_options;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kVerdictIsNo = 3;
+
+constexpr const char* kHelp =
+    "usage: orrery run SCENARIO [options]\n\n"
+    "Simulates a scenario and says how long it takes, where the time goes, whether it fits in\n"
+    "memory, and what bounds it.\n\n"
+    "example\n"
+    "  orrery run experiments/quickstart/scenario.json --set /cluster/with/nodes=8 \\\n"
+    "             --set /workload/parallel/data=2 --out /tmp/two_replicas --trace\n\n";
+
+CommandSyntax syntax() {
+  CommandSyntax syntax{.command = "run", .argument = "SCENARIO", .required = true, .options = {}};
+  syntax.options.add_options()("help,h", "this text")(
+      "set", po::value<std::vector<std::string>>()->value_name("PTR=VALUE"),
+      "put VALUE at a JSON pointer of the scenario; VALUE is JSON when it parses as JSON, else a "
+      "string; repeatable")("out", po::value<std::string>()->value_name("DIR"),
+                            "write result.json and run.json (wall time, memory) into DIR")(
+      "trace", "write trace.json too, for ui.perfetto.dev; needs --out")(
+      "json", "result.json on standard output, nothing else there");
+  return syntax;
+}
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{1024} * usage.ru_maxrss;  // Linux counts in KiB, getrusage(2)
+}
+
+/// The run with its observers; a trace is written when a folder asks for one.
+struct Finished {
+  Run run;
+  RunCost cost;
+};
+
+Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::time_point start,
+                  const std::string& trace_path) {
+  const Job job = build_job(scenario);
+  Finished finished;
+  finished.cost.load_s = seconds_since(start);
+
+  const Clock::time_point simulation = Clock::now();
+  MemoryLog memory(job.graph.world_size());
+  {
+    Progress progress(job.graph);
+    std::vector<Observer*> observers = {&progress};
+    if (!trace_path.empty()) {
+      observers.push_back(&memory);
+    }
+    finished.run = run_scenario(scenario, job, builtins, observers);
+  }
+  finished.cost.simulate_s = seconds_since(simulation);
+  finished.cost.peak_resident_bytes = peak_resident_bytes();
+  if (!trace_path.empty()) {
+    write_chrome_trace(trace_path, job.graph, finished.run.timeline.spans(), memory.samples());
+  }
+  return finished;
+}
+
+}  // namespace
+
+int run_command(std::span<const std::string> words, const Builtins& builtins) {
+  const Clock::time_point start = Clock::now();
+  const CommandSyntax command = syntax();
+  const po::variables_map options = parse_command_line(command, words);
+  if (options.count("help") > 0) {
+    std::ostringstream text;
+    text << kHelp << command.options;
+    print(text.str());
+    return 0;
+  }
+  const bool traces = options.count("trace") > 0;
+  if (traces && options.count("out") == 0) {
+    throw UsageError("--trace needs --out DIR, the folder for trace.json");
+  }
+  const DataFolders data = find_data_folders();
+  const std::vector<std::string> overrides =
+      options.count("set") > 0 ? options["set"].as<std::vector<std::string>>()
+                               : std::vector<std::string>();
+  const Scenario scenario =
+      load_scenario(argument_of(options), overrides, builtins, open_catalog(data));
+
+  std::optional<OutputFolder> folder;
+  if (options.count("out") > 0) {
+    folder.emplace(options["out"].as<std::string>());
+  }
+  const Finished finished =
+      simulate(scenario, builtins, start, traces ? folder->path_of("trace.json") : "");
+  const Result& result = finished.run.result;
+  const std::string text = to_text(to_json(result, scenario), true) + "\n";
+  if (folder) {
+    write_file(folder->path_of("run.json"),
+               to_text(to_json(finished.cost, result.counters), true) + "\n");
+    folder->finish(text);
+  }
+  print(options.count("json") > 0 ? text
+                                  : summary(result, scenario, finished.cost, data.metrics));
+  if (!result.fits()) {
+    std::cerr << memory_verdict(result) << std::endl;
+    return kVerdictIsNo;
+  }
+  return 0;
+}
+
+}  // namespace orrery

@@ -1,0 +1,34 @@
+#include <sstream>
+
+#include "tools/orrery/command_line.hpp"
+#include "tools/orrery/commands.hpp"
+#include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/schema.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr const char* kHelp =
+    "usage: orrery schema\n\n"
+    "Prints the JSON Schema of a scenario (draft 2020-12), from which editors complete keys and mark\n"
+    "mistakes while you type.\n\n"
+    "example\n"
+    "  orrery schema > scenario.schema.json\n\n";
+
+}  // namespace
+
+int schema_command(std::span<const std::string> words, const Builtins& builtins) {
+  CommandSyntax syntax{.command = "schema", .argument = "", .required = false, .options = {}};
+  syntax.options.add_options()("help,h", "this text");
+  const auto options = parse_command_line(syntax, words);
+  if (options.count("help") > 0) {
+    std::ostringstream text;
+    text << kHelp << syntax.options;
+    print(text.str());
+    return 0;
+  }
+  print(to_text(scenario_schema(builtins, open_catalog(find_data_folders())), true) + "\n");
+  return 0;
+}
+
+}  // namespace orrery

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tools/orrery/builtins.hpp"
+
+namespace orrery {
+
+/// One verb of the program. `run` gets the words after the verb and returns the exit code; it throws
+/// Error for everything that went wrong.
+struct Command {
+  std::string name;
+  std::string summary;
+  int (*run)(std::span<const std::string> words, const Builtins& builtins);
+};
+
+int run_command(std::span<const std::string> words, const Builtins& builtins);
+int check_command(std::span<const std::string> words, const Builtins& builtins);
+int list_command(std::span<const std::string> words, const Builtins& builtins);
+int schema_command(std::span<const std::string> words, const Builtins& builtins);
+
+/// In the order in which --help shows them.
+std::vector<Command> commands();
+
+/// The whole program: finds the command, runs it, turns what it throws into a message on stderr and
+/// an exit code (0 done, 1 our bug, 2 wrong input, 3 the verdict is no, 4 deadlock, 5 file or disk).
+int run_program(std::span<const std::string> words, const Builtins& builtins);
+
+/// Writes to stdout; throws IoError when that fails (a full disk, say).
+void print(const std::string& text);
+
+}  // namespace orrery

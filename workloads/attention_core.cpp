@@ -1,0 +1,137 @@
+#include "workloads/attention_core.hpp"
+
+#include <string>
+#include <utility>
+
+#include "workloads/kernel_forms.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kRotary = 3;    // x cos + rotated x sin
+constexpr std::int64_t kSoftmax = 6;   // scale, mask, maximum, exponential, sum, divide
+constexpr std::int64_t kDropout = 2;   // mask and rescale
+constexpr std::int64_t kSoftmaxBackward = 4;  // p (g - sum p g)
+
+struct Sizes {
+  std::int64_t maps = 0;    // heads of one rank, times sequences
+  std::int64_t scores = 0;  // elements of their s x s matrices; mask: one byte each
+  Bytes score_bytes;
+  Bytes mask;
+  Bytes query;
+  Bytes key;  // and value
+};
+
+/// Throws OverflowError where the matrices leave 64 bits.
+Sizes sizes_of(const NetworkShape& shape, const Division& division) {
+  const std::int64_t length = division.sequence_length;
+  Sizes sizes;
+  sizes.maps = division.micro_batch * (shape.heads / division.tensor);
+  sizes.scores = (Bytes(sizes.maps) * length * length).count();
+  sizes.score_bytes = matrix_bytes(division.precision, sizes.scores, 1);
+  sizes.mask = division.dropout ? Bytes(sizes.scores) : Bytes(0);
+  sizes.query =
+      matrix_bytes(division.precision, division.tokens(), shape.query_size() / division.tensor);
+  sizes.key =
+      matrix_bytes(division.precision, division.tokens(), shape.key_size() / division.tensor);
+  return sizes;
+}
+
+Step kernel_step(std::string label, Kernel kernel, StepMemory memory) {
+  Step step;
+  step.label = std::move(label);
+  step.kernel = std::move(kernel);
+  step.memory = memory;
+  return step;
+}
+
+/// In place, on Q and K or on their gradients.
+Step rotary_step(const NetworkShape& shape, const Division& division) {
+  const std::int64_t width = (shape.query_size() + shape.key_size()) / division.tensor;
+  const Bytes bytes = matrix_bytes(division.precision, division.tokens(), width);
+  return kernel_step("attention.rotary",
+                     elementwise({.elements = division.tokens() * width,
+                                  .operations_per_element = kRotary,
+                                  .read = bytes,
+                                  .written = bytes}),
+                     {});
+}
+
+void materialized_forward(Steps& steps, const NetworkShape& shape, const Division& division) {
+  const Sizes sizes = sizes_of(shape, division);
+  const std::int64_t length = division.sequence_length;
+  const Bytes dropped_out = division.dropout ? sizes.score_bytes : Bytes(0);
+  steps.push_back(
+      kernel_step("attention.scores",
+                  gemm(division.precision, length, length, shape.head_size, sizes.maps),
+                  {.buffer = sizes.score_bytes}));
+  steps.push_back(kernel_step(
+      "attention.softmax",
+      elementwise({.elements = sizes.scores,
+                   .operations_per_element = kSoftmax + (division.dropout ? kDropout : 0),
+                   .read = sizes.score_bytes,
+                   .written = sizes.score_bytes + sizes.mask + dropped_out}),
+      {.saved = sizes.score_bytes + sizes.mask + dropped_out, .unbuffer = sizes.score_bytes}));
+  steps.push_back(
+      kernel_step("attention.context",
+                  gemm(division.precision, length, shape.head_size, length, sizes.maps),
+                  {.saved = sizes.query}));
+}
+
+void materialized_backward(Steps& steps, const NetworkShape& shape, const Division& division) {
+  const Sizes sizes = sizes_of(shape, division);
+  const std::int64_t length = division.sequence_length;
+  const Kernel to_scores = gemm(division.precision, length, length, shape.head_size, sizes.maps);
+  const Kernel from_scores = gemm(division.precision, length, shape.head_size, length, sizes.maps);
+  steps.push_back(kernel_step("attention.context.scores_gradient", to_scores,
+                              {.dropped = sizes.key, .buffer = sizes.score_bytes}));
+  steps.push_back(
+      kernel_step("attention.context.value_gradient", from_scores,
+                  {.dropped = division.dropout ? sizes.score_bytes : Bytes(0),
+                   .buffer = sizes.query + sizes.key * 2,  // of all three; V's is written here
+                   .unbuffer = sizes.query}));
+  steps.push_back(kernel_step(
+      "attention.softmax",
+      elementwise({.elements = sizes.scores,
+                   .operations_per_element = kSoftmaxBackward + (division.dropout ? kDropout : 0),
+                   .read = sizes.score_bytes * 2 + sizes.mask,
+                   .written = sizes.score_bytes}),
+      {.dropped = sizes.score_bytes + sizes.mask}));
+  steps.push_back(kernel_step("attention.scores.query_gradient", from_scores, {}));
+  steps.push_back(kernel_step("attention.scores.key_gradient", from_scores,
+                              {.dropped = sizes.query + sizes.key,
+                               .unbuffer = sizes.score_bytes}));
+}
+
+}  // namespace
+
+void attention_core_forward(Steps& steps, const NetworkShape& shape, const Division& division) {
+  if (shape.positions == Positions::rotary) {
+    steps.push_back(rotary_step(shape, division));
+  }
+  if (!division.flash_attention) {
+    materialized_forward(steps, shape, division);
+    return;
+  }
+  const Kernel kernel = flash_attention_forward(shape, division);
+  steps.push_back(kernel_step("attention.flash", kernel, {.saved = kernel.written}));
+}
+
+void attention_core_backward(Steps& steps, const NetworkShape& shape, const Division& division) {
+  if (division.flash_attention) {
+    const Kernel kernel = flash_attention_backward(shape, division);
+    const Bytes output =
+        matrix_bytes(division.precision, division.tokens(), shape.query_size() / division.tensor);
+    steps.push_back(kernel_step("attention.flash", kernel,
+                                {.dropped = kernel.read - output,  // all it reads but the gradient
+                                 .buffer = kernel.written,
+                                 .unbuffer = output}));
+  } else {
+    materialized_backward(steps, shape, division);
+  }
+  if (shape.positions == Positions::rotary) {
+    steps.push_back(rotary_step(shape, division));
+  }
+}
+
+}  // namespace orrery

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "sim/graph/task_graph.hpp"
+
+namespace orrery {
+
+enum class Axis : unsigned char { tensor, data, pipeline };
+
+/// Where a rank stands in the three-dimensional grid of tensor, data and pipeline parallelism. Ranks
+/// are device indices; `placement` names the axes from the fastest varying to the slowest, so with
+/// {tensor, data, pipeline} rank = t + tensor * (d + data * p).
+struct RankGrid {
+  std::int64_t tensor = 1;
+  std::int64_t data = 1;
+  std::int64_t pipeline = 1;
+  std::array<Axis, 3> placement = {Axis::tensor, Axis::data, Axis::pipeline};
+
+  std::int64_t extent(Axis axis) const;
+  Rank rank(std::int64_t tensor_index, std::int64_t data_index, std::int64_t stage) const;
+  /// All ranks of a stage, tensor-parallel group after tensor-parallel group.
+  std::vector<Rank> tensor_groups(std::int64_t stage) const;
+  /// All ranks of a stage, data-parallel group after data-parallel group.
+  std::vector<Rank> data_groups(std::int64_t stage) const;
+  /// Pairs of ranks with equal tensor and data index in the first and the last stage.
+  std::vector<Rank> end_pairs() const;
+};
+
+}  // namespace orrery
