@@ -88,16 +88,16 @@ bool CatalogStore::has(std::string_view kind, std::string_view name) {
 
 const CatalogFile& CatalogStore::entry(std::string_view kind, const std::string& name) {
   ORRERY_CHECK(has(kind, name), "no catalogue entry " + name);
+  const std::string source = std::string(kind) + "/" + name;
   const std::string file_name = name + ".json";
   for (const auto& [folder_kind, folder] : folders_) {
     const std::string path = (fs::path(folder) / file_name).string();
     std::error_code error;
     if (folder_kind == kind && fs::exists(path, error)) {
-      const std::string source = folder_kind + "/" + name;
       return read(path, name, source, source + ".json");
     }
   }
-  throw IoError(std::string(kind) + "/" + file_name + ": is there no more");
+  throw IoError(source + ".json: is there no more");
 }
 
 const CatalogFile& CatalogStore::file(const std::string& path, const std::string& as_written) {

@@ -31,6 +31,10 @@ Fabric::Link fabric_link(const TopologyLink& link, const std::string& prefix) {
           .latency = link.spec.latency};
 }
 
+TopologyLink host_link(const LinkSpec& spec, const std::string& from, const std::string& to) {
+  return {.spec = spec, .name = from + " -> " + to};
+}
+
 std::int64_t link_count(const Topology* topology) {
   return topology == nullptr ? 0 : static_cast<std::int64_t>(topology->links().size());
 }
@@ -72,10 +76,8 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
     const std::string prefix = "node " + std::to_string(index / node_devices) + ", ";
     const std::string device = "device " + std::to_string(local);
     const std::string nic = "NIC " + std::to_string(nic_of(local));
-    TopologyLink link{.spec = *spec.host_link, .name = device + " -> " + nic};
-    links.push_back(fabric_link(link, prefix));
-    link.name = nic + " -> " + device;
-    links.push_back(fabric_link(link, prefix));
+    links.push_back(fabric_link(host_link(*spec.host_link, device, nic), prefix));
+    links.push_back(fabric_link(host_link(*spec.host_link, nic, device), prefix));
   }
   cluster_base = links.size();
   for (std::size_t index = 0; cluster != nullptr && index < cluster->links().size(); ++index) {

@@ -8,9 +8,9 @@
 namespace orrery {
 namespace {
 
-constexpr std::int64_t kRotary = 3;    // x cos + rotated x sin
-constexpr std::int64_t kSoftmax = 6;   // scale, mask, maximum, exponential, sum, divide
-constexpr std::int64_t kDropout = 2;   // mask and rescale
+constexpr std::int64_t kRotary = 3;           // x cos + rotated x sin
+constexpr std::int64_t kSoftmax = 6;          // scale, mask, maximum, exponential, sum, divide
+constexpr std::int64_t kDropout = 2;          // mask and rescale
 constexpr std::int64_t kSoftmaxBackward = 4;  // p (g - sum p g)
 
 struct Sizes {
@@ -61,10 +61,9 @@ void materialized_forward(Steps& steps, const NetworkShape& shape, const Divisio
   const Sizes sizes = sizes_of(shape, division);
   const std::int64_t length = division.sequence_length;
   const Bytes dropped_out = division.dropout ? sizes.score_bytes : Bytes(0);
-  steps.push_back(
-      kernel_step("attention.scores",
-                  gemm(division.precision, length, length, shape.head_size, sizes.maps),
-                  {.buffer = sizes.score_bytes}));
+  steps.push_back(kernel_step("attention.scores",
+                              gemm(division.precision, length, length, shape.head_size, sizes.maps),
+                              {.buffer = sizes.score_bytes}));
   steps.push_back(kernel_step(
       "attention.softmax",
       elementwise({.elements = sizes.scores,
@@ -72,10 +71,9 @@ void materialized_forward(Steps& steps, const NetworkShape& shape, const Divisio
                    .read = sizes.score_bytes,
                    .written = sizes.score_bytes + sizes.mask + dropped_out}),
       {.saved = sizes.score_bytes + sizes.mask + dropped_out, .unbuffer = sizes.score_bytes}));
-  steps.push_back(
-      kernel_step("attention.context",
-                  gemm(division.precision, length, shape.head_size, length, sizes.maps),
-                  {.saved = sizes.query}));
+  steps.push_back(kernel_step("attention.context",
+                              gemm(division.precision, length, shape.head_size, length, sizes.maps),
+                              {.saved = sizes.query}));
 }
 
 void materialized_backward(Steps& steps, const NetworkShape& shape, const Division& division) {
@@ -99,8 +97,7 @@ void materialized_backward(Steps& steps, const NetworkShape& shape, const Divisi
       {.dropped = sizes.score_bytes + sizes.mask}));
   steps.push_back(kernel_step("attention.scores.query_gradient", from_scores, {}));
   steps.push_back(kernel_step("attention.scores.key_gradient", from_scores,
-                              {.dropped = sizes.query + sizes.key,
-                               .unbuffer = sizes.score_bytes}));
+                              {.dropped = sizes.query + sizes.key, .unbuffer = sizes.score_bytes}));
 }
 
 }  // namespace

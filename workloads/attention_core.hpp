@@ -13,8 +13,8 @@ namespace orrery {
 
 /// Saves its output and what its backward pass needs beside Q, K and V.
 void attention_core_forward(Steps& steps, const NetworkShape& shape, const Division& division);
-/// Takes the output's gradient, a buffer, and leaves that of Q, K and V, a buffer. Drops Q, K, V and
-/// what the forward part saved; but the output only with FlashAttention.
+/// Takes the output's gradient, a buffer, and leaves that of Q, K and V, a buffer. Drops Q, K, V
+/// and what the forward part saved; but the output only with FlashAttention.
 void attention_core_backward(Steps& steps, const NetworkShape& shape, const Division& division);
 
 }  // namespace orrery

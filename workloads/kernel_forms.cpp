@@ -71,15 +71,15 @@ Kernel flash_attention_forward(const NetworkShape& shape, const Division& divisi
   Kernel kernel = flash_kernel(shape, division, "attention");
   kernel.operations = causal_product_pair(shape, division);
   kernel.read = matrix_bytes(division.precision, division.tokens(), shape.qkv_size() / tensor);
-  kernel.written = matrix_bytes(division.precision, division.tokens(), shape.query_size() / tensor) +
-                   flash_statistics(shape, division);
+  kernel.written =
+      matrix_bytes(division.precision, division.tokens(), shape.query_size() / tensor) +
+      flash_statistics(shape, division);
   return kernel;
 }
 
 Kernel flash_attention_backward(const NetworkShape& shape, const Division& division) {
   const std::int64_t tensor = division.tensor;
-  const Bytes qkv =
-      matrix_bytes(division.precision, division.tokens(), shape.qkv_size() / tensor);
+  const Bytes qkv = matrix_bytes(division.precision, division.tokens(), shape.qkv_size() / tensor);
   const Bytes output =
       matrix_bytes(division.precision, division.tokens(), shape.query_size() / tensor);
   Kernel kernel = flash_kernel(shape, division, "attention_backward");

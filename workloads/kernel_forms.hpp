@@ -13,8 +13,8 @@ Bytes matrix_bytes(Precision precision, std::int64_t rows, std::int64_t columns)
 /// C(m, n) = A(m, k) B(k, n), `batch` times. Each operand is read once, C written once.
 Kernel gemm(Precision precision, std::int64_t m, std::int64_t n, std::int64_t k,
             std::int64_t batch = 1);
-/// Gradient of a weight matrix (k, n) from m tokens, added to the gradient buffer in the same kernel
-/// (Megatron-LM, gradient_accumulation_fusion): the buffer is read and written.
+/// Gradient of a weight matrix (k, n) from m tokens, added to the gradient buffer in the same
+/// kernel (Megatron-LM, gradient_accumulation_fusion): the buffer is read and written.
 Kernel weight_gradient_gemm(const Division& division, std::int64_t m, std::int64_t n,
                             std::int64_t k);
 
@@ -27,12 +27,13 @@ struct ElementwiseWork {
 };
 Kernel elementwise(const ElementwiseWork& work);
 
-/// Causal FlashAttention of one rank's heads: half of the 4 * b * s^2 * (heads * head_size) operations of
-/// the two products; reads Q, K, V once and writes O and the fp32 log-sum-exp of each row.
-/// Source: Dao 2023, FlashAttention-2, arXiv:2307.08691, §3.1. Leaves out the re-reading of K and V by
-/// blocks of queries (it hits in L2) and the work on the diagonal's masked half blocks.
+/// Causal FlashAttention of one rank's heads: half of the 4 * b * s^2 * (heads * head_size)
+/// operations of the two products; reads Q, K, V once and writes O and the fp32 log-sum-exp of each
+/// row. Source: Dao 2023, FlashAttention-2, arXiv:2307.08691, §3.1. Leaves out the re-reading of K
+/// and V by blocks of queries (it hits in L2) and the work on the diagonal's masked half blocks.
 Kernel flash_attention_forward(const NetworkShape& shape, const Division& division);
-/// 2.5 times the operations: five products instead of two, as the scores are computed again (ibid.).
+/// 2.5 times the operations: five products instead of two, as the scores are computed again
+/// (ibid.).
 Kernel flash_attention_backward(const NetworkShape& shape, const Division& division);
 /// The log-sum-exp that FlashAttention keeps.
 Bytes flash_statistics(const NetworkShape& shape, const Division& division);

@@ -9,8 +9,8 @@ namespace orrery {
 namespace {
 
 // Operations per element, one for each addition, multiplication, … of the defining formula.
-constexpr std::int64_t kLayerNorm = 8;  // mean 1, variance 3, normalise 2, scale and shift 2
-constexpr std::int64_t kRmsNorm = 4;    // squares 2, normalise 1, scale 1
+constexpr std::int64_t kLayerNorm = 8;       // mean 1, variance 3, normalise 2, scale and shift 2
+constexpr std::int64_t kRmsNorm = 4;         // squares 2, normalise 1, scale 1
 constexpr std::int64_t kBackwardFactor = 2;  // gradients of the input and of the parameters
 constexpr std::int64_t kBiasDropoutAdd = 4;  // bias 1, mask and rescale 2, residual 1
 
@@ -58,11 +58,11 @@ Bytes hidden_mask(const NetworkShape& shape, const Division& division) {
 
 Step norm_forward(const NetworkShape& shape, const Division& division, std::string label) {
   const Bytes state = hidden_state(shape, division);
-  Step step = kernel_step(std::move(label),
-                          elementwise({.elements = division.own_tokens() * shape.hidden,
-                                       .operations_per_element = norm_operations(shape),
-                                       .read = state,
-                                       .written = state}));
+  Step step =
+      kernel_step(std::move(label), elementwise({.elements = division.own_tokens() * shape.hidden,
+                                                 .operations_per_element = norm_operations(shape),
+                                                 .read = state,
+                                                 .written = state}));
   step.memory.saved = state * 2;
   return step;
 }
@@ -94,8 +94,7 @@ void column_linear_forward(Steps& steps, const Division& division, const LinearM
     steps.push_back(gather(map.label + ".all_gather", input));
     memory.unbuffer += input;
   }
-  Step step =
-      kernel_step(map.label, gemm(division.precision, division.tokens(), map.out, map.in));
+  Step step = kernel_step(map.label, gemm(division.precision, division.tokens(), map.out, map.in));
   step.memory = memory;
   steps.push_back(std::move(step));
 }
@@ -107,8 +106,8 @@ void column_linear_backward(Steps& steps, const Division& division, const Linear
   if (division.sequence_parallel) {
     steps.push_back(gather(map.label + ".input_all_gather", input));
   }
-  Step to_input = kernel_step(map.label + ".input_gradient",
-                              gemm(division.precision, tokens, map.in, map.out));
+  Step to_input =
+      kernel_step(map.label + ".input_gradient", gemm(division.precision, tokens, map.in, map.out));
   to_input.memory.buffer = input;
   to_input.after = {division.sequence_parallel ? 2 : 1};
   steps.push_back(std::move(to_input));
@@ -129,7 +128,8 @@ void column_linear_backward(Steps& steps, const Division& division, const Linear
 void row_linear_forward(Steps& steps, const Division& division, const LinearMap& map,
                         const std::string& residual_label) {
   const Bytes output = matrix_bytes(division.precision, division.tokens(), map.out);
-  Step product = kernel_step(map.label, gemm(division.precision, division.tokens(), map.out, map.in));
+  Step product =
+      kernel_step(map.label, gemm(division.precision, division.tokens(), map.out, map.in));
   product.memory.buffer = output;
   steps.push_back(std::move(product));
   if (division.tensor > 1) {
@@ -137,11 +137,11 @@ void row_linear_forward(Steps& steps, const Division& division, const LinearMap&
   }
   const Bytes state = matrix_bytes(division.precision, division.own_tokens(), map.out);
   const Bytes mask = division.dropout ? Bytes(division.own_tokens()) * map.out : Bytes(0);
-  Step residual = kernel_step(residual_label,
-                              elementwise({.elements = division.own_tokens() * map.out,
-                                           .operations_per_element = kBiasDropoutAdd,
-                                           .read = state * 2,
-                                           .written = state + mask}));
+  Step residual =
+      kernel_step(residual_label, elementwise({.elements = division.own_tokens() * map.out,
+                                               .operations_per_element = kBiasDropoutAdd,
+                                               .read = state * 2,
+                                               .written = state + mask}));
   residual.memory.saved = mask;
   residual.memory.unbuffer = output;
   steps.push_back(std::move(residual));
@@ -167,8 +167,8 @@ void row_linear_backward(Steps& steps, const Division& division, const LinearMap
   if (division.sequence_parallel) {
     steps.push_back(gather(map.label + ".all_gather", output));
   }
-  Step to_input = kernel_step(map.label + ".input_gradient",
-                              gemm(division.precision, tokens, map.in, map.out));
+  Step to_input =
+      kernel_step(map.label + ".input_gradient", gemm(division.precision, tokens, map.in, map.out));
   to_input.memory.buffer = matrix_bytes(division.precision, tokens, map.in);
   steps.push_back(std::move(to_input));
   Step to_weight = kernel_step(map.label + ".weight_gradient",

@@ -8,9 +8,9 @@
 namespace orrery {
 
 /// Steps that transformer blocks are made of, under tensor parallelism (Shoeybi et al. 2019,
-/// arXiv:1909.08053, §3) and sequence parallelism (Korthikanti et al. 2022, arXiv:2205.05198, §4.2).
-/// In the backward pass collectives run beside the gemm that does not need them, as in Megatron-LM's
-/// LinearWithGradAccumulationAndAsyncCommunication; elsewhere they are exposed.
+/// arXiv:1909.08053, §3) and sequence parallelism (Korthikanti et al. 2022, arXiv:2205.05198,
+/// §4.2). In the backward pass collectives run beside the gemm that does not need them, as in
+/// Megatron-LM's LinearWithGradAccumulationAndAsyncCommunication; elsewhere they are exposed.
 
 /// A linear map as one rank has it: (tokens, in) -> (tokens, out).
 struct LinearMap {
@@ -28,8 +28,8 @@ Bytes hidden_mask(const NetworkShape& shape, const Division& division);
 
 /// Saves its input and its output.
 Step norm_forward(const NetworkShape& shape, const Division& division, std::string label);
-/// Follows column_linear_backward, whose input gradient it frees. With a residual, the gradient that
-/// came around the block is added in the same kernel.
+/// Follows column_linear_backward, whose input gradient it frees. With a residual, the gradient
+/// that came around the block is added in the same kernel.
 enum class Residual : unsigned char { none, around };
 Step norm_backward(const NetworkShape& shape, const Division& division, std::string label,
                    Residual residual);
@@ -38,16 +38,16 @@ Step norm_backward(const NetworkShape& shape, const Division& division, std::str
 /// output is `memory`'s to declare.
 void column_linear_forward(Steps& steps, const Division& division, const LinearMap& map,
                            StepMemory memory);
-/// The output's gradient is a buffer, freed here; the saved input is dropped; the input's gradient is
-/// a buffer, left to norm_backward. Sequence parallelism gathers the saved input again beside the
-/// first gemm. The reduction of the input's gradient runs beside the second.
+/// The output's gradient is a buffer, freed here; the saved input is dropped; the input's gradient
+/// is a buffer, left to norm_backward. Sequence parallelism gathers the saved input again beside
+/// the first gemm. The reduction of the input's gradient runs beside the second.
 void column_linear_backward(Steps& steps, const Division& division, const LinearMap& map);
 
 /// Rows are divided: the output is reduced, then bias, dropout and the residual are added.
 void row_linear_forward(Steps& steps, const Division& division, const LinearMap& map,
                         const std::string& residual_label);
-/// Frees `input` at the end (the saved input, unless somebody still needs it); the input's gradient is
-/// a buffer, left to the next step.
+/// Frees `input` at the end (the saved input, unless somebody still needs it); the input's gradient
+/// is a buffer, left to the next step.
 void row_linear_backward(Steps& steps, const Division& division, const LinearMap& map,
                          const std::string& residual_label, Bytes input);
 

@@ -6,8 +6,8 @@
 
 namespace orrery {
 
-/// Parameters of a part of a network, by what tensor parallelism (Shoeybi et al. 2019, §3) does with
-/// them: split evenly among its ranks, or held by each.
+/// Parameters of a part of a network, by what tensor parallelism (Shoeybi et al. 2019, §3) does
+/// with them: split evenly among its ranks, or held by each.
 struct ParameterCount {
   std::int64_t divided = 0;
   std::int64_t replicated = 0;
@@ -21,8 +21,8 @@ std::int64_t norm_parameters(const NetworkShape& shape);
 ParameterCount layer_parameters(const NetworkShape& shape);
 /// Token embedding with `vocabulary` rows, and learned positions.
 ParameterCount embedding_parameters(const NetworkShape& shape, std::int64_t vocabulary);
-/// The final norm and, when `holds_weights`, a linear map to `vocabulary` (the embedding's, or a copy
-/// of it, does that with tied embeddings).
+/// The final norm and, when `holds_weights`, a linear map to `vocabulary` (the embedding's, or a
+/// copy of it, does that with tied embeddings).
 ParameterCount head_parameters(const NetworkShape& shape, std::int64_t vocabulary,
                                bool holds_weights);
 /// The whole network as published: vocabulary not padded, tied weights counted once.
@@ -33,8 +33,8 @@ std::int64_t network_parameters(const NetworkShape& shape);
 std::int64_t padded_vocabulary(const NetworkShape& shape, std::int64_t tensor);
 
 /// Operations of the matrix products of one forward pass over one token: 2 per weight, and
-/// 4 * sequence_length * query size per layer for full (not causal) attention, as Narayanan et al. 2021
-/// (arXiv:2104.04473, appendix, eq. 2) and PaLM (arXiv:2204.02311, App. B) count them.
+/// 4 * sequence_length * query size per layer for full (not causal) attention, as Narayanan et al.
+/// 2021 (arXiv:2104.04473, appendix, eq. 2) and PaLM (arXiv:2204.02311, App. B) count them.
 double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length);
 
 }  // namespace orrery

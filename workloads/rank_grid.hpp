@@ -10,9 +10,9 @@ namespace orrery {
 
 enum class Axis : unsigned char { tensor, data, pipeline };
 
-/// Where a rank stands in the three-dimensional grid of tensor, data and pipeline parallelism. Ranks
-/// are device indices; `placement` names the axes from the fastest varying to the slowest, so with
-/// {tensor, data, pipeline} rank = t + tensor * (d + data * p).
+/// Where a rank stands in the three-dimensional grid of tensor, data and pipeline parallelism.
+/// Ranks are device indices; `placement` names the axes from the fastest varying to the slowest, so
+/// with {tensor, data, pipeline} rank = t + tensor * (d + data * p).
 struct RankGrid {
   std::int64_t tensor = 1;
   std::int64_t data = 1;

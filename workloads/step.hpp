@@ -12,19 +12,19 @@ namespace orrery {
 
 /// What one step does to a rank's memory: taken as it starts, freed as it ends.
 struct StepMemory {
-  Bytes saved{};     // activations kept for the backward pass
-  Bytes dropped{};   // saved activations that nothing needs any more
-  Bytes buffer{};    // tensors that live between steps of one pass
+  Bytes saved{};    // activations kept for the backward pass
+  Bytes dropped{};  // saved activations that nothing needs any more
+  Bytes buffer{};   // tensors that live between steps of one pass
   Bytes unbuffer{};
 };
 
 /// One step of a pass over a part of the network, as each rank of a tensor-parallel group runs it:
 /// a kernel, or a collective of that group.
 struct Step {
-  std::string label;                          // "attention.qkv"
-  std::optional<CollectiveKind> collective;   // none: a kernel
+  std::string label;                         // "attention.qkv"
+  std::optional<CollectiveKind> collective;  // none: a kernel
   Kernel kernel;
-  Bytes bytes;                                // of the collective
+  Bytes bytes;  // of the collective
   StepMemory memory;
   std::int64_t gradients = 0;  // parameters of this rank whose gradient is finished here
   /// The steps it waits for, counted back from itself; before the first: whatever came before the
@@ -43,9 +43,9 @@ struct Passes {
 struct Division {
   std::int64_t micro_batch = 1;  // sequences
   std::int64_t sequence_length = 1;
-  std::int64_t tensor = 1;           // ranks; divides heads, feed_forward and the padded vocabulary
-  bool sequence_parallel = false;    // only with tensor > 1, which then divides sequence_length
-  bool flash_attention = true;       // else the matrix of scores is materialized
+  std::int64_t tensor = 1;         // ranks; divides heads, feed_forward and the padded vocabulary
+  bool sequence_parallel = false;  // only with tensor > 1, which then divides sequence_length
+  bool flash_attention = true;     // else the matrix of scores is materialized
   bool dropout = false;
   Precision precision = Precision::bf16;
   Bytes gradient_element{4};

@@ -11,8 +11,8 @@ namespace {
 
 // Operations per element, one for each addition, multiplication, … of the formula.
 constexpr std::int64_t kAddDropout = 3;  // position 1, mask and rescale 2
-/// Kingma and Ba 2015, Algorithm 1, with decoupled weight decay (Loshchilov and Hutter 2019): momentum
-/// 3, variance 4, root and epsilon 2, quotient and learning rate 2, decay 2, update 1.
+/// Kingma and Ba 2015, Algorithm 1, with decoupled weight decay (Loshchilov and Hutter 2019):
+/// momentum 3, variance 4, root and epsilon 2, quotient and learning rate 2, decay 2, update 1.
 constexpr std::int64_t kAdam = 14;
 
 Step kernel_step(std::string label, Kernel kernel, StepMemory memory) {
@@ -96,7 +96,8 @@ Passes embedding_passes(const NetworkShape& shape, const Division& division,
         collective_step("embedding.all_gather", CollectiveKind::all_gather, output));
     passes.backward.back().memory.buffer = output;
   }
-  const Bytes rows = division.gradient_element * (division.tokens() / division.tensor) * shape.hidden;
+  const Bytes rows =
+      division.gradient_element * (division.tokens() / division.tensor) * shape.hidden;
   Step lookup = kernel_step("embedding.weight_gradient",
                             elementwise({.elements = division.tokens() * shape.hidden,
                                          .operations_per_element = 1,

@@ -5,17 +5,17 @@
 
 namespace orrery {
 
-/// What stands before the first layer and after the last, on one rank of a tensor-parallel group, with
-/// the vocabulary divided among the group (Shoeybi et al. 2019, §3).
+/// What stands before the first layer and after the last, on one rank of a tensor-parallel group,
+/// with the vocabulary divided among the group (Shoeybi et al. 2019, §3).
 
-/// Token lookup, [reduce], then positions and dropout where the network has them. Saves dropout's mask.
-/// The tokens' gradient rows are added one by one (scatter-add), on the rank that holds them.
+/// Token lookup, [reduce], then positions and dropout where the network has them. Saves dropout's
+/// mask. The tokens' gradient rows are added one by one (scatter-add), on the rank that holds them.
 Passes embedding_passes(const NetworkShape& shape, const Division& division,
                         std::int64_t vocabulary);
 
-/// Final norm, [gather], logits, cross entropy with its three all-reduces (maximum, logit of the target,
-/// sum of exponentials; Megatron-LM, vocab_parallel_cross_entropy), and back. Saves
-/// 4·s·b·h bytes for norm and logits and 4·s·b·v for the fp32 softmax (Korthikanti et al. 2022, §4.3).
+/// Final norm, [gather], logits, cross entropy with its three all-reduces (maximum, logit of the
+/// target, sum of exponentials; Megatron-LM, vocab_parallel_cross_entropy), and back. Saves 4·s·b·h
+/// bytes for norm and logits and 4·s·b·v for the fp32 softmax (Korthikanti et al. 2022, §4.3).
 /// `holds_gradient`: the gradient of the weights is finished here; not so when the embedding, which
 /// comes later in the backward pass, adds to the same matrix.
 Passes head_passes(const NetworkShape& shape, const Division& division, std::int64_t vocabulary,

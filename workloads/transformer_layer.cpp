@@ -49,7 +49,8 @@ Step activation_step(const NetworkShape& shape, const Division& division) {
   step.kernel = elementwise(
       {.elements = division.tokens() * width,
        .operations_per_element = shape.activation == Activation::swiglu ? kSwiglu : kGelu,
-       .read = matrix_bytes(division.precision, division.tokens(), shape.up_size() / division.tensor),
+       .read =
+           matrix_bytes(division.precision, division.tokens(), shape.up_size() / division.tensor),
        .written = matrix_bytes(division.precision, division.tokens(), width)});
   step.memory.saved = step.kernel.written;
   return step;

@@ -25,24 +25,24 @@ class Quantity {
   friend constexpr auto operator<=>(Quantity, Quantity) = default;
   friend constexpr Quantity operator+(Quantity a, Quantity b) {
     std::int64_t sum = 0;
-    if (__builtin_add_overflow(a.count_, b.count_, &sum)) throw_overflow(Tag::name, "+");
+    if (__builtin_add_overflow(a.count_, b.count_, &sum)) throw_overflow(Tag::kName, "+");
     return Quantity(sum);
   }
   friend constexpr Quantity operator-(Quantity a, Quantity b) {
     std::int64_t difference = 0;
-    if (__builtin_sub_overflow(a.count_, b.count_, &difference)) throw_overflow(Tag::name, "-");
+    if (__builtin_sub_overflow(a.count_, b.count_, &difference)) throw_overflow(Tag::kName, "-");
     return Quantity(difference);
   }
   friend constexpr Quantity operator*(Quantity a, std::int64_t factor) {
     std::int64_t product = 0;
-    if (__builtin_mul_overflow(a.count_, factor, &product)) throw_overflow(Tag::name, "*");
+    if (__builtin_mul_overflow(a.count_, factor, &product)) throw_overflow(Tag::kName, "*");
     return Quantity(product);
   }
   friend constexpr Quantity operator*(std::int64_t factor, Quantity a) { return a * factor; }
   /// Truncates towards zero. Division by zero throws as leaving the range does.
   friend constexpr Quantity operator/(Quantity a, std::int64_t divisor) {
     const bool below_range = divisor == -1 && a.count_ == std::numeric_limits<std::int64_t>::min();
-    if (divisor == 0 || below_range) throw_overflow(Tag::name, "/");
+    if (divisor == 0 || below_range) throw_overflow(Tag::kName, "/");
     return Quantity(a.count_ / divisor);
   }
   constexpr Quantity& operator+=(Quantity other) { return *this = *this + other; }

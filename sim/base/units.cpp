@@ -22,7 +22,7 @@ Duration quotient(std::int64_t amount, std::int64_t rate, const char* unit) {
   const Wide divisor = static_cast<Wide>(rate);
   const Wide nearest = (2 * picoseconds + divisor) / (2 * divisor);
   if (nearest > static_cast<Wide>(kMaximumCount)) {
-    throw_overflow(tag::Duration::name, std::to_string(amount) + " " + unit + " at " +
+    throw_overflow(tag::Duration::kName, std::to_string(amount) + " " + unit + " at " +
                                             std::to_string(rate) + " " + unit + "/s");
   }
   return Duration(static_cast<std::int64_t>(nearest));
@@ -38,7 +38,7 @@ void throw_overflow(std::string_view quantity, std::string_view operation) {
 Duration duration_from_seconds(double seconds) {
   // 2^63 ps < 10^7 s; the bound keeps the exponent below negative.
   if (!(std::abs(seconds) < 1e7)) {
-    throw_overflow(tag::Duration::name, std::to_string(seconds) + " s");
+    throw_overflow(tag::Duration::kName, std::to_string(seconds) + " s");
   }
   // |seconds| = mantissa * 2^-shift exactly, so the product with 10^12 (< 2^93) is rounded once.
   int exponent = 0;
@@ -50,7 +50,7 @@ Duration duration_from_seconds(double seconds) {
                                      : (scaled + (Wide{1} << static_cast<unsigned>(shift - 1))) >>
                                            static_cast<unsigned>(shift);
   if (magnitude > static_cast<Wide>(kMaximumCount)) {
-    throw_overflow(tag::Duration::name, std::to_string(seconds) + " s");
+    throw_overflow(tag::Duration::kName, std::to_string(seconds) + " s");
   }
   const auto count = static_cast<std::int64_t>(magnitude);
   return Duration(std::signbit(seconds) ? -count : count);

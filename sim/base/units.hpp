@@ -10,25 +10,25 @@ namespace orrery {
 
 namespace tag {
 struct Duration {
-  static constexpr std::string_view name = "duration";
+  static constexpr std::string_view kName = "duration";
 };
 struct Bytes {
-  static constexpr std::string_view name = "bytes";
+  static constexpr std::string_view kName = "bytes";
 };
 struct Bandwidth {
-  static constexpr std::string_view name = "bandwidth";
+  static constexpr std::string_view kName = "bandwidth";
 };
 struct Flops {
-  static constexpr std::string_view name = "flops";
+  static constexpr std::string_view kName = "flops";
 };
 struct FlopRate {
-  static constexpr std::string_view name = "flop rate";
+  static constexpr std::string_view kName = "flop rate";
 };
 struct Frequency {
-  static constexpr std::string_view name = "frequency";
+  static constexpr std::string_view kName = "frequency";
 };
 struct Power {
-  static constexpr std::string_view name = "power";
+  static constexpr std::string_view kName = "power";
 };
 }  // namespace tag
 

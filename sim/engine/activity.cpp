@@ -1,6 +1,7 @@
 #include "sim/engine/activity.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/base/errors.hpp"
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kSolve = UINT64_MAX;
 constexpr double kPicoseconds = static_cast<double>(kPicosecondsPerSecond);
+constexpr double kLongest = 9.2e18;  // just below 2^63 ps
 
 }  // namespace
 
@@ -68,13 +70,10 @@ void Activities::solve() {
     progress.rate = sharing_.rate(id);
     engine_->cancel(progress.completion);
     if (progress.rate <= 0 && progress.left > 0) continue;  // starved until something ends
-    const double seconds = progress.left > 0 ? progress.left / progress.rate : 0;
-    // left × 1e12 first: exact for whole work units, so that 1 MiB at 1 GB/s takes 1 048 576 000
-    // ps.
+    // left × 1e12 first: whole work units come out exact, 1 MiB at 1 GB/s in 1 048 576 000 ps.
     const double picoseconds = progress.left > 0 ? progress.left * kPicoseconds / progress.rate : 0;
-    const Duration rest = picoseconds < 9e15
-                              ? Duration(static_cast<std::int64_t>(picoseconds + 0.5))
-                              : duration_from_seconds(seconds);
+    if (!(picoseconds < kLongest)) throw_overflow("duration", "of an activity");
+    const Duration rest(std::llround(picoseconds));
     progress.completion =
         engine_->schedule(engine_->now() + rest, Phase::complete, *this, id.index());
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "sim/base/errors.hpp"
 #include "sim/graph/analysis.hpp"
 
 namespace orrery {
@@ -48,7 +49,9 @@ class RankWalk {
       if (communication == nullptr) communication = span;
     }
     if (communication != nullptr) {
-      result_.exposed[graph_->op(communication->instance.op).category.index()] += stretch;
+      const LabelId category = graph_->op(communication->instance.op).category;
+      ORRERY_CHECK(category.index() < result_.exposed.size(), "a communication needs a category");
+      result_.exposed[category.index()] += stretch;
       return;
     }
     const bool waited_for_partners = ender != nullptr && ender->ready < ender->start &&

@@ -222,6 +222,9 @@ std::string Executor::what_it_waits_for(Slot slot) const {
   }
   for (const Dependency& d : graph_->dependencies()) {
     if (d.op != who.instance.op) continue;
+    const bool other_side = op.kind == OpKind::transfer && d.side != Side::both &&
+                            (who.position == 1) != (d.side == Side::destination);
+    if (other_side) continue;
     for (Slot on = slots_.begin_of(d.on); on < slots_.end_of(d.on); ++on) {
       const bool relevant =
           slots_.participant(on).rank == who.rank || !slots_.share_a_rank(op, graph_->op(d.on));

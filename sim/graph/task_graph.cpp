@@ -21,8 +21,15 @@ template <class Identifier>
 Identifier intern(std::vector<std::string>& texts, std::string_view text) {
   const auto found = std::find(texts.begin(), texts.end(), text);
   if (found != texts.end()) return Identifier(static_cast<std::size_t>(found - texts.begin()));
+  const Identifier id(texts.size());
+  ORRERY_CHECK(id.valid() && id.index() == texts.size(), "too many names");
   texts.emplace_back(text);
-  return Identifier(texts.size() - 1);
+  return id;
+}
+
+void check_memory(bool category_exists, Bytes bytes) {
+  ORRERY_CHECK(category_exists, "memory needs a category");
+  ORRERY_CHECK(bytes >= Bytes(0), "an amount of memory is negative");
 }
 
 }  // namespace
@@ -101,14 +108,20 @@ void TaskGraph::depend(OpId op, OpId on, Side side) {
 }
 
 void TaskGraph::take_memory(OpId op, LabelId category, Bytes bytes) {
+  ORRERY_CHECK(op.index() < ops_.size(), "memory is taken by an op that does not exist");
+  check_memory(category.index() < labels_.size(), bytes);
   if (bytes > Bytes(0)) memory_effects_.push_back(MemoryEffect{op, category, bytes, Bytes(0)});
 }
 
 void TaskGraph::free_memory(OpId op, LabelId category, Bytes bytes) {
+  ORRERY_CHECK(op.index() < ops_.size(), "memory is freed by an op that does not exist");
+  check_memory(category.index() < labels_.size(), bytes);
   if (bytes > Bytes(0)) memory_effects_.push_back(MemoryEffect{op, category, Bytes(0), bytes});
 }
 
 void TaskGraph::add_static_memory(RankSetId ranks, LabelId category, Bytes bytes) {
+  ORRERY_CHECK(ranks.index() < rank_sets_.size(), "static memory needs a rank set");
+  check_memory(category.index() < labels_.size(), bytes);
   static_memory_.push_back(StaticMemory{ranks, category, bytes});
 }
 
@@ -128,8 +141,14 @@ void TaskGraph::check_op(const Op& op) const {
       const std::span<const Rank> destinations = ranks(op.peers);
       ORRERY_CHECK(sources.size() == destinations.size(),
                    "a transfer needs as many destinations as sources");
-      ORRERY_CHECK(!op.peer_stream.valid() || op.peer_stream != op.stream || op.ranks != op.peers,
-                   "a transfer within one rank set needs two streams");
+      if (!op.peer_stream.valid()) break;
+      ORRERY_CHECK(op.peer_stream.index() < streams_.size(),
+                   "a transfer names a destination stream that does not exist");
+      // On one stream the destination would come behind the source that waits for it.
+      for (std::size_t i = 0; i < size && op.peer_stream == op.stream; ++i) {
+        ORRERY_CHECK(sources[i] != destinations[i],
+                     "a transfer from a rank to itself needs two streams");
+      }
       break;
     }
     case OpKind::collective:

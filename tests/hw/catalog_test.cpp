@@ -124,7 +124,7 @@ TEST_F(CatalogTest, HashIsFnv1aOfTheContent) {
 
 TEST_F(CatalogTest, OverridesMergeWithAndOtherKeys) {
   const JsonValue document = resolved(R"({"cluster": {"use": "hall", "nodes": 7, "with": {
-      "nodes": 5, "node": {"devices": 2, "device": {"cores": 99}, "fabric": {"link": "cord"}}}}})");
+      "nodes": 5, "node": {"devices": 2, "device": {"cores": 99}, "fabric": {"link": {"use": "cord"}}}}}})");
   ASSERT_EQ(reported(), "");
   const ClusterSpec cluster = read(document);
   EXPECT_EQ(reported(), "");

@@ -1,6 +1,7 @@
 // What every topology promises. A new entry of builtin_topologies() needs parameters below.
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <functional>
 #include <map>
 
@@ -64,7 +65,8 @@ std::map<std::string, std::vector<Sample>> samples() {
 std::vector<Sample> all_samples() {
   std::vector<Sample> all;
   const auto known = samples();
-  for (const auto& entry : builtin_topologies().entries()) {
+  const auto registry = builtin_topologies();
+  for (const auto& entry : registry.entries()) {
     if (const auto found = known.find(entry.name); found != known.end()) {
       all.insert(all.end(), found->second.begin(), found->second.end());
     }
@@ -74,11 +76,12 @@ std::vector<Sample> all_samples() {
 
 TEST(TopologySuite, EveryRegisteredKindHasSamples) {
   const auto known = samples();
-  for (const auto& entry : builtin_topologies().entries()) {
+  const auto registry = builtin_topologies();
+  for (const auto& entry : registry.entries()) {
     EXPECT_TRUE(known.contains(entry.name)) << entry.name << ": add parameters to this suite";
     EXPECT_FALSE(entry.summary.empty()) << entry.name;
   }
-  EXPECT_EQ(known.size(), builtin_topologies().entries().size());
+  EXPECT_EQ(known.size(), registry.entries().size());
 }
 
 class TopologyConformance : public ::testing::TestWithParam<Sample> {

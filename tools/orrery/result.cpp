@@ -52,10 +52,10 @@ std::string to_string(Cause::Kind kind) {
 
 std::string bound_by(const Result& result) {
   if (result.critical_path.empty()) {
-    return "nothing takes time";
+    return "nothing: no time passed";
   }
   const Cause& first = result.critical_path.front();
-  std::string text = "bound by " + in_words(first) + " (" + percent(first.time, result.makespan) +
+  std::string text = in_words(first) + " (" + percent(first.time, result.makespan) +
                      " of the critical path)";
   if (result.critical_path.size() > 1) {
     const Cause& second = result.critical_path[1];

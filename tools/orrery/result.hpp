@@ -101,7 +101,7 @@ struct Result {
 /// "math", "memory", "launch", "communication", "delay", "wait".
 std::string to_string(Cause::Kind kind);
 
-/// What bounds the run, in one line: the largest cause of the critical path and its share.
+/// What bounds the run: "arithmetic (67.5 % of the critical path), then …".
 std::string bound_by(const Result& result);
 
 /// Nothing when everything fits, else by how much not, and what dominates.

@@ -180,7 +180,8 @@ JsonValue checks(const std::vector<Check>& from) {
 JsonValue facts(const std::vector<WorkloadFact>& from) {
   Members members;
   for (const WorkloadFact& fact : from) {
-    members.emplace_back(fact.key, json_real(fact.value));
+    members.emplace_back(fact.key, json_object({{"value", json_real(fact.value)},
+                                                {"about", json_string(fact.about)}}));
   }
   return json_object(std::move(members));
 }

@@ -94,13 +94,33 @@ std::string memory_lines(const Result& result) {
   return text;
 }
 
+/// Equally loaded resources of one kind share a line: there are many of them in a regular machine.
 std::string resource_lines(const Result& result) {
+  struct Line {
+    const ResourceUse* first;
+    std::string load;
+    int others;
+  };
+  std::vector<Line> lines;
+  for (const ResourceUse& use : result.resources) {
+    const std::string load = format("%6.1f %%", 100 * use.utilisation);
+    const auto same = std::find_if(lines.begin(), lines.end(), [&](const Line& line) {
+      return line.first->kind == use.kind && line.load == load;
+    });
+    if (same != lines.end()) {
+      ++same->others;
+    } else if (lines.size() == kShownResources) {
+      break;
+    } else {
+      lines.push_back({&use, load, 0});
+    }
+  }
   std::string text = "\n  most loaded resources\n";
-  const std::size_t shown = std::min(result.resources.size(), kShownResources);
-  for (std::size_t index = 0; index < shown; ++index) {
-    const ResourceUse& use = result.resources[index];
-    text += format("    %-32s %-10s %6.1f %%\n", use.name.c_str(), use.kind.c_str(),
-                   100 * use.utilisation);
+  for (const Line& line : lines) {
+    const std::string others =
+        line.others > 0 ? "  and " + std::to_string(line.others) + " more" : "";
+    text += format("    %-32s %-10s %s%s\n", line.first->name.c_str(), line.first->kind.c_str(),
+                   line.load.c_str(), others.c_str());
   }
   return text;
 }
@@ -185,7 +205,7 @@ std::string summary(const Result& result, const Scenario& scenario, const RunCos
   }
   text += what_runs(scenario) + "\n\n";
   text += headline(result) + where_time_goes(result) + memory_lines(result);
-  text += resource_lines(result) + "\n  " + bound_by(result) + "\n";
+  text += resource_lines(result) + "\n  bound by " + bound_by(result) + "\n";
   return text + check_lines(result) + last_lines(result, cost, metrics_page);
 }
 

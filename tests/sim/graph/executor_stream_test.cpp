@@ -1,0 +1,100 @@
+#include <gtest/gtest.h>
+
+#include "sim/base/errors.hpp"
+#include "tests/sim/graph/graph_fixture.hpp"
+
+namespace orrery {
+namespace {
+
+using namespace literals;
+
+class ExecutorStream : public GraphFixture {
+ protected:
+  static constexpr Duration short_time = 2_us;
+  static constexpr Duration long_time = 7_us;
+};
+
+TEST_F(ExecutorStream, AGraphWithoutOpsEndsAtTimeZero) {
+  EXPECT_EQ(run(), Time());
+  EXPECT_TRUE(timeline.spans().empty());
+}
+
+TEST_F(ExecutorStream, OpsOfAStreamRunOneAfterAnotherInTheOrderOfAdding) {
+  const OpId first = compute("compute", {0}, long_time);
+  const OpId second = compute("compute", {0}, short_time);
+  EXPECT_EQ(run(), Time(long_time + short_time));
+  EXPECT_EQ(span(first, 0).start, Time());
+  EXPECT_EQ(span(first, 0).end, Time(long_time));
+  EXPECT_EQ(span(second, 0).ready, Time(long_time));
+  EXPECT_EQ(span(second, 0).start, Time(long_time));
+}
+
+TEST_F(ExecutorStream, AnOpThatWaitsHoldsUpThoseBehindIt) {
+  const OpId slow = compute("other", {0}, long_time);
+  const OpId waits = compute("compute", {0}, short_time);
+  const OpId behind = compute("compute", {0}, short_time);
+  graph.depend(waits, slow);
+  run();
+  EXPECT_EQ(span(waits, 0).start, Time(long_time));
+  EXPECT_EQ(span(behind, 0).ready, Time(long_time + short_time));
+  EXPECT_EQ(span(behind, 0).start, Time(long_time + short_time));
+}
+
+TEST_F(ExecutorStream, StreamsOfOneRankOverlap) {
+  const OpId a = compute("compute", {0}, long_time);
+  const OpId b = compute("other", {0}, short_time);
+  EXPECT_EQ(run(), Time(long_time));
+  EXPECT_EQ(span(a, 0).start, Time());
+  EXPECT_EQ(span(b, 0).start, Time());
+  EXPECT_EQ(span(b, 0).end, Time(short_time));
+}
+
+TEST_F(ExecutorStream, RanksHaveStreamsOfTheirOwn) {
+  const OpId a = compute("compute", {0, 1}, short_time);
+  runner.takes_on(a, 1, long_time);
+  const OpId b = compute("compute", {0, 1}, short_time);
+  EXPECT_EQ(run(), Time(long_time + short_time));
+  EXPECT_EQ(span(b, 0).start, Time(short_time));
+  EXPECT_EQ(span(b, 1).start, Time(long_time));
+}
+
+TEST_F(ExecutorStream, ADelayOccupiesItsStreamForItsTimeOnEveryRank) {
+  const OpId wait = delay("compute", {0, 1}, long_time);
+  const OpId after = compute("compute", {1}, short_time);
+  EXPECT_EQ(run(), Time(long_time + short_time));
+  for (const Rank rank : {0, 1}) {
+    EXPECT_EQ(span(wait, rank).start, Time());
+    EXPECT_EQ(span(wait, rank).end, Time(long_time));
+  }
+  EXPECT_EQ(span(after, 1).start, Time(long_time));
+}
+
+TEST_F(ExecutorStream, ADelayOfNothingEndsWhereItStarts) {
+  const OpId nothing = delay("compute", {0}, Duration(0));
+  const OpId after = compute("compute", {0}, short_time);
+  EXPECT_EQ(run(), Time(short_time));
+  EXPECT_EQ(span(nothing, 0).end, Time());
+  EXPECT_EQ(span(after, 0).start, Time());
+}
+
+TEST_F(ExecutorStream, SpansAreReportedInOrderOfEndWithTheirStream) {
+  const OpId late = compute("compute", {0}, long_time);
+  const OpId early = compute("other", {1}, short_time);
+  run();
+  ASSERT_EQ(timeline.spans().size(), 2U);
+  EXPECT_EQ(timeline.spans()[0].instance.op, early);
+  EXPECT_EQ(timeline.spans()[0].rank, 1);
+  EXPECT_EQ(timeline.spans()[0].stream, graph.stream("other"));
+  EXPECT_EQ(timeline.spans()[1].instance.op, late);
+}
+
+TEST_F(ExecutorStream, EndingTwiceIsOurMistake) {
+  const OpId work = compute("compute", {0}, short_time);
+  Executor executor(engine, graph, runner, observers);
+  runner.report_to(executor.listener());
+  executor.run();
+  EXPECT_THROW(executor.listener().computed({work, 0}), InternalError);
+}
+
+}  // namespace
+}  // namespace orrery

@@ -1,0 +1,242 @@
+// What every collective promises. A new entry of builtin_collectives() needs a closed form below.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "models/collective/parts.hpp"
+#include "tests/suites/collective_walk.hpp"
+
+namespace orrery {
+namespace {
+
+/// What theory says of an algorithm: n members, a buffer of `size`.
+struct ClosedForm {
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  /// Largest message of an uncut program.
+  Bytes (*largest)(Bytes size, int n) = nullptr;
+  /// Steps when that is cut into `pieces`.
+  std::int64_t (*steps)(int n, std::int64_t pieces) = nullptr;
+  /// Multiples of `size` that all members together send.
+  int (*total)(int n) = nullptr;
+  /// One member sends total / n of it, but for so many blocks that may be a byte smaller or larger;
+  /// none: members differ (broadcast), see the case of its own.
+  int uneven_blocks = 0;
+};
+
+constexpr int kMembersDiffer = -1;
+
+Bytes largest_block(Bytes size, int n) {
+  return Bytes(ceil_ratio(size.count(), n));
+}
+Bytes whole(Bytes size, int) {
+  return size;
+}
+std::int64_t once_around(int n, std::int64_t pieces) {
+  return (n - 1) * pieces;
+}
+std::int64_t twice_around(int n, std::int64_t pieces) {
+  return 2 * (n - 1) * pieces;
+}
+std::int64_t along_the_chain(int n, std::int64_t pieces) {
+  return pieces + n - 2;
+}
+
+const std::map<std::string, ClosedForm>& closed_forms() {
+  const auto once = [](int n) { return n - 1; };
+  const auto twice = [](int n) { return 2 * (n - 1); };
+  // Nothing but the own block stays at home; an all-reduce does that twice, with two blocks.
+  static const std::map<std::string, ClosedForm> forms = {
+      {"all_reduce/ring", {CollectiveKind::all_reduce, largest_block, twice_around, twice, 2}},
+      {"all_gather/ring", {CollectiveKind::all_gather, largest_block, once_around, once, 1}},
+      {"reduce_scatter/ring",
+       {CollectiveKind::reduce_scatter, largest_block, once_around, once, 1}},
+      {"all_to_all/pairwise", {CollectiveKind::all_to_all, largest_block, once_around, once, 1}},
+      {"broadcast/ring",
+       {CollectiveKind::broadcast, whole, along_the_chain, once, kMembersDiffer}}};
+  return forms;
+}
+
+/// Bytes from member a to member b, over the whole program.
+using Matrix = std::map<std::pair<int, int>, Bytes>;
+
+class Collective : public testing::TestWithParam<std::string> {
+ protected:
+  static constexpr int kMembers[] = {2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 31};
+
+  void SetUp() override {
+    const auto found = closed_forms().find(GetParam());
+    ASSERT_NE(found, closed_forms().end()) << "give " << GetParam() << " a closed form";
+    form_ = found->second;
+  }
+
+  std::unique_ptr<CollectiveProgram> make(int n, Bytes size, int root, Bytes chunk) const {
+    const auto registry = builtin_collectives();
+    return registry.find(GetParam())
+        ->make({.kind = form_.kind, .members = n, .size = size, .root = root, .chunk = chunk});
+  }
+
+  std::vector<Bytes> sizes(int n) {
+    return {Bytes(0),     Bytes(1),    Bytes(n - 1),  Bytes(n),
+            Bytes(n + 1), Bytes(1001), Bytes(n * 24), Bytes(random_.integer(2 * n, 1'000'000))};
+  }
+  /// 0, and sizes that cut the largest message into about 1 … 6 pieces.
+  std::vector<Bytes> chunks(Bytes size, int n) {
+    const std::int64_t largest = std::max<std::int64_t>(form_.largest(size, n).count(), 1);
+    return {Bytes(0), Bytes(largest), Bytes(random_.integer(ceil_ratio(largest, 6), largest)),
+            Bytes(largest + 1)};
+  }
+  std::vector<int> roots(int n) const {
+    std::vector<int> roots(form_.kind == CollectiveKind::broadcast ? static_cast<std::size_t>(n)
+                                                                   : 1);
+    std::iota(roots.begin(), roots.end(), 0);
+    return roots;
+  }
+
+  template <class Check>
+  void for_all_calls(Check check) {
+    for (const int n : kMembers) {
+      for (const Bytes size : sizes(n)) {
+        for (const Bytes chunk : chunks(size, n)) {
+          for (const int root : roots(n)) {
+            SCOPED_TRACE(testing::Message() << n << " members, " << size.count() << " B, root "
+                                            << root << ", chunk " << chunk.count());
+            ASSERT_NO_FATAL_FAILURE(check(n, size, root, chunk));
+          }
+        }
+      }
+    }
+  }
+
+  Matrix bytes_between(const CollectiveProgram& program, int n) {
+    CollectiveWalk walk(program, n);
+    walk.run(random_, {});
+    Matrix matrix;
+    for (const Parcel& p : walk.parcels()) matrix[{p.from, p.send.to}] += p.send.bytes;
+    return matrix;
+  }
+
+  ClosedForm form_;
+  RandomStream random_{2026, "collective conformance"};
+};
+
+TEST_P(Collective, EndsForEveryMemberInWhateverOrderMessagesArrive) {
+  for_all_calls([this](int n, Bytes size, int root, Bytes chunk) {
+    const auto program = make(n, size, root, chunk);
+    CollectiveWalk walk(*program, n);
+    walk.run(random_, {});
+    for (int member = 0; member < n; ++member) ASSERT_TRUE(walk.finished(member)) << member;
+  });
+}
+
+TEST_P(Collective, SendsOnlyToOthersAndAsManyAsTheyExpectInThatStep) {
+  for_all_calls([this](int n, Bytes size, int root, Bytes chunk) {
+    const auto program = make(n, size, root, chunk);
+    std::vector<Send> sends;
+    for (int step = 0; step < program->steps(); ++step) {
+      std::vector<int> receipts(static_cast<std::size_t>(n), 0);
+      for (int member = 0; member < n; ++member) {
+        sends.clear();
+        program->sends(member, step, sends);
+        for (const Send& send : sends) {
+          ASSERT_NE(send.to, member);
+          ASSERT_GE(send.to, 0);
+          ASSERT_LT(send.to, n);
+          ASSERT_GE(send.bytes, Bytes(0));
+          ++receipts[static_cast<std::size_t>(send.to)];
+        }
+      }
+      for (int member = 0; member < n; ++member) {
+        ASSERT_EQ(program->receives(member, step), receipts[static_cast<std::size_t>(member)]);
+      }
+    }
+  });
+}
+
+TEST_P(Collective, TakesTheStepsOfItsClosedForm) {
+  for_all_calls([this](int n, Bytes size, int root, Bytes chunk) {
+    if (chunk == Bytes(0) && form_.largest == whole) return;  // cuts by a chunk of its own
+    const std::int64_t largest = form_.largest(size, n).count();
+    const std::int64_t pieces =
+        chunk == Bytes(0) ? 1 : std::max<std::int64_t>(ceil_ratio(largest, chunk.count()), 1);
+    ASSERT_EQ(make(n, size, root, chunk)->steps(), form_.steps(n, pieces));
+  });
+}
+
+TEST_P(Collective, MovesTheBytesOfItsClosedForm) {
+  for_all_calls([this](int n, Bytes size, int root, Bytes chunk) {
+    std::vector<Bytes> sent(static_cast<std::size_t>(n));
+    std::vector<Bytes> received(static_cast<std::size_t>(n));
+    for (const auto& [pair, bytes] : bytes_between(*make(n, size, root, chunk), n)) {
+      sent[static_cast<std::size_t>(pair.first)] += bytes;
+      received[static_cast<std::size_t>(pair.second)] += bytes;
+    }
+    const Bytes total = form_.total(n) * size;
+    ASSERT_EQ(std::accumulate(sent.begin(), sent.end(), Bytes(0)), total);
+    ASSERT_EQ(std::accumulate(received.begin(), received.end(), Bytes(0)), total);
+    for (int member = 0; member < n; ++member) {
+      const auto m = static_cast<std::size_t>(member);
+      if (form_.uneven_blocks == kMembersDiffer) {
+        ASSERT_EQ(received[m], member == root ? Bytes(0) : size);
+        ASSERT_EQ(sent[m], (member + 1) % n == root ? Bytes(0) : size);
+        continue;
+      }
+      // A block is size/n rounded to either side, so exact where n divides the size.
+      const std::int64_t slack = size.count() % n == 0 ? 0 : form_.uneven_blocks * n;
+      ASSERT_LE(std::abs(sent[m].count() * n - total.count()), slack);
+      ASSERT_LE(std::abs(received[m].count() * n - total.count()), slack);
+    }
+  });
+}
+
+TEST_P(Collective, MovesTheSameBytesBetweenTheSameMembersHoweverItIsCut) {
+  for_all_calls([this](int n, Bytes size, int root, Bytes chunk) {
+    ASSERT_EQ(bytes_between(*make(n, size, root, chunk), n),
+              bytes_between(*make(n, size, root, Bytes(0)), n));
+  });
+}
+
+TEST_P(Collective, NoMessageExceedsTheChunk) {
+  for_all_calls([this](int n, Bytes size, int root, Bytes chunk) {
+    const auto program = make(n, size, root, chunk);
+    CollectiveWalk walk(*program, n);
+    walk.run(random_, {});
+    const Bytes limit = chunk == Bytes(0) ? form_.largest(size, n) : chunk;
+    for (const Parcel& p : walk.parcels()) ASSERT_LE(p.send.bytes, limit);
+  });
+}
+
+TEST_P(Collective, CutsNoMessageIntoMoreThanTheLimitOfPieces) {
+  const Bytes chunk(1);
+  for (const int n : {2, 3}) {
+    for (const std::int64_t excess : {-1, 0, 1}) {  // both sides of the limit
+      const Bytes message(kMaximumPieces + excess);
+      const Bytes size = form_.largest == whole ? message : n * message;
+      const auto program = make(n, size, 0, chunk);
+      const std::int64_t pieces = std::min(message.count(), kMaximumPieces);
+      EXPECT_EQ(program->steps(), form_.steps(n, pieces));
+      Bytes largest;
+      for (int step = 0; step < program->steps(); ++step) {
+        std::vector<Send> sends;
+        program->sends(0, step, sends);
+        for (const Send& send : sends) largest = std::max(largest, send.bytes);
+      }
+      EXPECT_EQ(largest, Bytes(ceil_ratio(message.count(), pieces)));
+    }
+  }
+}
+
+std::vector<std::string> names() {
+  return builtin_collectives().names();
+}
+std::string test_name(const testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Builtin, Collective, testing::ValuesIn(names()), test_name);
+
+}  // namespace
+}  // namespace orrery

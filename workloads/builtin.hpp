@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "workloads/workload.hpp"
+
+namespace orrery {
+
+/// Factories of the workloads that come with orrery; each is defined in a source of its own.
+std::unique_ptr<Workload> make_transformer_training(JsonCursor parameters,
+                                                    const WorkloadContext& context);
+
+}  // namespace orrery

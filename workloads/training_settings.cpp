@@ -1,0 +1,227 @@
+#include "workloads/training_settings.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "workloads/parameter_count.hpp"
+
+namespace orrery {
+namespace {
+
+using namespace literals;
+
+constexpr CountRange kExtent = {1, 1'000'000};  // the product of three stays in 64 bits
+constexpr CountRange kSequence = {1, 1 << 24};
+constexpr CountRange kMicroBatch = {1, 1 << 20};
+constexpr CountRange kGlobalBatch = {1, std::int64_t{1} << 40};
+constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 32;  // of one micro-batch
+constexpr std::int64_t kMaximumMicroBatches = 1'000'000;
+/// PyTorch 2, DistributedDataParallel, bucket_cap_mb = 25. Its smaller first bucket is left out.
+constexpr Bytes kDefaultBucket = 25_MiB;
+
+std::string text(std::int64_t number) {
+  return std::to_string(number);
+}
+
+/// `tensor` itself where it is written, else the nearest object around it.
+JsonCursor place_of(JsonCursor& parameters, std::string_view key) {
+  JsonCursor parallel = parameters.find("parallel");
+  JsonCursor leaf = parallel.find(key);
+  return leaf.present() ? leaf : parallel.present() ? parallel : parameters;
+}
+
+std::int64_t extent_or(JsonCursor& parallel, std::string_view key, std::int64_t otherwise) {
+  JsonCursor found = parallel.find(key);
+  return found.present() ? found.as_count(kExtent) : otherwise;
+}
+
+bool flag_or_false(JsonCursor& cursor, std::string_view key) {
+  JsonCursor found = cursor.find(key);
+  return found.present() && found.as_boolean();
+}
+
+/// The choice at `key`, or the first of them when it is not there.
+std::string choice_or_first(JsonCursor& cursor, std::string_view key,
+                            std::initializer_list<std::string_view> choices) {
+  JsonCursor found = cursor.find(key);
+  return found.present() ? found.as_choice(choices) : std::string(*choices.begin());
+}
+
+void read_placement(JsonCursor& parameters, RankGrid& grid) {
+  JsonCursor placement = parameters.find("placement");
+  if (!placement.present()) {
+    return;
+  }
+  const std::size_t mistakes = placement.diagnostics().count();
+  std::vector<Axis> axes;
+  for (JsonCursor& item : placement.items()) {
+    const std::string name = item.as_choice({"tensor", "data", "pipeline"});
+    axes.push_back(name == "tensor" ? Axis::tensor : name == "data" ? Axis::data : Axis::pipeline);
+  }
+  if (placement.diagnostics().count() != mistakes) {
+    return;
+  }
+  if (axes.size() != 3 || axes[0] == axes[1] || axes[0] == axes[2] || axes[1] == axes[2]) {
+    placement.error(
+        "expected each of \"tensor\", \"data\" and \"pipeline\" once, fastest varying first");
+    return;
+  }
+  grid.placement = {axes[0], axes[1], axes[2]};
+}
+
+/// Reads "parallel" and makes it fill the cluster. Returns whether sequence parallelism is asked
+/// for.
+bool read_parallel(JsonCursor& parameters, const WorkloadContext& context, RankGrid& grid) {
+  JsonCursor parallel = parameters.find("parallel");
+  grid.tensor = extent_or(parallel, "tensor", 1);
+  grid.pipeline = extent_or(parallel, "pipeline", 1);
+  grid.data = extent_or(parallel, "data", 0);
+  const bool sequence_parallel = flag_or_false(parallel, "sequence_parallel");
+  const bool data_is_written = parallel.has("data");
+  parallel.reject_unknown_keys();
+  const std::int64_t ranks = grid.tensor * grid.pipeline;
+  if (ranks == 0 || (data_is_written && grid.data == 0) || context.devices <= 0) {
+    return sequence_parallel;  // reported already, or a cluster that could not be read
+  }
+  JsonCursor place = parallel.present() ? parallel : parameters;
+  if (!data_is_written && ranks <= context.devices) {
+    grid.data = context.devices / ranks;
+    if (context.devices % ranks != 0) {
+      place.error("tensor " + text(grid.tensor) + " x pipeline " + text(grid.pipeline) + " = " +
+                  text(ranks) + " ranks do not divide the cluster's " + text(context.devices) +
+                  " devices");
+    }
+    return sequence_parallel;
+  }
+  grid.data = data_is_written ? grid.data : 1;
+  if (ranks * grid.data != context.devices) {
+    place.error("parallel asks for " + text(ranks * grid.data) + " ranks (tensor " +
+                text(grid.tensor) + " x pipeline " + text(grid.pipeline) + " x data " +
+                text(grid.data) + "), the cluster has " + text(context.devices));
+  }
+  return sequence_parallel;
+}
+
+void check_tensor(JsonCursor& parameters, const NetworkShape& network, std::int64_t tensor) {
+  JsonCursor place = place_of(parameters, "tensor");
+  const std::string named = "tensor " + text(tensor);
+  if (network.heads % tensor != 0) {
+    place.error(named + " does not divide the network's " + text(network.heads) + " heads");
+  }
+  if (network.kv_heads < tensor) {
+    place.error(named + " is more than the network's " + text(network.kv_heads) +
+                " key-value heads, and copies of them are not modelled");
+  } else if (network.kv_heads % tensor != 0) {
+    place.error(named + " does not divide the network's " + text(network.kv_heads) +
+                " key-value heads");
+  }
+  if (network.feed_forward % tensor != 0) {
+    place.error(named + " does not divide the network's feed-forward size " +
+                text(network.feed_forward));
+  }
+}
+
+void check_network(JsonCursor& parameters, const TrainingSettings& settings) {
+  const NetworkShape& network = settings.network;
+  const RankGrid& grid = settings.grid;
+  if (grid.tensor > 0) {
+    check_tensor(parameters, network, grid.tensor);
+  }
+  if (grid.pipeline > 0 && network.layers % grid.pipeline != 0) {
+    place_of(parameters, "pipeline")
+        .error("pipeline " + text(grid.pipeline) + " does not divide the network's " +
+               text(network.layers) + " layers");
+  }
+  const std::int64_t length = settings.division.sequence_length;
+  JsonCursor place = parameters.find("sequence_length");
+  if (network.positions == Positions::learned && length > network.max_positions) {
+    place.error("sequence length " + text(length) + " is more than the network's " +
+                text(network.max_positions) + " learned positions");
+  }
+  if (network.attention_window > 0 && length > network.attention_window) {
+    place.error("sequence length " + text(length) + " is more than the network's window of " +
+                text(network.attention_window) + ", and sliding-window attention is not modelled");
+  }
+}
+
+void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
+  const Division& division = settings.division;
+  if (division.micro_batch == 0 || division.sequence_length == 0) {
+    return;
+  }
+  if (division.tokens() > kMaximumTokens) {
+    parameters.find("micro_batch")
+        .error("a micro-batch of " + text(division.micro_batch) + " x " +
+               text(division.sequence_length) + " tokens is more than " + text(kMaximumTokens));
+  }
+  if (division.sequence_parallel && division.sequence_length % division.tensor != 0) {
+    parameters.find("sequence_length")
+        .error("tensor " + text(division.tensor) + " does not divide the sequence length " +
+               text(division.sequence_length) + ", as sequence parallelism needs");
+  }
+  const std::int64_t at_once = division.micro_batch * settings.grid.data;
+  if (settings.global_batch == 0 || at_once == 0) {
+    return;
+  }
+  JsonCursor place = parameters.find("global_batch");
+  if (settings.global_batch % at_once != 0) {
+    place.error("global batch " + text(settings.global_batch) + " is not a multiple of " +
+                text(at_once) + " (micro-batch " + text(division.micro_batch) + " x data " +
+                text(settings.grid.data) + ")");
+  }
+  settings.micro_batches = settings.global_batch / at_once;
+  if (settings.micro_batches > kMaximumMicroBatches) {
+    place.error(text(settings.micro_batches) + " micro-batches are more than " +
+                text(kMaximumMicroBatches));
+  }
+}
+
+void read_division(JsonCursor& parameters, Division& division) {
+  division.sequence_length = parameters.at("sequence_length").as_count(kSequence);
+  division.micro_batch = parameters.at("micro_batch").as_count(kMicroBatch);
+  const std::string precision = choice_or_first(parameters, "precision", {"bf16", "fp16"});
+  division.precision = precision_from(precision).value_or(Precision::bf16);
+  division.flash_attention =
+      choice_or_first(parameters, "attention", {"flash", "materialized"}) != "materialized";
+  division.dropout = flag_or_false(parameters, "dropout");
+  division.gradient_element =
+      choice_or_first(parameters, "gradient_precision", {"fp32", "bf16"}) == "bf16" ? 2_B : 4_B;
+}
+
+}  // namespace
+
+std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
+                                                       const WorkloadContext& context) {
+  const std::size_t mistakes = parameters.diagnostics().count();
+  TrainingSettings settings;
+  parameters.find("kind");  // read by whoever chose this workload
+  JsonCursor network_place = parameters.at("network");
+  const bool unresolved = mistakes > 0 && network_place.present() &&
+                          network_place.value().kind == JsonValue::Kind::string;
+  std::optional<NetworkShape> network;
+  if (!unresolved) {  // else its name is reported already
+    network = read_network(network_place);
+  }
+  const bool sequence_parallel = read_parallel(parameters, context, settings.grid);
+  read_placement(parameters, settings.grid);
+  read_division(parameters, settings.division);
+  settings.division.tensor = settings.grid.tensor;
+  settings.division.sequence_parallel = sequence_parallel && settings.grid.tensor > 1;
+  settings.global_batch = parameters.at("global_batch").as_count(kGlobalBatch);
+  JsonCursor bucket = parameters.find("gradient_bucket");
+  settings.gradient_bucket = bucket.present() ? bucket.as_bytes() : kDefaultBucket;
+  parameters.reject_unknown_keys();
+
+  if (network) {
+    settings.network = *network;
+    check_network(parameters, settings);
+  }
+  check_batches(parameters, settings);
+  if (!network || context.devices <= 0 || parameters.diagnostics().count() != mistakes) {
+    return std::nullopt;
+  }
+  return settings;
+}
+
+}  // namespace orrery

@@ -1,0 +1,103 @@
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "workloads/builtin.hpp"
+#include "workloads/training_graph.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kMaximumOps = 50'000'000;
+/// The executor numbers one op on one rank by 32 bits.
+constexpr std::int64_t kMaximumInstances = 4'000'000'000;
+
+/// One training step of a dense decoder-only transformer with tensor, pipeline (1F1B) and data
+/// parallelism, mixed precision and Adam.
+class TransformerTraining final : public Workload {
+ public:
+  TransformerTraining(TrainingSettings settings, TrainingParts parts)
+      : settings_(std::move(settings)), parts_(std::move(parts)) {}
+
+  Job build() const override {
+    Job job{.graph = training_graph(settings_, parts_), .facts = {}};
+    job.tokens = static_cast<double>(settings_.global_batch) *
+                 static_cast<double>(settings_.division.sequence_length);
+    // Backward twice the forward pass: gradients of inputs and of weights; recomputation not
+    // counted.
+    job.model_operations =
+        3 * job.tokens *
+        model_operations_per_token(settings_.network, settings_.division.sequence_length);
+    job.precision = settings_.division.precision;
+    job.pipelined = settings_.grid.pipeline > 1;
+    add_facts(job);
+    return job;
+  }
+
+ private:
+  void add_facts(Job& job) const {
+    const auto fact = [&job](const char* key, double value, const char* about) {
+      job.facts.push_back({key, value, about});
+    };
+    const double stages = static_cast<double>(settings_.grid.pipeline);
+    const double micro_batches = static_cast<double>(settings_.micro_batches);
+    fact("parameters", static_cast<double>(network_parameters(settings_.network)),
+         "Parameters of the network as published, tied weights counted once.");
+    fact("tokens_per_step", job.tokens, "global_batch * sequence_length.");
+    fact("micro_batches", micro_batches,
+         "Micro-batches that each pipeline works through in a step: global_batch / (micro_batch * "
+         "data).");
+    fact("padded_vocabulary", static_cast<double>(parts_.vocabulary),
+         "Rows of embedding and head, padded to a multiple of 128 * tensor as in Megatron-LM.");
+    fact("model_operations_per_token", job.model_operations / job.tokens,
+         "3 * the operations of a forward pass's matrix products, attention counted in full.");
+    fact("ideal_bubble_fraction", (stages - 1) / (micro_batches + stages - 1),
+         "(p - 1) / (m + p - 1) for p equal stages and m micro-batches, transfers free.");
+  }
+
+  TrainingSettings settings_;
+  TrainingParts parts_;
+};
+
+/// Whether the graph is small enough to be built and run; says so where not.
+bool fits(JsonCursor& parameters, const TrainingSettings& settings, const TrainingParts& parts) {
+  const std::int64_t ops = estimated_ops(settings, parts);
+  const std::int64_t ranks = settings.grid.tensor * settings.grid.data;
+  JsonCursor place = parameters.find("global_batch");
+  if (ops > kMaximumOps) {
+    place.error(std::to_string(settings.micro_batches) + " micro-batches of " +
+                std::to_string(settings.network.layers) + " layers make " + std::to_string(ops) +
+                " ops, more than " + std::to_string(kMaximumOps));
+    return false;
+  }
+  if (ranks > kMaximumInstances / ops) {
+    place.error(std::to_string(ops) + " ops on " + std::to_string(ranks) +
+                " ranks each are more than " + std::to_string(kMaximumInstances) +
+                " instances; use fewer micro-batches");
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::unique_ptr<Workload> make_transformer_training(JsonCursor parameters,
+                                                    const WorkloadContext& context) {
+  std::optional<TrainingSettings> settings = read_training_settings(parameters, context);
+  if (!settings) {
+    return nullptr;
+  }
+  try {
+    TrainingParts parts = training_parts(*settings);
+    if (!fits(parameters, *settings, parts)) {
+      return nullptr;
+    }
+    return std::make_unique<TransformerTraining>(*std::move(settings), std::move(parts));
+  } catch (const OverflowError& error) {
+    parameters.error(std::string("a micro-batch is too much work: ") + error.what());
+    return nullptr;
+  }
+}
+
+}  // namespace orrery
