@@ -5,9 +5,9 @@
 
 namespace orrery {
 
-/// A file that appears whole or not at all: it is written under a temporary name in the same folder,
-/// synced, and renamed by commit(). Without commit() nothing is left behind. Every failure throws
-/// IoError with the path and the system's reason.
+/// A file that appears whole or not at all: it is written under a temporary name in the same
+/// folder, synced, and renamed by commit(). Without commit() nothing is left behind. Every failure
+/// throws IoError with the path and the system's reason.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);

@@ -16,9 +16,10 @@ constexpr std::int64_t kPicosecondsPerMicrosecond = 1'000'000;
 
 std::string microseconds(std::int64_t picoseconds) {
   std::array<char, 40> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%lld.%06lld",
-                                   static_cast<long long>(picoseconds / kPicosecondsPerMicrosecond),
-                                   static_cast<long long>(picoseconds % kPicosecondsPerMicrosecond));
+  const int length =
+      std::snprintf(text.data(), text.size(), "%lld.%06lld",
+                    static_cast<long long>(picoseconds / kPicosecondsPerMicrosecond),
+                    static_cast<long long>(picoseconds % kPicosecondsPerMicrosecond));
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
@@ -52,8 +53,9 @@ class Writer {
     if (span.start > span.ready) {
       complete("\"wait\"", "\"wait\"", span, span.ready, span.start, ",\"cname\":\"grey\"");
     }
-    complete(op.label.valid() ? labels_[op.label.index()] : in_quotes(std::string(to_string(op.kind))),
-             category, span, span.start, span.end, arguments(op));
+    complete(
+        op.label.valid() ? labels_[op.label.index()] : in_quotes(std::string(to_string(op.kind))),
+        category, span, span.start, span.end, arguments(op));
   }
 
   void add(const MemoryLog::Sample& sample) {
@@ -76,17 +78,16 @@ class Writer {
 
   void metadata(std::string_view what, Rank rank, std::size_t thread, const std::string& argument) {
     next();
-    file_.write("{\"ph\":\"M\",\"name\":\"" + std::string(what) + "\",\"pid\":" +
-                std::to_string(rank) + ",\"tid\":" + std::to_string(thread) + ",\"args\":{" +
-                argument + "}}");
+    file_.write("{\"ph\":\"M\",\"name\":\"" + std::string(what) +
+                "\",\"pid\":" + std::to_string(rank) + ",\"tid\":" + std::to_string(thread) +
+                ",\"args\":{" + argument + "}}");
   }
 
   void complete(const std::string& name, const std::string& category, const Span& span, Time start,
                 Time end, const std::string& more) {
     next();
-    file_.write("{\"ph\":\"X\",\"name\":" + name + ",\"cat\":" + category +
-                ",\"pid\":" + std::to_string(span.rank) +
-                ",\"tid\":" + std::to_string(span.stream.index()) +
+    file_.write("{\"ph\":\"X\",\"name\":" + name + ",\"cat\":" + category + ",\"pid\":" +
+                std::to_string(span.rank) + ",\"tid\":" + std::to_string(span.stream.index()) +
                 ",\"ts\":" + microseconds(start.picoseconds()) +
                 ",\"dur\":" + microseconds((end - start).count()) + more + "}");
   }

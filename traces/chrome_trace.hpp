@@ -10,7 +10,8 @@
 
 namespace orrery {
 
-/// Keeps the memory in use on every rank over time, one sample for each instant at which it changes.
+/// Keeps the memory in use on every rank over time, one sample for each instant at which it
+/// changes.
 class MemoryLog final : public Observer {
  public:
   struct Sample {
@@ -37,12 +38,11 @@ class MemoryLog final : public Observer {
 
 /// Writes a run as Chrome JSON trace events, which ui.perfetto.dev and chrome://tracing open: a
 /// process for each rank, a thread for each stream, an event for each span, an event "wait" where a
-/// rank stood ready before its partners came, and a counter of memory in use. Times are microseconds
-/// with six decimals, so no picosecond is lost. `spans`: in order of end, as Timeline keeps them.
-/// The receiving end of a one-sided transfer occupies no stream and is left out.
-/// The file appears whole or not at all; throws IoError.
-/// Source: "Trace Event Format", Google, 2016, sections "Complete Events", "Counter Events",
-/// "Metadata Events".
+/// rank stood ready before its partners came, and a counter of memory in use. Times are
+/// microseconds with six decimals, so no picosecond is lost. `spans`: in order of end, as Timeline
+/// keeps them. The receiving end of a one-sided transfer occupies no stream and is left out. The
+/// file appears whole or not at all; throws IoError. Source: "Trace Event Format", Google, 2016,
+/// sections "Complete Events", "Counter Events", "Metadata Events".
 void write_chrome_trace(const std::string& path, const TaskGraph& graph,
                         std::span<const Span> spans, std::span<const MemoryLog::Sample> memory);
 

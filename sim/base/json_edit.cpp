@@ -86,7 +86,7 @@ JsonValue* descend(JsonValue& place, const std::string& token, const Origin& ori
 }
 
 std::string quoted_pointer(std::string_view pointer) {
-  return to_text(json_string(std::string(pointer)), false);
+  return json_string(std::string(pointer)).describe();
 }
 
 }  // namespace

@@ -186,7 +186,8 @@ bool Builder::parse_error(std::size_t bytes_read, const std::string& token,
   constexpr int kNumberOverflow = 406;
   if (error.id == kNumberOverflow) {
     if (token.find_first_of(".eE") == std::string::npos) {
-      return integer_out_of_range(token);
+      integer_out_of_range(token);
+      return false;  // or the parser would take this for the end of the document, and go on
     }
     report(next_pointer(), "expected a number in the range of a double, got " + quotable(token));
     return false;

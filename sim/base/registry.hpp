@@ -21,15 +21,17 @@ class Registry {
   Registry(std::initializer_list<Entry> entries) : entries_(entries) {}
 
   void add(Entry entry) { entries_.push_back(std::move(entry)); }
-  const std::vector<Entry>& entries() const { return entries_; }
+  const std::vector<Entry>& entries() const& { return entries_; }
+  const std::vector<Entry>& entries() const&& = delete;  // it would outlive its registry
 
   /// nullptr when nobody has that name.
-  const Entry* find(std::string_view name) const {
+  const Entry* find(std::string_view name) const& {
     for (const Entry& entry : entries_) {
       if (entry.name == name) return &entry;
     }
     return nullptr;
   }
+  const Entry* find(std::string_view name) const&& = delete;
 
   std::vector<std::string> names() const {
     std::vector<std::string> result;

@@ -49,12 +49,12 @@ class RandomCarrier final : public MessageCarrier {
 
   void carry(std::uint32_t run, int from, int step, const Send& send) override {
     Watch& watch = watches_[run];
-    EXPECT_GE(step, watch.last_step[from]) << "steps of a member are in order";
-    const bool next = step > watch.last_step[from] || watch.sent_any.insert(from).second;
-    if (next) {
+    int& last = watch.last_step.try_emplace(from, -1).first->second;
+    EXPECT_GE(step, last) << "steps of a member are in order";
+    if (step > last) {
       EXPECT_EQ(watch.in_flight[from], 0) << "a step began before the last had left";
     }
-    watch.last_step[from] = step;
+    last = step;
     EXPECT_GT(complete_steps(watch, from), step - watch.program->lag());
     ++watch.in_flight[from];
     ++watch.messages;
@@ -83,7 +83,6 @@ class RandomCarrier final : public MessageCarrier {
     int members = 0;
     std::map<int, int> in_flight;
     std::map<int, int> last_step;
-    std::set<int> sent_any;
     std::map<std::pair<int, int>, int> received;
     std::map<int, int> complete;
     std::set<int> finished;

@@ -109,8 +109,9 @@ inline Finished run(const ClusterSpec& cluster, const TaskGraph& graph,
   const auto cost =
       builtin_cost_models().find("roofline")->make(JsonCursor(parameters, diagnostics));
   diagnostics.throw_if_any();
+  const auto collectives = builtin_collectives();
   Engine engine;
-  Machine machine(engine, cluster, *fabric, *cost, builtin_collectives(), choice);
+  Machine machine(engine, cluster, *fabric, *cost, collectives, choice);
   Timeline timeline;
   const std::vector<Observer*> observers = {&timeline};
   Executor executor(engine, graph, machine, observers);

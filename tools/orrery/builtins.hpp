@@ -7,7 +7,8 @@
 
 namespace orrery {
 
-/// Every implementation that a scenario can name. Made in main, added to by outside code, handed down.
+/// Every implementation that a scenario can name. Made in main, added to by outside code, handed
+/// down.
 struct Builtins {
   Registry<TopologyFactory> topologies = builtin_topologies();
   Registry<CollectiveFactory> collectives = builtin_collectives();

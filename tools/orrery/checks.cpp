@@ -94,8 +94,8 @@ Check check_kernels(const Evidence& evidence) {
     const double longest_s = to_seconds(kernel.duration + kRounding);
     if (longest_s < kernel.floor_s) {
       check.holds = false;
-      check.sentence = kernel.label + " took " + exact(kernel.duration) + ", at every peak it takes " +
-                       format("%.0f ps", kernel.floor_s * 1e12);
+      check.sentence = kernel.label + " took " + exact(kernel.duration) +
+                       ", at every peak it takes " + format("%.0f ps", kernel.floor_s * 1e12);
       return check;
     }
     nearest = std::max(nearest, kernel.floor_s / longest_s);
@@ -108,8 +108,8 @@ Check check_kernels(const Evidence& evidence) {
 
 Check check_critical_path(const Evidence& evidence) {
   Check check{"critical path = whole run", evidence.critical_path == evidence.makespan, ""};
-  check.sentence = "the critical path sums to " + exact(evidence.critical_path) + ", the run took " +
-                   exact(evidence.makespan);
+  check.sentence = "the critical path sums to " + exact(evidence.critical_path) +
+                   ", the run took " + exact(evidence.makespan);
   return check;
 }
 

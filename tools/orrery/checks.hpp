@@ -10,7 +10,8 @@ namespace orrery {
 
 /// What the checks look at: plain data, so that a test can tamper with each of them.
 struct Evidence {
-  struct KernelSpan {  // the run of a compute op that came nearest to its physical bound, or beat it
+  struct KernelSpan {  // the run of a compute op that came nearest to its physical bound, or beat
+                       // it
     std::string label;
     Duration duration;
     double floor_s = 0;

@@ -14,7 +14,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kHelp =
     "usage: orrery check SCENARIO [options]\n\n"
-    "Does everything short of running: reads the scenario, resolves what it names, and reports all\n"
+    "Does everything short of running: reads the scenario, resolves what it names, and reports "
+    "all\n"
     "mistakes at once, each with its file and JSON pointer. With --resolved it prints every value\n"
     "that a run would use, where that value was written, and its source.\n\n"
     "example\n"
@@ -95,11 +96,11 @@ int check_command(std::span<const std::string> words, const Builtins& builtins) 
     print(text.str());
     return 0;
   }
-  const std::vector<std::string> overrides =
-      options.count("set") > 0 ? options["set"].as<std::vector<std::string>>()
-                               : std::vector<std::string>();
-  const Scenario scenario = load_scenario(argument_of(options), overrides, builtins,
-                                          open_catalog(find_data_folders()));
+  const std::vector<std::string> overrides = options.count("set") > 0
+                                                 ? options["set"].as<std::vector<std::string>>()
+                                                 : std::vector<std::string>();
+  const Scenario scenario =
+      load_scenario(argument_of(options), overrides, builtins, open_catalog(find_data_folders()));
   const Job job = build_job(scenario);
   if (options.count("resolved") > 0) {
     print_leaves(scenario.resolved, "", text);

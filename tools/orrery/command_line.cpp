@@ -34,8 +34,8 @@ po::variables_map parse_command_line(const CommandSyntax& syntax,
     all.add_options()(kArgument, po::value<std::string>());
     positional.add(kArgument, 1);
   }
-  const int style =
-      po::command_line_style::default_style & ~static_cast<int>(po::command_line_style::allow_guessing);
+  const int style = po::command_line_style::default_style &
+                    ~static_cast<int>(po::command_line_style::allow_guessing);
   po::variables_map values;
   try {
     po::store(po::command_line_parser(std::vector<std::string>(words.begin(), words.end()))

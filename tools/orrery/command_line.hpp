@@ -18,12 +18,13 @@ class UsageError : public Error {
 /// What a command understands.
 struct CommandSyntax {
   std::string command;
-  std::string argument;    // name of its one argument, "" for none
-  bool required = false;   // whether the argument must be there
+  std::string argument;   // name of its one argument, "" for none
+  bool required = false;  // whether the argument must be there
   boost::program_options::options_description options;
 };
 
-/// Parses the words after the command. Throws UsageError with the nearest option for an unknown one.
+/// Parses the words after the command. Throws UsageError with the nearest option for an unknown
+/// one.
 boost::program_options::variables_map parse_command_line(const CommandSyntax& syntax,
                                                          std::span<const std::string> words);
 

@@ -99,9 +99,9 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
     throw UsageError("--trace needs --out DIR, the folder for trace.json");
   }
   const DataFolders data = find_data_folders();
-  const std::vector<std::string> overrides =
-      options.count("set") > 0 ? options["set"].as<std::vector<std::string>>()
-                               : std::vector<std::string>();
+  const std::vector<std::string> overrides = options.count("set") > 0
+                                                 ? options["set"].as<std::vector<std::string>>()
+                                                 : std::vector<std::string>();
   const Scenario scenario =
       load_scenario(argument_of(options), overrides, builtins, open_catalog(data));
 
@@ -118,8 +118,7 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
                to_text(to_json(finished.cost, result.counters), true) + "\n");
     folder->finish(text);
   }
-  print(options.count("json") > 0 ? text
-                                  : summary(result, scenario, finished.cost, data.metrics));
+  print(options.count("json") > 0 ? text : summary(result, scenario, finished.cost, data.metrics));
   if (!result.fits()) {
     std::cerr << memory_verdict(result) << std::endl;
     return kVerdictIsNo;

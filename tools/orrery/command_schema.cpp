@@ -10,7 +10,8 @@ namespace {
 
 constexpr const char* kHelp =
     "usage: orrery schema\n\n"
-    "Prints the JSON Schema of a scenario (draft 2020-12), from which editors complete keys and mark\n"
+    "Prints the JSON Schema of a scenario (draft 2020-12), from which editors complete keys and "
+    "mark\n"
     "mistakes while you type.\n\n"
     "example\n"
     "  orrery schema > scenario.schema.json\n\n";

@@ -8,8 +8,8 @@
 
 namespace orrery {
 
-/// One verb of the program. `run` gets the words after the verb and returns the exit code; it throws
-/// Error for everything that went wrong.
+/// One verb of the program. `run` gets the words after the verb and returns the exit code; it
+/// throws Error for everything that went wrong.
 struct Command {
   std::string name;
   std::string summary;
@@ -25,7 +25,8 @@ int schema_command(std::span<const std::string> words, const Builtins& builtins)
 std::vector<Command> commands();
 
 /// The whole program: finds the command, runs it, turns what it throws into a message on stderr and
-/// an exit code (0 done, 1 our bug, 2 wrong input, 3 the verdict is no, 4 deadlock, 5 file or disk).
+/// an exit code (0 done, 1 our bug, 2 wrong input, 3 the verdict is no, 4 deadlock, 5 file or
+/// disk).
 int run_program(std::span<const std::string> words, const Builtins& builtins);
 
 /// Writes to stdout; throws IoError when that fails (a full disk, say).

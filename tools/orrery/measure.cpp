@@ -73,9 +73,8 @@ Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks
       result.exposed.push_back(part_of(graph.text(LabelId(label)), ranks, time));
     }
   }
-  std::stable_sort(result.exposed.begin(), result.exposed.end(), [](const auto& a, const auto& b) {
-    return a.average_s > b.average_s;
-  });
+  std::stable_sort(result.exposed.begin(), result.exposed.end(),
+                   [](const auto& a, const auto& b) { return a.average_s > b.average_s; });
   return result;
 }
 
@@ -114,7 +113,8 @@ std::vector<CollectiveUse> collective_uses(std::span<const CollectiveRecord> rec
     use.record = record;
     use.mean = record.total / static_cast<std::int64_t>(record.runs);
     use.bus_bandwidth = bus_bandwidth(record.kind, record.size, record.members, use.mean);
-    use.best_bus_bandwidth = bus_bandwidth(record.kind, record.size, record.members, record.fastest);
+    use.best_bus_bandwidth =
+        bus_bandwidth(record.kind, record.size, record.members, record.fastest);
     result.push_back(std::move(use));
   }
   return result;

@@ -8,9 +8,9 @@
 
 namespace orrery {
 
-/// The folder of `--out`. It is made, and a file in it is begun, before anything is simulated, so that
-/// a place that cannot be written is known at once; without finish() the folder that was made goes
-/// again. Throws IoError.
+/// The folder of `--out`. It is made, and a file in it is begun, before anything is simulated, so
+/// that a place that cannot be written is known at once; without finish() the folder that was made
+/// goes again. Throws IoError.
 class OutputFolder {
  public:
   explicit OutputFolder(std::string path);

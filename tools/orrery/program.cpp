@@ -27,10 +27,12 @@ std::string help_text() {
           "             --set /workload/parallel/pipeline=8 --out /tmp/result --trace\n"
           "  orrery list devices\n"
           "  orrery COMMAND --help\n\n"
-          "A scenario is one JSON file: a cluster (from the catalogue, or your own), a workload, and\n"
+          "A scenario is one JSON file: a cluster (from the catalogue, or your own), a workload, "
+          "and\n"
           "optionally how collectives run and how kernels are priced. Quantities are strings with\n"
           "units (\"5 us\", \"400 Gbit/s\", \"80 GiB\"); a bare number is a count.\n\n"
-          "exit codes: 0 done; 1 our bug; 2 wrong input; 3 ran, and the verdict is no (does not fit\n"
+          "exit codes: 0 done; 1 our bug; 2 wrong input; 3 ran, and the verdict is no (does not "
+          "fit\n"
           "in memory); 4 the workload deadlocks; 5 a file or disk error\n";
   return text.str();
 }

@@ -7,8 +7,8 @@
 
 namespace orrery {
 
-/// Shows on stderr how far a run is, when that is a terminal; else it does nothing. Counts the spans
-/// that have ended against those the graph holds.
+/// Shows on stderr how far a run is, when that is a terminal; else it does nothing. Counts the
+/// spans that have ended against those the graph holds.
 class Progress final : public Observer {
  public:
   explicit Progress(const TaskGraph& graph);

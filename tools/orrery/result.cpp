@@ -55,8 +55,8 @@ std::string bound_by(const Result& result) {
     return "nothing: no time passed";
   }
   const Cause& first = result.critical_path.front();
-  std::string text = in_words(first) + " (" + percent(first.time, result.makespan) +
-                     " of the critical path)";
+  std::string text =
+      in_words(first) + " (" + percent(first.time, result.makespan) + " of the critical path)";
   if (result.critical_path.size() > 1) {
     const Cause& second = result.critical_path[1];
     text += ", then " + in_words(second) + " (" + percent(second.time, result.makespan) + ")";
@@ -73,7 +73,8 @@ std::string memory_verdict(const Result& result) {
                        to_text(use.peak) + " of the " + to_text(use.capacity) + " of a " +
                        use.device + ", " + to_text(use.peak - use.capacity) + " too much";
     if (!use.holds.empty()) {
-      text += "; most of it is " + use.holds.front().first + ", " + to_text(use.holds.front().second);
+      text +=
+          "; most of it is " + use.holds.front().first + ", " + to_text(use.holds.front().second);
     }
     return text;
   }

@@ -88,8 +88,8 @@ struct Result {
   Breakdown breakdown;
   std::vector<MemoryUse> memory;  // by device class
   std::vector<CollectiveUse> collectives;
-  std::vector<ResourceUse> resources;    // most loaded first
-  std::vector<Cause> critical_path;  // largest first; sums to the makespan
+  std::vector<ResourceUse> resources;  // most loaded first
+  std::vector<Cause> critical_path;    // largest first; sums to the makespan
   Counters counters;
   std::vector<Check> checks;
   std::vector<std::string> warnings;

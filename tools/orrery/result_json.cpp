@@ -79,17 +79,16 @@ JsonValue memory_details(const std::vector<MemoryUse>& memory) {
 JsonValue collectives(const std::vector<CollectiveUse>& uses) {
   std::vector<JsonValue> items;
   for (const CollectiveUse& use : uses) {
-    items.push_back(
-        json_object({{"kind", json_string(std::string(to_string(use.record.kind)))},
-                     {"algorithm", json_string(use.record.algorithm)},
-                     {"members", json_integer(use.record.members)},
-                     {"size_bytes", bytes(use.record.size)},
-                     {"runs", count(use.record.runs)},
-                     {"mean_s", seconds(use.mean)},
-                     {"fastest_s", seconds(use.record.fastest)},
-                     {"bus_bandwidth_Bps", json_real(use.bus_bandwidth)},
-                     {"best_bus_bandwidth_Bps", json_real(use.best_bus_bandwidth)},
-                     {"port_limit_Bps", json_real(use.record.port_limit)}}));
+    items.push_back(json_object({{"kind", json_string(std::string(to_string(use.record.kind)))},
+                                 {"algorithm", json_string(use.record.algorithm)},
+                                 {"members", json_integer(use.record.members)},
+                                 {"size_bytes", bytes(use.record.size)},
+                                 {"runs", count(use.record.runs)},
+                                 {"mean_s", seconds(use.mean)},
+                                 {"fastest_s", seconds(use.record.fastest)},
+                                 {"bus_bandwidth_Bps", json_real(use.bus_bandwidth)},
+                                 {"best_bus_bandwidth_Bps", json_real(use.best_bus_bandwidth)},
+                                 {"port_limit_Bps", json_real(use.record.port_limit)}}));
   }
   return json_array(std::move(items));
 }
@@ -115,11 +114,11 @@ JsonValue by_kind(const std::vector<ResourceUse>& resources) {
   }
   std::vector<JsonValue> items;
   for (const Sum& sum : sums) {
-    items.push_back(json_object(
-        {{"kind", json_string(sum.kind)},
-         {"count", json_integer(sum.number)},
-         {"mean_utilisation", json_real(sum.total / static_cast<double>(sum.number))},
-         {"greatest_utilisation", json_real(sum.most)}}));
+    items.push_back(
+        json_object({{"kind", json_string(sum.kind)},
+                     {"count", json_integer(sum.number)},
+                     {"mean_utilisation", json_real(sum.total / static_cast<double>(sum.number))},
+                     {"greatest_utilisation", json_real(sum.most)}}));
   }
   return json_array(std::move(items));
 }
@@ -148,8 +147,7 @@ JsonValue critical_path(const Result& result) {
       members.emplace_back("category", json_string(cause.category));
     }
     members.emplace_back("time_s", seconds(cause.time));
-    members.emplace_back("share",
-                         json_real(cause.time.as_double() / result.makespan.as_double()));
+    members.emplace_back("share", json_real(cause.time.as_double() / result.makespan.as_double()));
     items.push_back(json_object(std::move(members)));
   }
   return json_array(std::move(items));

@@ -11,7 +11,8 @@ namespace orrery {
 /// More resources than this are not listed one by one, only the most loaded of them.
 inline constexpr std::size_t kMaximumListedResources = 4096;
 
-/// The document of result.json: everything that is equal from run to run. METRICS.md defines its keys.
+/// The document of result.json: everything that is equal from run to run. METRICS.md defines its
+/// keys.
 JsonValue to_json(const Result& result, const Scenario& scenario);
 
 /// What one run cost on this computer: run.json, apart from all that must be reproducible.

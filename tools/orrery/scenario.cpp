@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::int64_t kVersion = 1;
 
-/// Reads the sections of a resolved document. Each collects its mistakes by itself, so that one knows
-/// which of them can be relied on, and all are reported in the end.
+/// Reads the sections of a resolved document. Each collects its mistakes by itself, so that one
+/// knows which of them can be relied on, and all are reported in the end.
 class Reader {
  public:
   Reader(Scenario& scenario, const Builtins& builtins, Diagnostics& mistakes)
@@ -56,8 +56,8 @@ class Reader {
   }
 
   static void read_version(JsonCursor version) {
-    if (version.present() && (version.value().kind != JsonValue::Kind::integer ||
-                              version.value().integer != kVersion)) {
+    if (version.present() &&
+        (version.value().kind != JsonValue::Kind::integer || version.value().integer != kVersion)) {
       version.expected("1, the version of the scenario form that this program reads");
     }
   }

@@ -17,9 +17,10 @@ namespace orrery {
 
 /// Everything a run needs, resolved and checked.
 struct Scenario {
-  JsonValue resolved;  // after overrides and `use`, with the defaults of the upper levels written in
-  std::string hash;    // of `resolved`: hash_of
-  std::string name;    // "" when the scenario gives none
+  JsonValue
+      resolved;      // after overrides and `use`, with the defaults of the upper levels written in
+  std::string hash;  // of `resolved`: hash_of
+  std::string name;  // "" when the scenario gives none
   std::uint64_t seed = 0;
   ClusterSpec cluster;
   std::unique_ptr<Fabric> fabric;
@@ -34,15 +35,16 @@ inline constexpr std::string_view kDefaultOrigin = "default";
 inline constexpr std::string_view kOverrideOrigin = "--set";
 
 /// The launch of a collective when the scenario says none.
-/// Source: NVIDIA aiconfigurator, nccl_perf (commit 095f58a5): latency of all-reduce at the smallest
-/// messages: 4.90 us on h100_sxm, 8.05 us on a100_sxm. The H100's is taken for every device.
+/// Source: NVIDIA aiconfigurator, nccl_perf (commit 095f58a5): latency of all-reduce at the
+/// smallest messages: 4.90 us on h100_sxm, 8.05 us on a100_sxm. The H100's is taken for every
+/// device.
 inline constexpr std::string_view kDefaultCollectiveLaunch = "4.9 us";
 /// Messages of collectives are not cut when the scenario does not ask for it.
 inline constexpr std::string_view kDefaultCollectiveChunk = "0 B";
 
-/// Reads a scenario. `overrides` are "POINTER=VALUE" texts, applied before `use` is resolved; VALUE is
-/// JSON when it parses as JSON, else a string. Throws ScenarioError with all mistakes of the cluster,
-/// the workload and the rest together, and IoError when `path` cannot be read.
+/// Reads a scenario. `overrides` are "POINTER=VALUE" texts, applied before `use` is resolved; VALUE
+/// is JSON when it parses as JSON, else a string. Throws ScenarioError with all mistakes of the
+/// cluster, the workload and the rest together, and IoError when `path` cannot be read.
 Scenario load_scenario(const std::string& path, std::span<const std::string> overrides,
                        const Builtins& builtins, const Catalog& catalog);
 

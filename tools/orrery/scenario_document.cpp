@@ -40,8 +40,9 @@ void apply_overrides(JsonValue& document, std::span<const std::string> overrides
   for (const std::string& text : overrides) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
-      diagnostics.add({*file, "", "expected POINTER=VALUE such as /workload/parallel/tensor=4, got " +
-                                      json_string(text).describe()});
+      diagnostics.add({*file, "",
+                       "expected POINTER=VALUE such as /workload/parallel/tensor=4, got " +
+                           json_string(text).describe()});
       continue;
     }
     const std::string pointer = text.substr(0, equals);
@@ -69,11 +70,12 @@ void write_defaults(JsonValue& document) {
   }
   add_default(*collectives, "/collectives", "chunk",
               json_string(std::string(kDefaultCollectiveChunk)));
-  add_default(*collectives, "/collectives", "launch",
-              json_object({{"value", json_string(std::string(kDefaultCollectiveLaunch))},
-                           {"source", json_string("measured: NVIDIA aiconfigurator nccl_perf (commit "
-                                                  "095f58a5), all-reduce of small messages, "
-                                                  "4.90 us on h100_sxm")}}));
+  add_default(
+      *collectives, "/collectives", "launch",
+      json_object({{"value", json_string(std::string(kDefaultCollectiveLaunch))},
+                   {"source", json_string("measured: NVIDIA aiconfigurator nccl_perf (commit "
+                                          "095f58a5), all-reduce of small messages, "
+                                          "4.90 us on h100_sxm")}}));
 }
 
 void UnresolvedPlaces::collect(const JsonValue& value) {
@@ -81,8 +83,8 @@ void UnresolvedPlaces::collect(const JsonValue& value) {
     collect(item);
   }
   for (const JsonValue::Member& member : value.members) {
-    const bool may_refer = std::find(kReferenceKeys.begin(), kReferenceKeys.end(), member.key) !=
-                           kReferenceKeys.end();
+    const bool may_refer =
+        std::find(kReferenceKeys.begin(), kReferenceKeys.end(), member.key) != kReferenceKeys.end();
     const bool refers = may_refer && (member.value.kind == JsonValue::Kind::string ||
                                       member.value.find("use") != nullptr);
     if (refers) {

@@ -35,18 +35,18 @@ JsonValue count(std::int64_t minimum, const char* description) {
 
 /// A fact may stand in a wrapper with its source: {"value": …, "source": "…"}.
 JsonValue or_wrapped(const JsonValue& plain) {
-  JsonValue wrapped = json_object(
-      {{"type", text("object")},
-       {"properties", json_object({{"value", plain}, {"source", described("string", "where from")}})},
-       {"required", json_array({text("value")})},
-       {"additionalProperties", json_boolean(false)}});
+  JsonValue wrapped =
+      json_object({{"type", text("object")},
+                   {"properties",
+                    json_object({{"value", plain}, {"source", described("string", "where from")}})},
+                   {"required", json_array({text("value")})},
+                   {"additionalProperties", json_boolean(false)}});
   return json_object({{"anyOf", json_array({plain, std::move(wrapped)})}});
 }
 
 JsonValue quantity(const char* pattern, const char* description) {
-  return or_wrapped(json_object({{"type", text("string")},
-                                 {"pattern", text(pattern)},
-                                 {"description", text(description)}}));
+  return or_wrapped(json_object(
+      {{"type", text("string")}, {"pattern", text(pattern)}, {"description", text(description)}}));
 }
 
 JsonValue closed_object(Members properties, std::vector<std::string> required,
@@ -72,15 +72,17 @@ JsonValue catalogue_reference(const Catalog& catalog, std::vector<std::string> k
     }
   }
   JsonValue name = json_object(
-      {{"anyOf", json_array({enumeration(names, "an entry of the catalogue"),
-                             json_object({{"type", text("string")},
-                                          {"pattern", text("/|\\.json$")},
-                                          {"description", text("a file, relative to this one")}})})}});
+      {{"anyOf",
+        json_array({enumeration(names, "an entry of the catalogue"),
+                    json_object({{"type", text("string")},
+                                 {"pattern", text("/|\\.json$")},
+                                 {"description", text("a file, relative to this one")}})})}});
   JsonValue object = json_object(
       {{"type", text("object")},
        {"properties",
-        json_object({{"use", name},
-                     {"with", described("object", "fields of the entry to override (RFC 7396)")}})}});
+        json_object(
+            {{"use", name},
+             {"with", described("object", "fields of the entry to override (RFC 7396)")}})}});
   return json_object({{"description", text(description)},
                       {"anyOf", json_array({std::move(name), std::move(object)})}});
 }
@@ -122,11 +124,12 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
       {{"kind", json_object({{"const", text("transformer_training")}})},
        {"network", catalogue_reference(catalog, {"networks"}, "the neural network")},
        {"parallel", parallel_schema()},
-       {"placement", json_object({{"type", text("array")},
-                                  {"items", axis},
-                                  {"minItems", json_integer(3)},
-                                  {"maxItems", json_integer(3)},
-                                  {"description", text("axes of the ranks, fastest varying first")}})},
+       {"placement",
+        json_object({{"type", text("array")},
+                     {"items", axis},
+                     {"minItems", json_integer(3)},
+                     {"maxItems", json_integer(3)},
+                     {"description", text("axes of the ranks, fastest varying first")}})},
        {"sequence_length", or_wrapped(count(1, "tokens of a sequence"))},
        {"micro_batch", or_wrapped(count(1, "sequences that go through a stage at once"))},
        {"global_batch", or_wrapped(count(1, "sequences of a step"))},

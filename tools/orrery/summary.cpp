@@ -71,8 +71,8 @@ std::string where_time_goes(const Result& result) {
   for (std::size_t index = 0; index < parts.size(); ++index) {
     const int bar = (tenths[index] + kBarTenths / 2) / kBarTenths;
     text += format("    %-32s %10s %6d.%d %%  %s\n", parts[index].first.c_str(),
-                   seconds_text(parts[index].second).c_str(), tenths[index] / 10, tenths[index] % 10,
-                   std::string(static_cast<std::size_t>(bar), '#').c_str());
+                   seconds_text(parts[index].second).c_str(), tenths[index] / 10,
+                   tenths[index] % 10, std::string(static_cast<std::size_t>(bar), '#').c_str());
   }
   const int total = std::accumulate(tenths.begin(), tenths.end(), 0);
   return text + format("    %-32s %10s %6d.%d %%\n", "whole run", to_text(result.makespan).c_str(),
@@ -82,11 +82,10 @@ std::string where_time_goes(const Result& result) {
 std::string memory_lines(const Result& result) {
   std::string text;
   for (const MemoryUse& use : result.memory) {
-    text += format("\n  memory of the fullest %s, rank %d: %s of %s (%.1f %%)%s\n",
-                   use.device.c_str(), static_cast<int>(use.rank), to_text(use.peak).c_str(),
-                   to_text(use.capacity).c_str(),
-                   100 * use.peak.as_double() / use.capacity.as_double(),
-                   use.fits() ? "" : "  DOES NOT FIT");
+    text += format(
+        "\n  memory of the fullest %s, rank %d: %s of %s (%.1f %%)%s\n", use.device.c_str(),
+        static_cast<int>(use.rank), to_text(use.peak).c_str(), to_text(use.capacity).c_str(),
+        100 * use.peak.as_double() / use.capacity.as_double(), use.fits() ? "" : "  DOES NOT FIT");
     for (const auto& [category, amount] : use.holds) {
       text += format("    %-32s %10s\n", category.c_str(), to_text(amount).c_str());
     }
@@ -184,8 +183,8 @@ std::string what_runs(const Scenario& scenario) {
   if (const JsonValue* parallel = value_at(document, "/workload/parallel")) {
     for (const JsonValue::Member& member : parallel->members) {
       if (member.value.kind == JsonValue::Kind::integer) {
-        degrees += (degrees.empty() ? "" : ", ") + member.key + " " +
-                   std::to_string(member.value.integer);
+        degrees +=
+            (degrees.empty() ? "" : ", ") + member.key + " " + std::to_string(member.value.integer);
       }
     }
   }

@@ -10,8 +10,8 @@
 namespace orrery {
 
 /// A result for people, at most 40 lines for up to ten categories: what ran on what, how long it
-/// took, where the time went, whether it fits, what is loaded, what bounds it, whether it checks out.
-/// `metrics_page`: where the figures are defined.
+/// took, where the time went, whether it fits, what is loaded, what bounds it, whether it checks
+/// out. `metrics_page`: where the figures are defined.
 std::string summary(const Result& result, const Scenario& scenario, const RunCost& cost,
                     const std::string& metrics_page);
 

@@ -125,7 +125,7 @@ TEST(ExecutorOnRandomGraphs, EverythingStartsAtTheMomentItsLastParticipantMayAnd
 }
 
 TEST(ExecutorOnRandomGraphs, AStreamRunsOneOpAtATimeInOpOrder) {
-  on_random_graphs([](const RandomGraph& random, const RandomGraph::Outcome& outcome) {
+  on_random_graphs([](const RandomGraph&, const RandomGraph::Outcome& outcome) {
     for (const Span& a : outcome.spans) {
       for (const Span& b : outcome.spans) {
         if (Rules::same_stream(a, b) && Rules::order(a) < Rules::order(b)) {
@@ -137,7 +137,7 @@ TEST(ExecutorOnRandomGraphs, AStreamRunsOneOpAtATimeInOpOrder) {
 }
 
 TEST(ExecutorOnRandomGraphs, TheMakespanIsTheLastEndAndSpansComeInOrderOfEnd) {
-  on_random_graphs([](const RandomGraph& random, const RandomGraph::Outcome& outcome) {
+  on_random_graphs([](const RandomGraph&, const RandomGraph::Outcome& outcome) {
     Time last;
     for (const Span& span : outcome.spans) {
       EXPECT_LE(last, span.end);

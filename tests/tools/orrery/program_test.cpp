@@ -26,7 +26,8 @@ TEST_F(ProgramTest, TheSameScenarioGivesTheSameBytesFromAnywhere) {
   const std::string a = (folder_ / "a").string();
   const std::string b = (folder_ / "b").string();
   ASSERT_EQ(run_orrery({"run", scenario_, "--out", a}, "/").exit_code, 0);
-  ASSERT_EQ(run_orrery({"run", "scenario.json", "--out", "b"}, folder_.path().string()).exit_code, 0);
+  ASSERT_EQ(run_orrery({"run", "scenario.json", "--out", "b"}, folder_.path().string()).exit_code,
+            0);
   const std::string first = read_file(a + "/result.json");
   EXPECT_FALSE(first.empty());
   EXPECT_EQ(first, read_file(b + "/result.json"));
@@ -70,9 +71,9 @@ TEST_F(ProgramTest, TheOutputFolderHoldsWholeFilesOnly) {
 }
 
 TEST_F(ProgramTest, WrongInputWritesNothingAndReportsAll) {
-  const Outcome outcome = run_orrery({"run", scenario_, "--set", "/workload/kind=transfomer_training",
-                                      "--set", "/cluster=\"dgx_a10\"", "--out",
-                                      (folder_ / "out").string()});
+  const Outcome outcome =
+      run_orrery({"run", scenario_, "--set", "/workload/kind=transfomer_training", "--set",
+                  "/cluster=\"dgx_a10\"", "--out", (folder_ / "out").string()});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_EQ(outcome.out, "");
   EXPECT_NE(outcome.err.find("--set#/workload/kind: "), std::string::npos) << outcome.err;
@@ -87,7 +88,8 @@ TEST_F(ProgramTest, WhatDoesNotFitIsAVerdict) {
                   "/workload/parallel={\"tensor\": 8}", "--out", (folder_ / "out").string()});
   EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
   EXPECT_NE(outcome.err.find("does not fit: rank "), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.err.find("too much; most of it is optimizer"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("too much; most of it is optimizer"), std::string::npos)
+      << outcome.err;
   const JsonValue result = parse_json(read_file(folder_ / "out/result.json"), "result.json");
   EXPECT_EQ(result.find("status")->string, "does_not_fit");
   EXPECT_FALSE(result.find("fits")->boolean);
@@ -103,8 +105,8 @@ TEST_F(ProgramTest, FilesThatCannotBeReadOrWrittenAreExitCode5) {
 }
 
 TEST_F(ProgramTest, AFullStandardOutputIsAnError) {
-  const Outcome outcome = run_child(
-      "/bin/sh", {"-c", std::string("exec \"$0\" list > /dev/full"), ORRERY_PROGRAM});
+  const Outcome outcome =
+      run_child("/bin/sh", {"-c", std::string("exec \"$0\" list > /dev/full"), ORRERY_PROGRAM});
   EXPECT_EQ(outcome.exit_code, 5);
 }
 
@@ -145,9 +147,14 @@ TEST_F(ProgramTest, ListShowsWhatIsThere) {
   const Outcome kinds = run_orrery({"list"});
   EXPECT_EQ(kinds.exit_code, 0);
   const std::vector<std::pair<std::string, std::string>> examples = {
-      {"devices", "h100_sxm "},   {"links", "nvlink4 "},         {"nodes", "dgx_h100 "},
-      {"clusters", "superpod "},  {"networks", "llama3_70b "},   {"topologies", "fat_tree "},
-      {"collectives", "all_reduce/ring "}, {"cost_models", "roofline "},
+      {"devices", "h100_sxm "},
+      {"links", "nvlink4 "},
+      {"nodes", "dgx_h100 "},
+      {"clusters", "superpod "},
+      {"networks", "llama3_70b "},
+      {"topologies", "fat_tree "},
+      {"collectives", "all_reduce/ring "},
+      {"cost_models", "roofline "},
       {"workloads", "transformer_training "}};
   for (const auto& [kind, example] : examples) {
     EXPECT_NE(kinds.out.find(kind + " "), std::string::npos) << kind;
@@ -163,8 +170,9 @@ TEST_F(ProgramTest, CheckShowsWhereEveryValueComesFrom) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("/seed = 3  (--set)"), std::string::npos);
   EXPECT_NE(outcome.out.find("/cost/kind = \"roofline\"  (default)"), std::string::npos);
-  EXPECT_NE(outcome.out.find("/workload/micro_batch = 1  (" + scenario_ + "#/workload/micro_batch)"),
-            std::string::npos);
+  EXPECT_NE(
+      outcome.out.find("/workload/micro_batch = 1  (" + scenario_ + "#/workload/micro_batch)"),
+      std::string::npos);
   EXPECT_NE(outcome.out.find("#/hbm/capacity/value; source: NVIDIA"), std::string::npos);
 }
 
@@ -208,20 +216,19 @@ class Broken final : public Workload {
 
 TEST_F(ProgramTest, DeadlocksAndBrokenPartsHaveTheirExitCodes) {
   Builtins builtins;
-  builtins.workloads.add(
-      {"deadlock",
-       [](JsonCursor, const WorkloadContext&) -> std::unique_ptr<Workload> {
-         return std::make_unique<Deadlock>();
-       },
-       "waits for itself"});
+  builtins.workloads.add({"deadlock",
+                          [](JsonCursor, const WorkloadContext&) -> std::unique_ptr<Workload> {
+                            return std::make_unique<Deadlock>();
+                          },
+                          "waits for itself"});
   builtins.workloads.add({"broken",
                           [](JsonCursor, const WorkloadContext&) -> std::unique_ptr<Workload> {
                             return std::make_unique<Broken>();
                           },
                           "throws"});
   const std::string out = (folder_ / "out").string();
-  const std::vector<std::string> deadlock = {"run", scenario_, "--out", out, "--set",
-                                             "/workload={\"kind\": \"deadlock\"}"};
+  const std::vector<std::string> deadlock = {
+      "run", scenario_, "--out", out, "--set", "/workload={\"kind\": \"deadlock\"}"};
   EXPECT_EQ(run_program(deadlock, builtins), 4);
   EXPECT_EQ(folder_.names(), std::vector<std::string>{"scenario.json"}) << "nothing is left behind";
   const std::vector<std::string> broken = {"run", scenario_, "--set",
@@ -248,8 +255,8 @@ TEST_F(ProgramTest, TheSchemaAcceptsTheQuickstartAndRejectsUnknownKeys) {
       "document['workload']['kind'] = 'unheard_of'\n"
       "assert not validator.is_valid(document)\n";
   for (const std::string& document : {quickstart, scenario_}) {
-    const Outcome outcome = run_child("/usr/bin/python3",
-                                      {"-c", validate, (folder_ / "schema.json").string(), document});
+    const Outcome outcome = run_child(
+        "/usr/bin/python3", {"-c", validate, (folder_ / "schema.json").string(), document});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   }
 }

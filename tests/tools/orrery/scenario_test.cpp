@@ -75,7 +75,8 @@ TEST_F(ScenarioTest, TheResolvedScenarioResolvesToItself) {
 TEST_F(ScenarioTest, TheHashFollowsTheContent) {
   EXPECT_EQ(load(kSmall).hash, load(kSmall).hash);
   EXPECT_NE(load(kSmall).hash, load(kSmall, {"/seed=8"}).hash);
-  // FNV-1a of "a" is af63dc4c8601ec8c (its authors' test vectors); the JSON text "7" differs from it.
+  // FNV-1a of "a" is af63dc4c8601ec8c (its authors' test vectors); the JSON text "7" differs from
+  // it.
   EXPECT_EQ(hash_of(json_integer(7)).size(), 16U);
 }
 
@@ -156,11 +157,16 @@ TEST_F(ScenarioTest, WhatIsNoObjectIsOneMistake) {
 }
 
 TEST_F(ScenarioTest, AKernelThatTheDeviceCannotRunIsTheUsersMistake) {
-  const Scenario scenario =
-      load(replaced(kSmall, "\"dgx_a100\"",
-                    R"({"use": "dgx_a100", "with": {"node": {"device": {"peak": {"bf16": null},
-                        "efficiency": {"math": {"bf16": null}}}}}})"));
-  EXPECT_THROW(build_job(scenario), ScenarioError);
+  Scenario scenario = load(kSmall);
+  scenario.cluster.node.device.peak[static_cast<std::size_t>(Precision::bf16)].reset();
+  try {
+    build_job(scenario);
+    FAIL() << "expected a ScenarioError";
+  } catch (const ScenarioError& error) {
+    ASSERT_EQ(error.diagnostics().size(), 1U) << "said once, not for each kernel";
+    EXPECT_EQ(error.diagnostics()[0].pointer, "/workload/precision");
+    EXPECT_NE(error.diagnostics()[0].message.find("bf16"), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -26,9 +26,10 @@ TEST(Summary, TheVerdictSaysByHowMuchAndWhatDominates) {
                     .when = Time(),
                     .holds = {{"optimizer", 8_GiB}, {"weights", 4_GiB}}}};
   EXPECT_FALSE(result.fits());
-  EXPECT_EQ(memory_verdict(result),
-            "does not fit: rank 3 needs 12 GiB of the 10 GiB of a small, 2 GiB too much; most of it "
-            "is optimizer, 8 GiB");
+  EXPECT_EQ(
+      memory_verdict(result),
+      "does not fit: rank 3 needs 12 GiB of the 10 GiB of a small, 2 GiB too much; most of it "
+      "is optimizer, 8 GiB");
   result.memory[0].peak = 10_GiB;
   EXPECT_TRUE(result.fits()) << "at capacity";
   EXPECT_EQ(memory_verdict(result), "");
@@ -40,8 +41,9 @@ TEST(Summary, TheLargestCauseBinds) {
   EXPECT_EQ(bound_by(result), "nothing: no time passed");
   result.critical_path = {{Cause::Kind::communication, "tensor_parallel", 6_us},
                           {Cause::Kind::math, "", 4_us}};
-  EXPECT_EQ(bound_by(result),
-            "tensor_parallel communication (60.0 % of the critical path), then arithmetic (40.0 %)");
+  EXPECT_EQ(
+      bound_by(result),
+      "tensor_parallel communication (60.0 % of the critical path), then arithmetic (40.0 %)");
 }
 
 }  // namespace
