@@ -56,13 +56,15 @@ JsonValue spelled_out(JsonValue name) {
 
 /// RFC 7396, but for two places where merging key by key would mix two things: a reference replaces
 /// what stood there (else the old overrides would apply to the new entry), and so does a fact with
-/// its "value" (else it would be given the old one's source). Overrides of a reference join it.
-void merge_override(JsonValue& target, const JsonValue& patch) {
+/// its "value" (else it would be given the old one's source). Overrides of a reference join it, and
+/// there a null is kept until the entry is known that it deletes a key of (`pending`).
+void merge_override(JsonValue& target, const JsonValue& patch, bool pending = false) {
+  pending = pending || target.find("use") != nullptr;
   for (const auto& [key, value] : patch.members) {
     const auto here =
         std::find_if(target.members.begin(), target.members.end(),
                      [&name = key](const auto& member) { return member.key == name; });
-    if (value.kind == Kind::null) {
+    if (value.kind == Kind::null && !pending) {
       if (here != target.members.end()) {
         target.members.erase(here);
       }
@@ -81,7 +83,7 @@ void merge_override(JsonValue& target, const JsonValue& patch) {
       if (value.find("value") != nullptr) {
         merged = empty_object(value.origin);
       }
-      merge_override(merged, value);
+      merge_override(merged, value, pending);
     }
     if (here != target.members.end()) {
       here->value = std::move(merged);

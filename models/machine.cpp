@@ -130,7 +130,8 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   Pool<Message> messages;
   Pool<RunningCollective> runs;
   std::map<CallKey, Call> calls;
-  std::map<const Rank*, double> port_limits;  // by group; only looked up, never iterated
+  // By group: sets of ranks may be cut into groups of different sizes. Looked up, never iterated.
+  std::map<std::pair<const Rank*, std::size_t>, double> port_limits;
   std::vector<CollectiveRecord> records;
   MachineCounters counters;
   std::vector<Usage> usages;
@@ -237,7 +238,13 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
   const std::array<Usage, 2> takes = {Usage{on.math, price.math_seconds},
                                       Usage{on.memory, price.memory_traffic}};
   const bool free = price.math_seconds <= 0 && price.memory_traffic <= 0;
-  const ShareTerms terms{.bound = free ? 1.0 : kUnbounded, .priority = kernel.priority};
+  // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
+  // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
+  const double bandwidth = device.memory_bandwidth.as_double();
+  const double alone = std::max(price.math_seconds, price.memory_traffic / bandwidth);
+  const ShareTerms terms{.weight = free ? 1 : 1 / (alone * bandwidth * device.memory_efficiency),
+                         .bound = free ? 1 : kUnbounded,
+                         .priority = kernel.priority};
   activities.start(Activity{free ? 0.0 : 1.0, takes, terms}, *this,
                    token_of(Topic::kernel_done, index));
 }
@@ -355,14 +362,15 @@ std::shared_ptr<const CollectiveProgram> Machine::Impl::make_program(
 /// All links that end in the first member, on the routes from the others: no bus bandwidth can
 /// exceed what they carry together.
 double Machine::Impl::port_limit(std::span<const Rank> group) {
-  const auto known = port_limits.find(group.data());
+  const std::pair key(group.data(), group.size());
+  const auto known = port_limits.find(key);
   if (known != port_limits.end()) return known->second;
   std::set<int> ports;
   for (const Rank from : group.subspan(1)) ports.insert(fabric->route(from, group[0]).links.back());
   double limit = 0;
   for (const int port : ports)
     limit += fabric->links()[static_cast<std::size_t>(port)].raw_capacity;
-  port_limits.emplace(group.data(), limit);
+  port_limits.emplace(key, limit);
   return limit;
 }
 

@@ -36,7 +36,7 @@ bool optional_boolean(JsonCursor& cursor, std::string_view key, bool otherwise) 
 std::string model_type(JsonCursor& cursor) {
   JsonCursor type = cursor.find("model_type");
   if (type.present()) {
-    const std::string name = type.as_string();
+    std::string name = type.as_string();
     if (name == "llama" || name == "mistral" || name == "gpt2") {
       return name;
     }

@@ -9,8 +9,6 @@
 namespace orrery {
 namespace {
 
-using namespace literals;
-
 constexpr CountRange kExtent = {1, 1'000'000};  // the product of three stays in 64 bits
 constexpr CountRange kSequence = {1, 1 << 24};
 constexpr CountRange kMicroBatch = {1, 1 << 20};
@@ -18,7 +16,7 @@ constexpr CountRange kGlobalBatch = {1, std::int64_t{1} << 40};
 constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 32;  // of one micro-batch
 constexpr std::int64_t kMaximumMicroBatches = 1'000'000;
 /// PyTorch 2, DistributedDataParallel, bucket_cap_mb = 25. Its smaller first bucket is left out.
-constexpr Bytes kDefaultBucket = 25_MiB;
+constexpr Bytes kDefaultBucket{std::int64_t{25} << 20};
 
 std::string text(std::int64_t number) {
   return std::to_string(number);
@@ -186,7 +184,8 @@ void read_division(JsonCursor& parameters, Division& division) {
       choice_or_first(parameters, "attention", {"flash", "materialized"}) != "materialized";
   division.dropout = flag_or_false(parameters, "dropout");
   division.gradient_element =
-      choice_or_first(parameters, "gradient_precision", {"fp32", "bf16"}) == "bf16" ? 2_B : 4_B;
+      choice_or_first(parameters, "gradient_precision", {"fp32", "bf16"}) == "bf16" ? Bytes(2)
+                                                                                    : Bytes(4);
 }
 
 }  // namespace

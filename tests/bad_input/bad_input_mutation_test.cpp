@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -119,11 +120,12 @@ void scale(JsonValue& value, RandomStream& random) {
   constexpr std::array kFactors = {-1.0, 0.0, 0.5, 2.0, 3.0, 1e3, 1e6, 1e9, 1e12};
   const double factor = kFactors[below(random, kFactors.size())];
   if (value.kind == JsonValue::Kind::integer) {
-    value.integer = static_cast<std::int64_t>(std::floor(static_cast<double>(value.integer) * factor));
+    const double scaled = std::floor(static_cast<double>(value.integer) * factor);
+    value.integer = static_cast<std::int64_t>(std::clamp(scaled, -1e18, 1e18));
   } else if (value.kind == JsonValue::Kind::string) {
     value.string = std::to_string(static_cast<std::int64_t>(factor)) + value.string;
   } else {
-    value.real *= factor;
+    value.real = std::clamp(value.real * factor, -1e300, 1e300);
   }
 }
 
@@ -133,7 +135,6 @@ std::string with_damaged_values(const std::string& text, RandomStream& random) {
   std::vector<JsonValue*> places;
   collect(document, places);
   JsonValue& value = *places[below(random, places.size())];
-  const auto member = [&] { return &value.members[below(random, value.members.size())]; };
   if (value.members.empty()) {
     if (random.bits() % 2 == 0) {
       scale(value, random);
@@ -142,16 +143,20 @@ std::string with_damaged_values(const std::string& text, RandomStream& random) {
     }
     return to_text(document, true);
   }
+  const auto any_member = [&] {
+    return value.members.begin() + static_cast<std::ptrdiff_t>(below(random, value.members.size()));
+  };
+  const auto member = any_member();
+  const auto other = any_member();
   switch (below(random, 4)) {
     case 0:
-      value.members.erase(value.members.begin() +
-                          static_cast<std::ptrdiff_t>(below(random, value.members.size())));
+      value.members.erase(member);
       break;
     case 1:
-      member()->key = with_damaged_bytes(member()->key + "_", random);
+      member->key = with_damaged_bytes(member->key + "_", random);
       break;
     case 2:
-      std::swap(member()->value, member()->value);
+      std::swap(member->value, other->value);
       break;
     default:
       value = strange_value(random);
@@ -163,8 +168,8 @@ class BadInputMutation : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    file_ = (fs::path(::testing::TempDir()) / ("orrery_mutation_" + std::string(test->name()) + "_" +
-                                               std::to_string(getpid()) + ".json"))
+    file_ = (fs::path(::testing::TempDir()) / ("orrery_mutation_" + std::string(test->name()) +
+                                               "_" + std::to_string(getpid()) + ".json"))
                 .string();
   }
   void TearDown() override { fs::remove(file_); }

@@ -234,6 +234,16 @@ TEST_F(CatalogTest, AnOverrideCanBreakACycle) {
   EXPECT_EQ(reported(), "");
 }
 
+TEST_F(CatalogTest, ANullDeletesAlsoThroughASecondReference) {
+  write("devices/two.json", R"({"peak": {"bf16": "1 TFLOP/s", "fp32": "2 TFLOP/s"}})");
+  write("nodes/pair.json", R"({"device": {"use": "two"}})");
+  const JsonValue document =
+      resolved(R"({"node": {"use": "pair", "with": {"device": {"peak": {"bf16": null}}}}})");
+  EXPECT_EQ(reported(), "");
+  EXPECT_EQ(value_at(document, "/node/device/peak/bf16"), nullptr);
+  EXPECT_NE(value_at(document, "/node/device/peak/fp32"), nullptr);
+}
+
 TEST_F(CatalogTest, LongChainsAndManyReferencesEnd) {
   for (int index = 0; index < 40; ++index) {
     const std::string next = std::to_string(index + 1);

@@ -42,7 +42,8 @@ class Roofline : public testing::Test {
  protected:
   Roofline() {
     const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
-    model_ = builtin_cost_models().find("roofline")->make(JsonCursor(parameters, diagnostics_));
+    const auto models = builtin_cost_models();
+    model_ = models.find("roofline")->make(JsonCursor(parameters, diagnostics_));
   }
   KernelCost cost(const Kernel& kernel) const { return model_->cost(kernel, device_); }
   double memory_seconds(const KernelCost& cost) const {
@@ -138,10 +139,11 @@ TEST_F(Roofline, SaysWhichRoofAndTheNumbers) {
 TEST_F(Roofline, TakesNoParameters) {
   EXPECT_TRUE(diagnostics_.empty());
   const JsonValue parameters =
-      json_object({{"kind", json_string("roofline")}, {"efficency", json_real(0.5)}});
-  builtin_cost_models().find("roofline")->make(JsonCursor(parameters, diagnostics_));
+      parse_json(R"({"kind": "roofline", "efficency": 0.5})", "scenario.json");
+  const auto models = builtin_cost_models();
+  models.find("roofline")->make(JsonCursor(parameters, diagnostics_));
   ASSERT_EQ(diagnostics_.count(), 1U);
-  EXPECT_NE(diagnostics_.items().front().message.find("efficency"), std::string::npos);
+  EXPECT_EQ(diagnostics_.items().front().pointer, "/efficency");
 }
 
 }  // namespace

@@ -106,8 +106,8 @@ inline Finished run(const ClusterSpec& cluster, const TaskGraph& graph,
   Diagnostics diagnostics;
   const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
-  const auto cost =
-      builtin_cost_models().find("roofline")->make(JsonCursor(parameters, diagnostics));
+  const auto models = builtin_cost_models();
+  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
   diagnostics.throw_if_any();
   const auto collectives = builtin_collectives();
   Engine engine;

@@ -32,9 +32,13 @@ void replay_memory(const TaskGraph& graph, const std::string& category, Visit vi
   std::map<Rank, std::int64_t> in_use;
   for (const MemoryEffect& effect : graph.memory_effects()) {
     const Op& op = graph.op(effect.op);
-    if (graph.text(effect.category) != category) continue;
+    if (graph.text(effect.category) != category) {
+      continue;
+    }
     for (const RankSetId set : {op.ranks, op.peers}) {
-      if (!set.valid()) continue;
+      if (!set.valid()) {
+        continue;
+      }
       std::int64_t& used = in_use[graph.ranks(set).front()];
       used += effect.taken.count() - effect.freed.count();
       visit(graph.ranks(set).front(), used);
@@ -51,7 +55,9 @@ TEST(TrainingGraph, FreesOnEveryRankWhatItTakes) {
       last[rank] = used;
     });
     EXPECT_EQ(last.size(), 4U);  // stages
-    for (const auto& [rank, used] : last) EXPECT_EQ(used, 0) << category << " on rank " << rank;
+    for (const auto& [rank, used] : last) {
+      EXPECT_EQ(used, 0) << category << " on rank " << rank;
+    }
   }
 }
 
@@ -73,7 +79,7 @@ TEST(TrainingGraph, ActivationsOfALayerAreThoseOfThePaper) {
                                  3 * tensor);
     std::int64_t peak = 0;
     replay_memory(job.graph, "activations", [&, middle = tensor](Rank rank, std::int64_t used) {
-      if (rank == middle) peak = std::max(peak, used);
+      peak = rank == middle ? std::max(peak, used) : peak;
     });
     EXPECT_NEAR(static_cast<double>(peak) / bytes, 1, 0.01) << parallel;
   }
@@ -98,7 +104,9 @@ TEST(TrainingGraph, StaticMemoryIsEighteenBytesPerParameter) {
       "global_batch": 1})",
                                1);
   std::int64_t sum = 0;
-  for (const StaticMemory& item : job.graph.static_memory()) sum += item.bytes.count();
+  for (const StaticMemory& item : job.graph.static_memory()) {
+    sum += item.bytes.count();
+  }
   EXPECT_EQ(sum, 18 * network_parameters(shape_of(network)));  // 2 + 4 + 12; nothing is padded
 }
 
@@ -109,7 +117,9 @@ TEST(TrainingGraph, TensorCollectivesCountPerLayerAndMicroBatch) {
   std::int64_t layer_reductions = 0;
   for (const Op& op : job.graph.ops()) {
     const std::string& label = job.graph.text(op.label);
-    if (op.kind != OpKind::collective || label.find("cross_entropy") != std::string::npos) continue;
+    if (op.kind != OpKind::collective || label.find("cross_entropy") != std::string::npos) {
+      continue;
+    }
     EXPECT_EQ(op.collective, CollectiveKind::all_reduce);
     EXPECT_EQ(op.bytes, Bytes(2 * 2 * 128 * 256));
     EXPECT_EQ(job.graph.text(op.category), "tensor_parallel");
@@ -127,7 +137,9 @@ TEST(TrainingGraph, SendsAndReceivesComeInTheSameOrder) {
   std::int64_t transfers = 0;
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     const Op& op = graph.ops()[i];
-    if (op.kind != OpKind::transfer) continue;
+    if (op.kind != OpKind::transfer) {
+      continue;
+    }
     ++transfers;
     ASSERT_TRUE(op.peer_stream.valid());
     order[{op.ranks, op.stream}].push_back(i);
@@ -157,20 +169,26 @@ TEST(TrainingGraph, GradientsAreReducedOnceInFullBuckets) {
                                8);
   std::vector<std::int64_t> sizes;
   for (const Op& op : job.graph.ops()) {
-    if (job.graph.text(op.label) != "gradients.all_reduce") continue;
+    if (job.graph.text(op.label) != "gradients.all_reduce") {
+      continue;
+    }
     EXPECT_EQ(op.group_size, 4U);
     EXPECT_EQ(job.graph.ranks(op.ranks)[1], 2);  // next in the data group: beyond the tensor group
     sizes.push_back(op.bytes.count());
   }
   ASSERT_GT(sizes.size(), 4U);
   std::int64_t sum = 0;
-  for (const std::int64_t size : sizes) sum += size;
+  for (const std::int64_t size : sizes) {
+    sum += size;
+  }
   const NetworkShape shape = shape_of(network);
   EXPECT_EQ(sum, 4 * (4 * layer_parameters(shape).on_rank(2) +
                       embedding_parameters(shape, 1024).on_rank(2) +
                       head_parameters(shape, 1024, true).on_rank(2)));
   sizes.pop_back();
-  for (const std::int64_t size : sizes) EXPECT_GE(size, bucket);
+  for (const std::int64_t size : sizes) {
+    EXPECT_GE(size, bucket);
+  }
 }
 
 TEST(TrainingGraph, FirstBucketIsReadyBeforeTheBackwardPassEnds) {
@@ -182,8 +200,12 @@ TEST(TrainingGraph, FirstBucketIsReadyBeforeTheBackwardPassEnds) {
   std::size_t last_backward = 0;
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     const std::string& category = graph.text(graph.ops()[i].category);
-    if (category == "data_parallel" && first_bucket == 0) first_bucket = i;
-    if (category == "backward") last_backward = i;
+    if (category == "data_parallel" && first_bucket == 0) {
+      first_bucket = i;
+    }
+    if (category == "backward") {
+      last_backward = i;
+    }
   }
   EXPECT_LT(first_bucket, last_backward);
   EXPECT_EQ(graph.text(graph.ops()[first_bucket - 1].label),
@@ -194,7 +216,9 @@ TEST(TrainingGraph, NoDataParallelismNoReduction) {
   const Job job = training_job(SmallGpt{}.json(), R"({"sequence_length": 128, "micro_batch": 1,
       "global_batch": 4})",
                                1);
-  for (const Op& op : job.graph.ops()) EXPECT_EQ(op.kind, OpKind::compute);
+  for (const Op& op : job.graph.ops()) {
+    EXPECT_EQ(op.kind, OpKind::compute);
+  }
   EXPECT_EQ(count(job.graph, "optimizer.adam"), 1);
 }
 
@@ -206,7 +230,9 @@ TEST(TrainingGraph, TiedEmbeddingIsSummedBetweenFirstAndLastStage) {
   const Job job = training_job(SmallGpt{.tied_embeddings = true}.json(), keys, 4);
   ASSERT_EQ(count(job.graph, label), 1);
   for (const Op& op : job.graph.ops()) {
-    if (job.graph.text(op.label) != label) continue;
+    if (job.graph.text(op.label) != label) {
+      continue;
+    }
     const auto ranks = job.graph.ranks(op.ranks);
     EXPECT_EQ(std::vector<Rank>(ranks.begin(), ranks.end()), (std::vector<Rank>{0, 2, 1, 3}));
     EXPECT_EQ(op.bytes, Bytes(4 * 1024 / 2 * 256));

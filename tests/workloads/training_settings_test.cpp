@@ -150,8 +150,8 @@ TEST(TrainingSettings, UnresolvedNetworkIsNotReportedTwice) {
   EXPECT_EQ(read_training(value, 1).mistakes().size(), 1U);
   testing::Read read;
   read.diagnostics.add({"scenario.json", "/network", "no such network"});
-  EXPECT_EQ(builtin_workloads()
-                .find("transformer_training")
+  const Registry<WorkloadFactory> workloads = builtin_workloads();
+  EXPECT_EQ(workloads.find("transformer_training")
                 ->make(JsonCursor(value, read.diagnostics), {.devices = 1}),
             nullptr);
   EXPECT_EQ(read.diagnostics.count(), 1U);

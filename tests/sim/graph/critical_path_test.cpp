@@ -36,8 +36,8 @@ class CriticalPath : public GraphFixture {
     return result;
   }
 
-  static constexpr Duration fast = 2_us;
-  static constexpr Duration slow = 7_us;
+  const Duration fast = 2_us;
+  const Duration slow = 7_us;
   std::vector<CriticalStep> path;
 };
 
@@ -116,7 +116,7 @@ TEST_F(CriticalPath, AMemberThatEndsEarlyIsFollowedByItsOwnEnd) {
 TEST_F(CriticalPath, WaitIsTheTimeBetweenTheEndBeforeAndTheStart) {
   const OpId first = compute("compute", {0}, fast);
   const OpId second = compute("compute", {0}, fast);
-  constexpr Duration gap = 3_us;
+  const Duration gap = 3_us;
   const auto at = [](OpId op, Duration start, Duration end) {
     return Span{{op, 0}, 0, 0, StreamId(0), Time(start), Time(start), Time(end)};
   };

@@ -11,10 +11,10 @@ using namespace literals;
 
 class ExecutorCollective : public GraphFixture {
  protected:
-  static constexpr Duration early = 2_us;
-  static constexpr Duration late = 7_us;
-  static constexpr Duration reduction = 4_us;
-  static constexpr Duration longer_reduction = 6_us;
+  const Duration early = 2_us;
+  const Duration late = 7_us;
+  const Duration reduction = 4_us;
+  const Duration longer_reduction = 6_us;
 };
 
 TEST_F(ExecutorCollective, WaitsForAllMembersAndSaysWhenEachWasReady) {

@@ -30,7 +30,7 @@ class ExecutorDeadlock : public GraphFixture {
     return message.find(part) != std::string::npos;
   }
 
-  static constexpr Duration time = 5_us;
+  const Duration time = 5_us;
 };
 
 TEST_F(ExecutorDeadlock, ACycleNamesItsOpsAndWhatEachWaitsFor) {
@@ -118,7 +118,7 @@ TEST_F(ExecutorDeadlock, AMachineThatNeverCallsBackIsNamedAsSuch) {
 }
 
 TEST_F(ExecutorDeadlock, OnlyTheFirstEightAreNamedAndTheOthersCounted) {
-  constexpr std::size_t named = 8;
+  const std::size_t named = 8;
   for (const std::size_t stuck_count : {named, named + 1}) {
     TaskGraph stuck_graph(1);
     Op op;

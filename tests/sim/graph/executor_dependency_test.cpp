@@ -9,8 +9,8 @@ using namespace literals;
 
 class ExecutorDependency : public GraphFixture {
  protected:
-  static constexpr Duration fast = 2_us;
-  static constexpr Duration slow = 7_us;
+  const Duration fast = 2_us;
+  const Duration slow = 7_us;
 };
 
 TEST_F(ExecutorDependency, ASlowRankDoesNotHoldUpTheOthers) {

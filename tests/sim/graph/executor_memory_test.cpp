@@ -31,10 +31,10 @@ class ExecutorMemory : public GraphFixture {
   using Changes = std::vector<Change>;
   const Changes& changes(Rank rank) const { return log.of_rank[static_cast<std::size_t>(rank)]; }
 
-  static constexpr Duration first_time = 2_us;
-  static constexpr Duration second_time = 3_us;
-  static constexpr Bytes large = 5_MiB;
-  static constexpr Bytes small = 1_MiB;
+  const Duration first_time = 2_us;
+  const Duration second_time = 3_us;
+  const Bytes large = 5_MiB;
+  const Bytes small = 1_MiB;
   MemoryLog log;
   const LabelId activations = graph.label("activations");
   const LabelId buffers = graph.label("buffers");

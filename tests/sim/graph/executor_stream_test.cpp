@@ -10,8 +10,8 @@ using namespace literals;
 
 class ExecutorStream : public GraphFixture {
  protected:
-  static constexpr Duration short_time = 2_us;
-  static constexpr Duration long_time = 7_us;
+  const Duration short_time = 2_us;
+  const Duration long_time = 7_us;
 };
 
 TEST_F(ExecutorStream, AGraphWithoutOpsEndsAtTimeZero) {

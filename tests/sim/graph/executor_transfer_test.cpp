@@ -12,10 +12,10 @@ using namespace literals;
 
 class ExecutorTransfer : public GraphFixture {
  protected:
-  static constexpr Duration work_of_source = 3_us;
-  static constexpr Duration work_of_destination = 11_us;
-  static constexpr Duration until_sent = 5_us;
-  static constexpr Duration until_delivered = 9_us;
+  const Duration work_of_source = 3_us;
+  const Duration work_of_destination = 11_us;
+  const Duration until_sent = 5_us;
+  const Duration until_delivered = 9_us;
 };
 
 TEST_F(ExecutorTransfer, StartsWhenBothStreamsHaveComeToIt) {

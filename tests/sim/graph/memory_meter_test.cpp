@@ -13,13 +13,13 @@ class MemoryMeterTest : public ::testing::Test {
     meter.on_memory(Time(at), rank, category, delta);
   }
 
-  static constexpr Rank world_size = 2;
+  const Rank world_size = 2;
   const LabelId weights{0};
   const LabelId activations{1};
   const LabelId buffers{2};
-  static constexpr std::int64_t weight_bytes = 100;
-  static constexpr std::int64_t activation_bytes = 30;
-  static constexpr std::int64_t buffer_bytes = 50;
+  const std::int64_t weight_bytes = 100;
+  const std::int64_t activation_bytes = 30;
+  const std::int64_t buffer_bytes = 50;
   MemoryMeter meter{world_size, 3};
 };
 
@@ -68,10 +68,10 @@ TEST_F(MemoryMeterTest, InUseIsWhatWasTakenLessWhatWasFreed) {
 class MemoryMeterOfARun : public GraphFixture {};
 
 TEST_F(MemoryMeterOfARun, BalancesToTheStaticMemoryWhenAllThatIsTakenIsFreed) {
-  constexpr Bytes weight_bytes = 7_MiB;
-  constexpr Bytes first_bytes = 3_MiB;
-  constexpr Bytes second_bytes = 2_MiB;
-  constexpr Duration time = 1_us;
+  const Bytes weight_bytes = 7_MiB;
+  const Bytes first_bytes = 3_MiB;
+  const Bytes second_bytes = 2_MiB;
+  const Duration time = 1_us;
   const LabelId weights = graph.label("weights");
   const LabelId activations = graph.label("activations");
   const OpId first = compute("compute", {0, 1}, time);

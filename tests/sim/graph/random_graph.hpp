@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -78,8 +79,8 @@ class RandomGraph {
   Duration any_duration() { return Duration(std::max<std::int64_t>(0, random_.integer(-3, 12))); }
 
   std::vector<Rank> any_ranks(std::int64_t count) {
-    std::vector<Rank> all;
-    for (Rank rank = 0; rank < graph_.world_size(); ++rank) all.push_back(rank);
+    std::vector<Rank> all(static_cast<std::size_t>(graph_.world_size()));
+    std::iota(all.begin(), all.end(), 0);
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const std::int64_t last = graph_.world_size() - 1;
       std::swap(all[i],
@@ -90,8 +91,7 @@ class RandomGraph {
   }
 
   void add_op() {
-    constexpr OpKind kinds[] = {OpKind::compute, OpKind::transfer, OpKind::collective,
-                                OpKind::delay};
+    const OpKind kinds[] = {OpKind::compute, OpKind::transfer, OpKind::collective, OpKind::delay};
     Op op;
     op.kind = kinds[random_.integer(0, 3)];
     op.stream = any(streams_);
@@ -112,7 +112,7 @@ class RandomGraph {
     for (std::int64_t i = random_.integer(0, 3); i > 0 && id.index() > 0; --i) {
       const OpId on(
           static_cast<std::size_t>(random_.integer(0, static_cast<std::int64_t>(id.index()) - 1)));
-      constexpr Side sides[] = {Side::both, Side::source, Side::destination};
+      const Side sides[] = {Side::both, Side::source, Side::destination};
       graph_.depend(id, on, sides[random_.integer(0, 2)]);
     }
   }

@@ -24,7 +24,7 @@ class TaskGraphTest : public ::testing::Test {
     return op;
   }
 
-  static constexpr Rank world_size = 4;
+  const Rank world_size = 4;
   TaskGraph graph{world_size};
   const StreamId stream = graph.stream("compute");
   const StreamId other_stream = graph.stream("receive");
@@ -62,9 +62,10 @@ TEST_F(TaskGraphTest, EqualRankListsGetTheSameIdAndAnotherOrderDoesNot) {
 }
 
 TEST_F(TaskGraphTest, ManyRankSetsAreAllFoundAgain) {
-  constexpr Rank many = 200;
+  const Rank many = 200;
   TaskGraph wide(many);
   std::vector<RankSetId> ids;
+  ids.reserve(static_cast<std::size_t>(many));
   for (Rank rank = 0; rank < many; ++rank) ids.push_back(wide.rank_set({rank}));
   for (Rank rank = 0; rank < many; ++rank) {
     EXPECT_EQ(wide.rank_set({rank}), ids[static_cast<std::size_t>(rank)]);
