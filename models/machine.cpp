@@ -1,9 +1,7 @@
 #include "models/machine.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
-#include <tuple>
+#include <array>
 
 #include "models/collective/collective_runner.hpp"
 #include "sim/base/errors.hpp"
@@ -85,20 +83,14 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
         device(c.node.device),
         fabric(&f),
         cost(&m),
-        registry(&r),
-        choice(ch),
+        collective_launch(ch.launch),
+        calls(r, ch, f),
         activities(e),
         collectives(*this) {}
 
   struct DeviceResources {
     ResourceId math;    // capacity 1: device-seconds per second
     ResourceId memory;  // capacity: bytes per second
-  };
-
-  using CallKey = std::tuple<CollectiveKind, std::int64_t, int, double>;  // …, port limit
-  struct Call {
-    std::shared_ptr<const CollectiveProgram> program;
-    std::size_t record = 0;
   };
 
   void handle_event(std::uint64_t token) override;
@@ -109,17 +101,13 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   void start_message(Message message, Rank source, Rank destination, bool reduces, int priority);
   void message_left(std::uint32_t index);
   void message_arrived(std::uint32_t index);
-  const Call& call_for(const Op& op, std::span<const Rank> group);
-  std::shared_ptr<const CollectiveProgram> make_program(const CollectiveCall& call,
-                                                        CollectiveRecord& record) const;
-  double port_limit(std::span<const Rank> group);
 
   Engine* engine;
-  const DeviceSpec& device;
+  DeviceSpec device;
   Fabric* fabric;
   const CostModel* cost;
-  const Registry<CollectiveFactory>* registry;
-  CollectiveChoice choice;
+  Duration collective_launch;
+  CollectiveCalls calls;
   Activities activities;
   CollectiveRunner collectives;
   RunListener* listener = nullptr;
@@ -129,10 +117,6 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   Pool<RunningKernel> kernels;
   Pool<Message> messages;
   Pool<RunningCollective> runs;
-  std::map<CallKey, Call> calls;
-  // By group: sets of ranks may be cut into groups of different sizes. Looked up, never iterated.
-  std::map<std::pair<const Rank*, std::size_t>, double> port_limits;
-  std::vector<CollectiveRecord> records;
   MachineCounters counters;
   std::vector<Usage> usages;
 };
@@ -190,12 +174,12 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   run.members_left = group.size();
   run.priority = op.priority;
   if (group.size() > 1) {
-    const Impl::Call& call = impl_->call_for(op, group);
+    const CollectiveCalls::Call& call = impl_->calls.call_for(op, group);
     run.program = call.program;
     run.record = call.record;
   }
   const std::uint32_t index = impl_->runs.take(std::move(run));
-  const Duration launch = group.size() > 1 ? impl_->choice.launch : Duration(0);
+  const Duration launch = group.size() > 1 ? impl_->collective_launch : Duration(0);
   impl_->engine->schedule(impl_->engine->now() + launch, Phase::issue, *impl_,
                           token_of(Topic::collective_begins, index));
 }
@@ -311,67 +295,11 @@ void Machine::Impl::member_finished(std::uint32_t index, int member) {
   RunningCollective& run = runs[index];
   const InstanceId instance = run.instance;
   if (--run.members_left == 0) {
-    if (run.group.size() > 1) {
-      CollectiveRecord& record = records[run.record];
-      const Duration took = engine->now() - run.start;
-      record.fastest = record.runs == 0 ? took : std::min(record.fastest, took);
-      record.total += took;
-      ++record.runs;
-    }
+    if (run.group.size() > 1) calls.count_run(run.record, engine->now() - run.start);
     run.program.reset();
     runs.give_back(index);
   }
   listener->member_done(instance, static_cast<std::size_t>(member));
-}
-
-const Machine::Impl::Call& Machine::Impl::call_for(const Op& op, std::span<const Rank> group) {
-  const int members = static_cast<int>(group.size());
-  const CallKey key{op.collective, op.bytes.count(), members, port_limit(group)};
-  const auto known = calls.find(key);
-  if (known != calls.end()) return known->second;
-  CollectiveRecord record;
-  record.kind = op.collective;
-  record.size = op.bytes;
-  record.members = members;
-  record.port_limit = std::get<3>(key);
-  const CollectiveCall call{.kind = op.collective,
-                            .members = members,
-                            .size = op.bytes,
-                            .root = 0,
-                            .chunk = choice.chunk};
-  std::shared_ptr<const CollectiveProgram> program = make_program(call, record);
-  records.push_back(std::move(record));
-  return calls.emplace(key, Call{std::move(program), records.size() - 1}).first->second;
-}
-
-std::shared_ptr<const CollectiveProgram> Machine::Impl::make_program(
-    const CollectiveCall& call, CollectiveRecord& record) const {
-  const std::string prefix = std::string(to_string(call.kind)) + "/";
-  const std::string& wanted = choice.algorithm[static_cast<std::size_t>(call.kind)];
-  for (const auto& entry : registry->entries()) {
-    const bool fits =
-        wanted == "auto" ? entry.name.starts_with(prefix) : entry.name == prefix + wanted;
-    if (!fits) continue;
-    record.algorithm = entry.name.substr(prefix.size());
-    return entry.make(call);
-  }
-  internal_error(__FILE__, __LINE__,
-                 "an unknown collective algorithm reached the machine: " + wanted);
-}
-
-/// All links that end in the first member, on the routes from the others: no bus bandwidth can
-/// exceed what they carry together.
-double Machine::Impl::port_limit(std::span<const Rank> group) {
-  const std::pair key(group.data(), group.size());
-  const auto known = port_limits.find(key);
-  if (known != port_limits.end()) return known->second;
-  std::set<int> ports;
-  for (const Rank from : group.subspan(1)) ports.insert(fabric->route(from, group[0]).links.back());
-  double limit = 0;
-  for (const int port : ports)
-    limit += fabric->links()[static_cast<std::size_t>(port)].raw_capacity;
-  port_limits.emplace(key, limit);
-  return limit;
 }
 
 const KernelCost& Machine::kernel_cost(KernelId kernel) const {
@@ -381,7 +309,7 @@ const MachineCounters& Machine::counters() const {
   return impl_->counters;
 }
 std::vector<CollectiveRecord> Machine::collective_records() const {
-  return impl_->records;
+  return impl_->calls.records();
 }
 std::uint64_t Machine::activities_started() const {
   return impl_->activities.started();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -8,20 +7,13 @@
 #include <vector>
 
 #include "hw/spec.hpp"
-#include "models/collective/collective.hpp"
+#include "models/collective/collective_calls.hpp"
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
 #include "sim/engine/activity.hpp"
 #include "sim/graph/runner.hpp"
 
 namespace orrery {
-
-/// Which algorithm runs each collective, and how finely it is cut.
-struct CollectiveChoice {
-  std::array<std::string, 5> algorithm = {"auto", "auto", "auto", "auto", "auto"};  // by kind
-  Bytes chunk;      // 0: messages are not cut
-  Duration launch;  // of each collective, on every member, before its first message
-};
 
 /// What the machine counted, for results and for their checks.
 struct MachineCounters {
@@ -30,18 +22,6 @@ struct MachineCounters {
   double bytes_received = 0;  // when messages arrive
   std::uint64_t kernels = 0;
   std::uint64_t collectives = 0;
-};
-
-/// A finished run of all instances of one (kind, size, group size): for bus bandwidth.
-struct CollectiveRecord {
-  CollectiveKind kind = CollectiveKind::all_reduce;
-  Bytes size;
-  int members = 0;
-  std::string algorithm;
-  std::uint64_t runs = 0;
-  Duration total;  // start (all members there) to the last member's end, summed over runs
-  Duration fastest;
-  double port_limit = 0;  // bytes/s: greatest raw bandwidth into one member, for the check
 };
 
 /// Devices and fabric: runs ops as activities on math pipes, memories and links.

@@ -13,7 +13,7 @@ namespace orrery {
 
 /// A figure about the work itself, whatever machine runs it; printed and stored as it is.
 struct WorkloadFact {
-  std::string key;    // ends in its unit when it has one: "parameters", "tokens_per_step"
+  std::string key;  // ends in its unit when it has one: "parameters", "tokens_per_step"
   double value = 0;
   std::string about;  // one sentence that defines it
 };
@@ -21,9 +21,9 @@ struct WorkloadFact {
 /// What is asked, ready to run: the graph and what its results mean.
 struct Job {
   TaskGraph graph;
-  std::string headline = "step_time_s";  // what the makespan is called
-  double tokens = 0;                     // processed per run; 0: no such notion
-  double model_operations = 0;           // operations the model itself needs, all ranks; for MFU
+  std::string headline = "step_time_s";   // what the makespan is called
+  double tokens = 0;                      // processed per run; 0: no such notion
+  double model_operations = 0;            // operations the model itself needs, all ranks; for MFU
   Precision precision = Precision::bf16;  // whose peak MFU is measured against
   bool pipelined = false;                 // ranks wait for other pipeline stages: a bubble
   std::vector<WorkloadFact> facts;
@@ -42,8 +42,8 @@ struct WorkloadContext {
   std::uint64_t seed = 0;
 };
 
-/// Reads all keys of the "workload" object but "kind" (the network is resolved in place); mistakes go
-/// to the cursor's diagnostics, and then the result may be null.
+/// Reads all keys of the "workload" object but "kind" (the network is resolved in place); mistakes
+/// go to the cursor's diagnostics, and then the result may be null.
 using WorkloadFactory = std::unique_ptr<Workload> (*)(JsonCursor parameters,
                                                       const WorkloadContext& context);
 

@@ -12,7 +12,8 @@ namespace orrery {
 /// What a running collective needs of the machine.
 class MessageCarrier {
  public:
-  /// Carries one message; the carrier later calls message_sent and message_arrived of the runner.
+  /// Carries one message; the carrier calls message_sent and then message_arrived of the runner for
+  /// it, later, never from inside carry.
   virtual void carry(std::uint32_t run, int from, int step, const Send& send) = 0;
   /// `member` has sent and received everything.
   virtual void member_finished(std::uint32_t run, int member) = 0;
@@ -21,8 +22,8 @@ class MessageCarrier {
   ~MessageCarrier() = default;
 };
 
-/// Walks the members of running collectives through their programs. Holds per member a few numbers,
-/// whatever the number of messages.
+/// Walks the members of running collectives through their programs. Holds per member as many counts
+/// as others have sent ahead of it, whatever the number of messages.
 class CollectiveRunner {
  public:
   explicit CollectiveRunner(MessageCarrier& carrier) : carrier_(&carrier) {}

@@ -54,9 +54,12 @@ class RankWalk {
       result_.exposed[category.index()] += stretch;
       return;
     }
-    const bool waited_for_partners = ender != nullptr && ender->ready < ender->start &&
-                                     graph_->op(ender->instance.op).kind == OpKind::collective;
-    (pipelined_ && !waited_for_partners ? result_.bubble : result_.idle) += stretch;
+    Duration for_partners;  // of a collective that ends the stretch
+    if (ender != nullptr && graph_->op(ender->instance.op).kind == OpKind::collective) {
+      for_partners = std::min(stretch, ender->start - ender->ready);
+    }
+    (pipelined_ ? result_.bubble : result_.idle) += stretch - for_partners;
+    result_.idle += for_partners;
   }
 
   const TaskGraph* graph_;

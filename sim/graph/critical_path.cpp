@@ -53,7 +53,7 @@ class Backtrack {
                          (who.position == 1) == (d.side == Side::destination);
       if (!holds) continue;
       const auto look = [this](Slot on) { consider(on); };
-      if (slots_.share_a_rank(graph_->op(d.op), graph_->op(d.on))) {
+      if (slots_.share_a_rank(graph_->op(d.op), graph_->op(d.on), d.side)) {
         slots_.on_rank(d.on, who.rank, Side::both, look);
       } else {
         slots_.on_all(d.on, Side::both, look);

@@ -38,7 +38,7 @@ void Executor::index_dependencies() {
   successors_.resize(graph_->dependencies().size());
   for (const Dependency& d : graph_->dependencies()) {
     successors_[next[d.on.index()]++] =
-        Successor{d.op, d.side, slots_.share_a_rank(graph_->op(d.op), graph_->op(d.on))};
+        Successor{d.op, d.side, slots_.share_a_rank(graph_->op(d.op), graph_->op(d.on), d.side)};
   }
 }
 
@@ -51,7 +51,7 @@ void Executor::count_dependencies() {
   for (const Dependency& d : graph_->dependencies()) {
     const Slot begin = slots_.begin_of(d.on);
     const Slot end = slots_.end_of(d.on);
-    if (!slots_.share_a_rank(graph_->op(d.op), graph_->op(d.on))) {
+    if (!slots_.share_a_rank(graph_->op(d.op), graph_->op(d.on), d.side)) {
       slots_.on_all(d.op, d.side, [&](Slot slot) { pending_[slot] += end - begin; });
       continue;
     }
@@ -226,8 +226,8 @@ std::string Executor::what_it_waits_for(Slot slot) const {
                             (who.position == 1) != (d.side == Side::destination);
     if (other_side) continue;
     for (Slot on = slots_.begin_of(d.on); on < slots_.end_of(d.on); ++on) {
-      const bool relevant =
-          slots_.participant(on).rank == who.rank || !slots_.share_a_rank(op, graph_->op(d.on));
+      const bool relevant = slots_.participant(on).rank == who.rank ||
+                            !slots_.share_a_rank(op, graph_->op(d.on), d.side);
       if (relevant && ended_[on] == 0) return describe(on);
     }
   }

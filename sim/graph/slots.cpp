@@ -65,9 +65,9 @@ SlotLayout::Participant SlotLayout::participant(Slot slot) const {
   return who;
 }
 
-bool SlotLayout::share_a_rank(const Op& a, const Op& b) const {
-  if (a.ranks == b.ranks) return true;
+bool SlotLayout::share_a_rank(const Op& op, const Op& on, Side side) const {
   const auto meet = [this](RankSetId x, RankSetId y) {
+    if (x == y) return true;
     auto i = sorted_ranks_[x.index()].begin();
     auto j = sorted_ranks_[y.index()].begin();
     while (i != sorted_ranks_[x.index()].end() && j != sorted_ranks_[y.index()].end()) {
@@ -76,11 +76,12 @@ bool SlotLayout::share_a_rank(const Op& a, const Op& b) const {
     }
     return false;
   };
-  const bool a_has_peers = a.kind == OpKind::transfer;
-  const bool b_has_peers = b.kind == OpKind::transfer;
-  return meet(a.ranks, b.ranks) || (a_has_peers && meet(a.peers, b.ranks)) ||
-         (b_has_peers && meet(a.ranks, b.peers)) ||
-         (a_has_peers && b_has_peers && meet(a.peers, b.peers));
+  const auto meets_on = [&](RankSetId set) {
+    return meet(set, on.ranks) || (on.kind == OpKind::transfer && meet(set, on.peers));
+  };
+  if (op.kind != OpKind::transfer) return meets_on(op.ranks);
+  return (side != Side::destination && meets_on(op.ranks)) ||
+         (side != Side::source && meets_on(op.peers));
 }
 
 std::vector<Slot> SlotLayout::next_in_stream() const {

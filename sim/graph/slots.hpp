@@ -34,7 +34,9 @@ class SlotLayout {
   Slot slot_of(InstanceId instance, std::size_t position) const;
   Participant participant(Slot slot) const;
 
-  bool share_a_rank(const Op& a, const Op& b) const;
+  /// Whether the given side of `op` has a rank in common with `on`, so that the dependency holds
+  /// rank by rank.
+  bool share_a_rank(const Op& op, const Op& on, Side side = Side::both) const;
   /// The slots of `op` on `rank`, of the given side.
   template <class Visit>
   void on_rank(OpId id, Rank rank, Side side, Visit visit) const {

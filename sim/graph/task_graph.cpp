@@ -17,16 +17,6 @@ std::uint64_t hash_of(std::span<const Rank> ranks) {
   return hash;
 }
 
-template <class Identifier>
-Identifier intern(std::vector<std::string>& texts, std::string_view text) {
-  const auto found = std::find(texts.begin(), texts.end(), text);
-  if (found != texts.end()) return Identifier(static_cast<std::size_t>(found - texts.begin()));
-  const Identifier id(texts.size());
-  ORRERY_CHECK(id.valid() && id.index() == texts.size(), "too many names");
-  texts.emplace_back(text);
-  return id;
-}
-
 void check_memory(bool category_exists, Bytes bytes) {
   ORRERY_CHECK(category_exists, "memory needs a category");
   ORRERY_CHECK(bytes >= Bytes(0), "an amount of memory is negative");
@@ -64,12 +54,20 @@ std::string_view to_string(CollectiveKind kind) {
   return "?";
 }
 
+std::size_t TaskGraph::Names::intern(std::string_view text) {
+  const auto [place, is_new] = index.try_emplace(std::string(text), texts.size());
+  if (is_new) texts.emplace_back(text);
+  return place->second;
+}
+
 StreamId TaskGraph::stream(std::string_view name) {
-  return intern<StreamId>(streams_, name);
+  const std::size_t index = streams_.intern(name);
+  ORRERY_CHECK(StreamId(index).index() == index && StreamId(index).valid(), "too many streams");
+  return StreamId(index);
 }
 
 LabelId TaskGraph::label(std::string_view text) {
-  return intern<LabelId>(labels_, text);
+  return LabelId(labels_.intern(text));
 }
 
 RankSetId TaskGraph::rank_set(std::vector<Rank> ranks) {
@@ -109,26 +107,26 @@ void TaskGraph::depend(OpId op, OpId on, Side side) {
 
 void TaskGraph::take_memory(OpId op, LabelId category, Bytes bytes) {
   ORRERY_CHECK(op.index() < ops_.size(), "memory is taken by an op that does not exist");
-  check_memory(category.index() < labels_.size(), bytes);
+  check_memory(category.index() < labels_.texts.size(), bytes);
   if (bytes > Bytes(0)) memory_effects_.push_back(MemoryEffect{op, category, bytes, Bytes(0)});
 }
 
 void TaskGraph::free_memory(OpId op, LabelId category, Bytes bytes) {
   ORRERY_CHECK(op.index() < ops_.size(), "memory is freed by an op that does not exist");
-  check_memory(category.index() < labels_.size(), bytes);
+  check_memory(category.index() < labels_.texts.size(), bytes);
   if (bytes > Bytes(0)) memory_effects_.push_back(MemoryEffect{op, category, Bytes(0), bytes});
 }
 
 void TaskGraph::add_static_memory(RankSetId ranks, LabelId category, Bytes bytes) {
   ORRERY_CHECK(ranks.index() < rank_sets_.size(), "static memory needs a rank set");
-  check_memory(category.index() < labels_.size(), bytes);
+  check_memory(category.index() < labels_.texts.size(), bytes);
   static_memory_.push_back(StaticMemory{ranks, category, bytes});
 }
 
 void TaskGraph::check_op(const Op& op) const {
   ORRERY_CHECK(ops_.size() < std::numeric_limits<std::uint32_t>::max(), "too many ops");
   ORRERY_CHECK(op.ranks.index() < rank_sets_.size(), "an op needs a rank set");
-  ORRERY_CHECK(op.stream.index() < streams_.size(), "an op needs a stream");
+  ORRERY_CHECK(op.stream.index() < streams_.texts.size(), "an op needs a stream");
   ORRERY_CHECK(op.bytes >= Bytes(0) && op.delay >= Duration(0), "an op has a negative amount");
   const std::size_t size = rank_sets_[op.ranks.index()].size();
   switch (op.kind) {
@@ -142,7 +140,7 @@ void TaskGraph::check_op(const Op& op) const {
       ORRERY_CHECK(sources.size() == destinations.size(),
                    "a transfer needs as many destinations as sources");
       if (!op.peer_stream.valid()) break;
-      ORRERY_CHECK(op.peer_stream.index() < streams_.size(),
+      ORRERY_CHECK(op.peer_stream.index() < streams_.texts.size(),
                    "a transfer names a destination stream that does not exist");
       // On one stream the destination would come behind the source that waits for it.
       for (std::size_t i = 0; i < size && op.peer_stream == op.stream; ++i) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -117,12 +118,18 @@ class TaskGraph {
   std::size_t rank_set_count() const { return rank_sets_.size(); }
   const Kernel& kernel(KernelId id) const { return kernels_[id.index()]; }
   const std::vector<Kernel>& kernels() const { return kernels_; }
-  const std::string& stream_name(StreamId id) const { return streams_[id.index()]; }
-  std::size_t stream_count() const { return streams_.size(); }
-  const std::string& text(LabelId id) const { return labels_[id.index()]; }
-  std::size_t label_count() const { return labels_.size(); }
+  const std::string& stream_name(StreamId id) const { return streams_.texts[id.index()]; }
+  std::size_t stream_count() const { return streams_.texts.size(); }
+  const std::string& text(LabelId id) const { return labels_.texts[id.index()]; }
+  std::size_t label_count() const { return labels_.texts.size(); }
 
  private:
+  struct Names {
+    std::vector<std::string> texts;
+    std::unordered_map<std::string, std::size_t> index;  // only looked up
+    std::size_t intern(std::string_view text);
+  };
+
   void check_op(const Op& op) const;
 
   Rank world_size_;
@@ -133,8 +140,8 @@ class TaskGraph {
   std::vector<std::vector<Rank>> rank_sets_;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> rank_set_index_;  // (hash, id), sorted
   std::vector<Kernel> kernels_;
-  std::vector<std::string> streams_;
-  std::vector<std::string> labels_;
+  Names streams_;
+  Names labels_;
 };
 
 }  // namespace orrery

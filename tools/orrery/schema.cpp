@@ -104,7 +104,7 @@ JsonValue collectives_schema(const Builtins& builtins) {
   properties.emplace_back("chunk", reference("bytes"));
   properties.emplace_back("launch", reference("duration"));
   return closed_object(std::move(properties), {},
-                       "How collectives run: algorithms, the largest message (\"0 B\": never cut), "
+                       "How collectives run: algorithms, the largest message (\"0 B\": as the algorithm likes), "
                        "and the time before the first message");
 }
 

@@ -106,6 +106,13 @@ TEST_F(BreakDown, WaitingForTheOthersOfACollectiveIsIdleInAPipelineToo) {
   EXPECT_EQ(rank.bubble, Duration(0));
 }
 
+TEST_F(BreakDown, WhatComesBeforeTheRankIsReadyForACollectiveIsBubble) {
+  waits_and_runs(tensor, 2_us, 5_us, 6_us);
+  const RankBreakdown rank = pipelined(6_us);
+  EXPECT_EQ(rank.bubble, 2_us);
+  EXPECT_EQ(rank.idle, 5_us - 2_us);
+}
+
 TEST_F(BreakDown, ACollectiveThatStartsWhenThisRankIsReadyEndsABubble) {
   runs(work, 0_us, 2_us);
   runs(tensor, 5_us, 6_us);
@@ -172,7 +179,7 @@ class PerPicosecond {
       return rank.exposed[graph_->op(communication->instance.op).category.index()];
     }
     const bool late_partners =
-        next != nullptr && kind(*next) == OpKind::collective && next->ready < next->start;
+        next != nullptr && kind(*next) == OpKind::collective && next->ready <= now;
     return pipelined && !late_partners ? rank.bubble : rank.idle;
   }
 

@@ -58,14 +58,18 @@ class Rules {
                            if (d.side == Side::source && span.position == 1) return false;
                            if (d.side == Side::destination && span.position == 0) return false;
                          }
-                         return span.rank == on.rank || !have_a_common_rank(d.op, d.on);
+                         return span.rank == on.rank || !have_a_common_rank(d);
                        });
   }
 
-  bool have_a_common_rank(OpId a, OpId b) const {
+  bool have_a_common_rank(const Dependency& d) const {
+    const bool transfer = graph_->op(d.op).kind == OpKind::transfer;
     for (const Span& x : *spans_) {
+      if (x.instance.op != d.op) continue;
+      if (transfer && d.side == Side::source && x.position == 1) continue;
+      if (transfer && d.side == Side::destination && x.position == 0) continue;
       for (const Span& y : *spans_) {
-        if (x.instance.op == a && y.instance.op == b && x.rank == y.rank) return true;
+        if (y.instance.op == d.on && x.rank == y.rank) return true;
       }
     }
     return false;

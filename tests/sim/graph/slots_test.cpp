@@ -116,6 +116,7 @@ TEST_F(SlotLayoutTest, DestinationsCountAsRanksOfAnOp) {
   const OpId at_destination = compute("compute", {5}, 1_ns);
   const OpId back = put("send", {{6}, {5}}, 1_ns);
   const SlotLayout extended(graph);
+  EXPECT_FALSE(extended.share_a_rank(graph.op(one_sided), graph.op(at_destination), Side::source));
   EXPECT_TRUE(extended.share_a_rank(graph.op(one_sided), graph.op(at_destination)));
   EXPECT_TRUE(extended.share_a_rank(graph.op(one_sided), graph.op(back)));
 }

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "models/collective/collective.hpp"
+#include "models/fabric.hpp"
+
+namespace orrery {
+
+/// Which algorithm runs each collective, and how finely it is cut.
+struct CollectiveChoice {
+  std::array<std::string, 5> algorithm = {"auto", "auto", "auto", "auto", "auto"};  // by kind
+  Bytes chunk{};      // largest message; 0: as the algorithm likes
+  Duration launch{};  // of each collective, on every member, before its first message
+};
+
+/// All runs of one kind, size and group size over equally connected groups: for bus bandwidth.
+struct CollectiveRecord {
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  Bytes size;
+  int members = 0;
+  std::string algorithm;
+  std::uint64_t runs = 0;
+  Duration total;  // start (all members there) to the last member's end, summed over runs
+  Duration fastest;
+  double port_limit = 0;  // bytes/s: raw bandwidth of the links that end in one member
+};
+
+/// Makes the program of each different call once, and keeps the record of its runs.
+class CollectiveCalls {
+ public:
+  struct Call {
+    std::shared_ptr<const CollectiveProgram> program;
+    std::size_t record = 0;
+  };
+
+  CollectiveCalls(const Registry<CollectiveFactory>& registry, CollectiveChoice choice,
+                  Fabric& fabric)
+      : registry_(registry), choice_(std::move(choice)), fabric_(&fabric) {}
+
+  /// Requires a group of two or more.
+  const Call& call_for(const Op& op, std::span<const Rank> group);
+  void count_run(std::size_t record, Duration took);
+  const std::vector<CollectiveRecord>& records() const { return records_; }
+
+ private:
+  using Key = std::tuple<CollectiveKind, std::int64_t, std::size_t, double>;  // …, port limit
+
+  const Registry<CollectiveFactory>::Entry& algorithm_for(CollectiveKind kind) const;
+  double port_limit(std::span<const Rank> group);
+  double bandwidth_into(std::span<const Rank> group, Rank member);
+
+  Registry<CollectiveFactory> registry_;
+  CollectiveChoice choice_;
+  Fabric* fabric_;
+  std::map<Key, Call> calls_;
+  // By address and size of the group: only looked up, never iterated.
+  std::map<std::pair<const Rank*, std::size_t>, double> port_limits_;
+  std::vector<CollectiveRecord> records_;
+};
+
+}  // namespace orrery
