@@ -54,28 +54,32 @@ JsonValue spelled_out(JsonValue name) {
   return object;
 }
 
+void erase(JsonValue& object, std::string_view key) {
+  std::erase_if(object.members, [key](const auto& member) { return member.key == key; });
+}
+
 /// RFC 7396, but for two places where merging key by key would mix two things: a reference replaces
 /// what stood there (else the old overrides would apply to the new entry), and so does a fact with
 /// its "value" (else it would be given the old one's source). Overrides of a reference join it, and
-/// there a null is kept until the entry is known that it deletes a key of (`pending`).
+/// there a null is kept until the entry is known that it deletes a key of (`pending`). An object
+/// that lost a key stands where that was asked for: a complaint about the loss goes there.
 void merge_override(JsonValue& target, const JsonValue& patch, bool pending = false) {
   pending = pending || target.find("use") != nullptr;
   for (const auto& [key, value] : patch.members) {
-    const auto here =
-        std::find_if(target.members.begin(), target.members.end(),
-                     [&name = key](const auto& member) { return member.key == name; });
+    JsonValue* const here = target.find(key);
+    if (value.kind == Kind::null && (pending || here != nullptr)) {
+      target.origin = patch.origin;
+    }
     if (value.kind == Kind::null && !pending) {
-      if (here != target.members.end()) {
-        target.members.erase(here);
-      }
+      erase(target, key);
       continue;
     }
     const bool may_refer = !kind_of_key(key).empty();
     JsonValue merged = empty_object(value.origin);
-    if (here != target.members.end() && here->value.kind == Kind::object) {
-      merged = here->value;
-    } else if (here != target.members.end() && may_refer && here->value.kind == Kind::string) {
-      merged = spelled_out(here->value);
+    if (here != nullptr && here->kind == Kind::object) {
+      merged = *here;
+    } else if (here != nullptr && may_refer && here->kind == Kind::string) {
+      merged = spelled_out(*here);
     }
     if (value.kind != Kind::object || (may_refer && is_reference(value))) {
       merged = value;
@@ -85,8 +89,8 @@ void merge_override(JsonValue& target, const JsonValue& patch, bool pending = fa
       }
       merge_override(merged, value, pending);
     }
-    if (here != target.members.end()) {
-      here->value = std::move(merged);
+    if (here != nullptr) {
+      *here = std::move(merged);
     } else {
       target.members.push_back({key, std::move(merged)});
     }
@@ -95,34 +99,22 @@ void merge_override(JsonValue& target, const JsonValue& patch, bool pending = fa
 
 /// Puts "name" first; `name` is for a value that has none or, with `replace`, another.
 void set_name(JsonValue& value, JsonValue name, bool replace) {
-  auto& members = value.members;
-  const auto here = std::find_if(members.begin(), members.end(),
-                                 [](const auto& member) { return member.key == "name"; });
-  if (here != members.end()) {
-    if (!replace) {
-      name = std::move(here->value);
-    }
-    members.erase(here);
+  if (JsonValue* const here = value.find("name"); here != nullptr && !replace) {
+    name = std::move(*here);
   }
-  members.insert(members.begin(), {"name", std::move(name)});
+  erase(value, "name");
+  value.members.insert(value.members.begin(), {"name", std::move(name)});
 }
 
 /// A cluster that consists of the one node that `use` names.
 JsonValue cluster_of(const CatalogFile& node, const JsonValue& use) {
-  JsonValue description = json_string("");
-  if (const JsonValue* own = node.value.find("description")) {
-    description = *own;
-  }
-  JsonValue cluster = json_object({{"description", std::move(description)},
+  const JsonValue* own = node.value.find("description");
+  JsonValue cluster = json_object({{"description", own != nullptr ? *own : json_string("")},
                                    {"node", spelled_out(use)},
                                    {"nodes", json_integer(1)}});
   cluster.origin = use.origin;
   cluster.members.back().value.origin = use.origin;
   return cluster;
-}
-
-std::string name_of(const CatalogFile& file) {
-  return is_file(file.name) ? std::filesystem::path(file.name).stem().string() : file.name;
 }
 
 }  // namespace
@@ -171,7 +163,9 @@ std::optional<JsonValue> CatalogResolver::expand(std::string_view kind, const Js
   }
   merge_override(*value, reference->with);
   merge_override(*value, reference->beside);
-  JsonValue name = json_string(name_of(*found->file));
+  const std::string& known_as = found->file->name;
+  JsonValue name =
+      json_string(is_file(known_as) ? std::filesystem::path(known_as).stem().string() : known_as);
   name.origin = reference->use.origin;
   const bool is_named_by_hand = found->file->value.find("name") != nullptr ||
                                 reference->with.find("name") != nullptr ||
@@ -201,12 +195,16 @@ std::optional<CatalogResolver::Reference> CatalogResolver::read_reference(const 
       error(*with, "expected an object with the fields to override, got " + with->describe());
       return std::nullopt;
     }
+    if (const JsonValue* other = with->find("use")) {
+      error(*other, "an override cannot name another entry");
+      return std::nullopt;
+    }
     reference.with = *with;
   }
   reference.use = *use;
   reference.beside.members = place.members;
-  std::erase_if(reference.beside.members,
-                [](const auto& member) { return member.key == "use" || member.key == "with"; });
+  erase(reference.beside, "use");
+  erase(reference.beside, "with");
   return reference;
 }
 

@@ -32,8 +32,11 @@ std::string fnv1a_hex(std::string_view text) {
 /// Only regular files: a pipe or a device could be waited for, or read, for ever.
 std::string read_text(const std::string& path) {
   std::error_code error;
-  if (!fs::is_regular_file(path, error)) {
-    throw IoError(path + ": no such file");
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::is_regular_file(status)) {
+    throw IoError(path + (fs::is_directory(status) ? ": is a folder"
+                          : fs::exists(status)     ? ": is no regular file"
+                                                   : ": no such file"));
   }
   const std::uintmax_t size = fs::file_size(path, error);
   if (error || size > kMaximumJsonBytes) {

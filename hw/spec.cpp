@@ -44,6 +44,24 @@ double read_share(JsonCursor cursor) {
   return share;
 }
 
+/// A size above 0. What cannot be read is not also called too small; its mistakes are collected
+/// apart, as one that was reported before would not be counted.
+Bytes read_capacity(JsonCursor cursor) {
+  if (!cursor.present()) {
+    return Bytes(0);
+  }
+  Diagnostics mistakes;
+  JsonCursor apart(cursor.value(), mistakes);
+  const Bytes capacity = apart.as_bytes();
+  if (mistakes.empty() && capacity == Bytes(0)) {
+    apart.expected("a size > 0");
+  }
+  for (const Diagnostic& mistake : mistakes.items()) {
+    cursor.diagnostics().add(mistake);
+  }
+  return capacity;
+}
+
 void read_peak(JsonCursor cursor, DeviceSpec& spec) {
   for (std::size_t index = 0; index < kPrecisions.size(); ++index) {
     JsonCursor rate = cursor.find(to_string(kPrecisions[index]));
@@ -100,11 +118,7 @@ DeviceSpec read_device(JsonCursor cursor) {
   spec.architecture = cursor.at("architecture").as_string();
   read_peak(cursor.at("peak"), spec);
   JsonCursor hbm = cursor.at("hbm");
-  JsonCursor capacity = hbm.at("capacity");
-  spec.memory_capacity = capacity.as_bytes();
-  if (spec.memory_capacity == Bytes(0)) {
-    capacity.expected("a size > 0");
-  }
+  spec.memory_capacity = read_capacity(hbm.at("capacity"));
   spec.memory_bandwidth = hbm.at("bandwidth").as_bandwidth();
   hbm.reject_unknown_keys();
   spec.cores = cursor.at("cores").as_count({.minimum = 1, .maximum = kMaximumCores});
@@ -142,6 +156,9 @@ NodeSpec read_node(JsonCursor cursor) {
   spec.devices = cursor.at("devices").as_count({.minimum = 1, .maximum = kMaximumDevicesPerNode});
   if (JsonCursor fabric = cursor.find("fabric"); fabric.present()) {
     spec.fabric = fabric.value();
+    if (spec.fabric.kind == JsonValue::Kind::null) {  // else it would look left out
+      fabric.expected("an object");
+    }
   } else if (spec.devices > 1) {
     cursor.error("a node of " + std::to_string(spec.devices) + " devices needs a \"fabric\"");
   }

@@ -1,5 +1,6 @@
 #include "models/fabric.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -33,6 +34,10 @@ Fabric::Link fabric_link(const TopologyLink& link, const std::string& prefix) {
 
 TopologyLink host_link(const LinkSpec& spec, const std::string& from, const std::string& to) {
   return {.spec = spec, .name = from + " -> " + to};
+}
+
+int at_least_one(std::int64_t count) {
+  return static_cast<int>(std::max<std::int64_t>(1, count));
 }
 
 std::int64_t link_count(const Topology* topology) {
@@ -122,16 +127,17 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   impl->nodes = cluster.nodes;
   impl->node_devices = node.devices;
   impl->nics = node.nics;
-  // Sections that nothing will travel through are read too, for their mistakes.
-  if (node.devices > 0 && node.fabric.kind != JsonValue::Kind::null) {
-    const TopologySite site{.endpoints = static_cast<int>(node.devices),
-                            .endpoint_link = std::nullopt};
+  // Sections that nothing will travel through are read too, for their mistakes, and so are those of
+  // a cluster whose counts and links could not be read.
+  if (node.fabric.kind != JsonValue::Kind::null) {
+    const TopologySite site{.endpoints = at_least_one(node.devices), .endpoint_link = std::nullopt};
     impl->node = make_topology(node.fabric, site, topologies, diagnostics);
   }
-  if (cluster.nodes > 0 && node.nics > 0 && node.nic_link && node.host_link && cluster.fabric) {
-    const TopologySite site{.endpoints = static_cast<int>(cluster.nodes * node.nics),
-                            .endpoints_per_node = static_cast<int>(node.nics),
-                            .endpoint_link = node.nic_link};
+  if (cluster.fabric) {
+    const int nics = at_least_one(node.nics);
+    const TopologySite site{.endpoints = at_least_one(cluster.nodes) * nics,
+                            .endpoints_per_node = nics,
+                            .endpoint_link = node.nic_link.value_or(LinkSpec{})};
     impl->cluster = make_topology(*cluster.fabric, site, topologies, diagnostics);
   }
   if (!diagnostics.empty()) {

@@ -28,7 +28,9 @@ class Fabric {
     Duration latency;        // sum over the links
   };
 
-  /// Mistakes in the fabric sections go to `diagnostics`; then the result may be null.
+  /// Mistakes in the fabric sections go to `diagnostics`. With any there, also those of a cluster
+  /// that was read with mistakes, nothing is built and the result is null. Throws LimitError when
+  /// there would be too many links.
   static std::unique_ptr<Fabric> build(const ClusterSpec& cluster,
                                        const Registry<TopologyFactory>& topologies,
                                        Diagnostics& diagnostics);

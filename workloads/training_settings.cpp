@@ -107,10 +107,11 @@ void check_tensor(JsonCursor& parameters, const NetworkShape& network, std::int6
   if (network.heads % tensor != 0) {
     place.error(named + " does not divide the network's " + text(network.heads) + " heads");
   }
-  if (network.kv_heads < tensor) {
+  const bool shares_heads = network.kv_heads != network.heads;  // else all is said above
+  if (shares_heads && network.kv_heads < tensor) {
     place.error(named + " is more than the network's " + text(network.kv_heads) +
                 " key-value heads, and copies of them are not modelled");
-  } else if (network.kv_heads % tensor != 0) {
+  } else if (shares_heads && network.kv_heads % tensor != 0) {
     place.error(named + " does not divide the network's " + text(network.kv_heads) +
                 " key-value heads");
   }

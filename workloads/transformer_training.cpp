@@ -9,7 +9,7 @@
 namespace orrery {
 namespace {
 
-constexpr std::int64_t kMaximumOps = 50'000'000;
+constexpr std::int64_t kMaximumOps = 20'000'000;  // a graph of about 2 GB
 /// The executor numbers one op on one rank by 32 bits.
 constexpr std::int64_t kMaximumInstances = 4'000'000'000;
 

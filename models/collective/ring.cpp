@@ -71,7 +71,7 @@ class RingBroadcast final : public CollectiveProgram {
   // A chain that is not cut is no pipeline, so there is a chunk size even where none was asked for;
   // 512 KiB is the step of NCCL's Simple protocol (assumed: recalled from its buffer of 4 MiB in 8
   // steps, NCCL_BUFFSIZE in NVIDIA's NCCL user guide).
-  static constexpr Bytes kDefaultChunk = Bytes(512 * 1024);
+  static constexpr Bytes kDefaultChunk = Bytes(524'288);
 
   int distance_of(int member) const { return (member - root_ + members_) % members_; }
   bool has_chunk(int chunk) const { return chunk >= 0 && chunk < chunks_; }

@@ -127,7 +127,8 @@ void merge_patch(JsonValue& target, const JsonValue& patch) {
 std::string set_at(JsonValue& root, std::string_view pointer, JsonValue value) {
   const std::optional<std::vector<std::string>> tokens = tokens_of(pointer);
   if (!tokens) {
-    return "expected a JSON pointer such as \"/workload/seed\", got " + quoted_pointer(pointer);
+    return "expected a JSON pointer such as \"/workload/parallel/tensor\", got " +
+           quoted_pointer(pointer);
   }
   if (tokens->size() + depth_of(value) > static_cast<std::size_t>(kMaximumJsonDepth)) {
     return quoted_pointer(pointer) + " leads deeper than " + std::to_string(kMaximumJsonDepth) +

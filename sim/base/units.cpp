@@ -23,7 +23,7 @@ Duration quotient(std::int64_t amount, std::int64_t rate, const char* unit) {
   const Wide nearest = (2 * picoseconds + divisor) / (2 * divisor);
   if (nearest > static_cast<Wide>(kMaximumCount)) {
     throw_overflow(tag::Duration::kName, std::to_string(amount) + " " + unit + " at " +
-                                            std::to_string(rate) + " " + unit + "/s");
+                                             std::to_string(rate) + " " + unit + "/s");
   }
   return Duration(static_cast<std::int64_t>(nearest));
 }

@@ -146,6 +146,15 @@ TEST_F(CatalogTest, NullRemovesAField) {
   }
 }
 
+TEST_F(CatalogTest, WhoRemovesAFieldAnswersForItsAbsence) {
+  read(resolved(R"({"cluster": {"use": "hall", "with": {"nodes": null, "absent": null}}})"));
+  EXPECT_EQ(reported(), "scenario.json#/cluster/with: missing key \"nodes\"\n");
+  diagnostics_ = {};
+  read(resolved(R"({"cluster": {"use": "hall", "with": {"node": {"device": {"cores": null}}}}})"));
+  EXPECT_EQ(reported(), "scenario.json#/cluster/with/node/device: missing key \"cores\"\n")
+      << "also inside a reference of the entry";
+}
+
 TEST_F(CatalogTest, AnOverriddenFactLosesItsSource) {
   const JsonValue document =
       resolved(R"({"cluster": {"use": "hall", "with": {"nodes": {"value": 4}}}})");
@@ -263,16 +272,19 @@ TEST_F(CatalogTest, BadReferencesAndFilesAreReported) {
   write("list.json", "[]");
   resolved(R"({"a": {"device": {"use": 3}}, "b": {"device": {"use": "fast", "with": 1}},
       "c": {"device": "none.json"}, "d": {"device": "bad.json"}, "e": {"device": "list.json"},
-      "f": {"device": "/dev/zero"}})");
+      "f": {"device": "/dev/zero"}, "g": {"device": "links/"},
+      "h": {"device": {"use": "fast", "with": {"use": "slow"}}}})");
   const std::string text = reported();
-  EXPECT_EQ(diagnostics_.count(), 6U) << text;
+  EXPECT_EQ(diagnostics_.count(), 8U) << text;
   EXPECT_NE(text.find("scenario.json#/a/device/use: expected the name"), std::string::npos);
   EXPECT_NE(text.find("scenario.json#/b/device/with: expected an object"), std::string::npos);
   EXPECT_NE(text.find("scenario.json#/c/device: none.json: no such file"), std::string::npos)
       << text;
   EXPECT_NE(text.find("bad.json#"), std::string::npos);
   EXPECT_NE(text.find("list.json#: expected an object, got"), std::string::npos);
-  EXPECT_NE(text.find("/dev/zero: no such file"), std::string::npos);
+  EXPECT_NE(text.find("/dev/zero: is no regular file"), std::string::npos);
+  EXPECT_NE(text.find("links/: is a folder"), std::string::npos) << text;
+  EXPECT_NE(text.find("#/h/device/with/use: an override cannot name another"), std::string::npos);
 }
 
 TEST_F(CatalogTest, OtherKeysAndInlineValuesAreLeftAlone) {

@@ -97,7 +97,15 @@ TEST(Spec, PeaksAndEfficienciesGoTogether) {
             std::string::npos);
   EXPECT_NE(device_mistakes("/peak/fp8", "\"1 TFLOP/s\"").find("missing key \"fp8\""),
             std::string::npos);
-  EXPECT_NE(device_mistakes("/hbm/capacity", "\"0 B\""), "");
+}
+
+TEST(Spec, MemoryIsAboveZero) {
+  EXPECT_EQ(device_mistakes("/hbm/capacity", "\"0 B\""),
+            "t.json#/hbm/capacity: expected a size > 0, got \"0 B\"\n");
+  EXPECT_EQ(device_mistakes("/hbm/capacity", "\"1 B\""), "");
+  EXPECT_EQ(device_mistakes("/hbm/capacity", "80"),
+            "t.json#/hbm/capacity: expected a size with a unit such as \"80 GiB\", got 80\n")
+      << "what cannot be read is not too small as well";
 }
 
 TEST(Spec, CountsHaveBothBounds) {

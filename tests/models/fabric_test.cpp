@@ -151,6 +151,21 @@ TEST(Fabric, MistakesOfBothFabricsAreReportedTogether) {
   EXPECT_NE(mistakes.find("t.json#/nodes"), std::string::npos);
 }
 
+TEST(Fabric, MistakesAreFoundInAClusterThatHasOthers) {
+  std::string text = to_text(changed(cluster_text(), "/fabric/kind", "\"ring\""), false);
+  text = to_text(changed(text, "/node/fabric/kind", "\"ring\""), false);
+  for (const std::string pointer : {"/nodes", "/node/devices", "/node/nics", "/node/nic_link"}) {
+    const JsonValue document = changed(text, pointer, "7.5");
+    Diagnostics diagnostics;
+    const ClusterSpec cluster = read_cluster(JsonCursor(document, diagnostics));
+    EXPECT_EQ(Fabric::build(cluster, builtin_topologies(), diagnostics), nullptr);
+    const std::string mistakes = all_text(diagnostics);
+    EXPECT_NE(mistakes.find("t.json#" + pointer + ": "), std::string::npos) << mistakes;
+    EXPECT_NE(mistakes.find("t.json#/fabric/kind: "), std::string::npos) << mistakes;
+    EXPECT_NE(mistakes.find("t.json#/node/fabric/kind: "), std::string::npos) << mistakes;
+  }
+}
+
 TEST(Fabric, TooManyLinksAreALimit) {
   const JsonValue document = changed(
       cluster_text(), "/node/fabric",

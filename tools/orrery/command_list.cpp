@@ -57,7 +57,10 @@ std::string table(const std::vector<std::pair<std::string, std::string>>& rows) 
   }
   std::string text;
   for (const auto& [left, right] : rows) {
-    text += left + std::string(width - left.size() + 2, ' ') + right + "\n";
+    text += left;
+    text.append(width - left.size() + 2, ' ');
+    text += right;
+    text += '\n';
   }
   return text;
 }

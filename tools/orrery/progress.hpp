@@ -14,7 +14,7 @@ class Progress final : public Observer {
   explicit Progress(const TaskGraph& graph);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  ~Progress();  // wipes its line
+  ~Progress() override;  // wipes its line
 
   void on_span(const Span& span) override;
   void on_memory(Time, Rank, LabelId, std::int64_t) override {}

@@ -42,6 +42,9 @@ class Reader {
     read_workload();
     read_collectives();
     read_cost();
+    if (mistakes_->empty()) {
+      unresolved_.report(*mistakes_);
+    }
   }
 
  private:
@@ -68,9 +71,12 @@ class Reader {
       return;
     }
     Diagnostics found;
-    scenario_->cluster = read_cluster(JsonCursor(*value, found));
-    if (found.empty()) {
+    JsonCursor cursor(*value, found);
+    scenario_->cluster = read_cluster(cursor);
+    try {
       scenario_->fabric = Fabric::build(scenario_->cluster, builtins_->topologies, found);
+    } catch (const LimitError& limit) {
+      cursor.find("nodes").error(limit.what());
     }
     cluster_is_readable_ = report(found);
   }

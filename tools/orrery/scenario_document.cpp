@@ -104,4 +104,11 @@ bool UnresolvedPlaces::cover(const Diagnostic& diagnostic) const {
   });
 }
 
+void UnresolvedPlaces::report(Diagnostics& diagnostics) const {
+  for (const Origin& place : places_) {
+    diagnostics.add({place.file ? *place.file : "", place.pointer,
+                     "the catalogue could not resolve this reference"});
+  }
+}
+
 }  // namespace orrery

@@ -24,7 +24,8 @@ class UnresolvedPlaces {
 
   /// True at such a place and below it.
   bool cover(const Diagnostic& diagnostic) const;
-  bool empty() const { return places_.empty(); }
+  /// Reports each place: for when, against the rule above, nobody has said why.
+  void report(Diagnostics& diagnostics) const;
 
  private:
   void collect(const JsonValue& value);

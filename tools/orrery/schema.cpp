@@ -63,7 +63,7 @@ JsonValue closed_object(Members properties, std::vector<std::string> required,
 }
 
 /// A name of the catalogue, a file, or an object: {"use": …, "with": {…}} or everything in place.
-JsonValue catalogue_reference(const Catalog& catalog, std::vector<std::string> kinds,
+JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::string>& kinds,
                               const char* description) {
   std::vector<std::string> names;
   for (const std::string& kind : kinds) {
@@ -103,9 +103,10 @@ JsonValue collectives_schema(const Builtins& builtins) {
   }
   properties.emplace_back("chunk", reference("bytes"));
   properties.emplace_back("launch", reference("duration"));
-  return closed_object(std::move(properties), {},
-                       "How collectives run: algorithms, the largest message (\"0 B\": as the algorithm likes), "
-                       "and the time before the first message");
+  return closed_object(
+      std::move(properties), {},
+      "How collectives run: algorithms, the largest message (\"0 B\": as the algorithm likes), "
+      "and the time before the first message");
 }
 
 JsonValue parallel_schema() {

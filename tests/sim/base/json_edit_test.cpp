@@ -95,7 +95,8 @@ TEST(SetAt, SaysWhatIsWrongAndChangesNothing) {
   const auto message = [&](std::string_view pointer) {
     return set_at(root, pointer, json_integer(0));
   };
-  EXPECT_EQ(message("leaf"), "expected a JSON pointer such as \"/workload/seed\", got \"leaf\"");
+  EXPECT_EQ(message("leaf"),
+            "expected a JSON pointer such as \"/workload/parallel/tensor\", got \"leaf\"");
   EXPECT_NE(message("/a~2"), "");
   EXPECT_NE(message("/a~"), "");
   EXPECT_EQ(message("/leaf/below/it"), "expected an object or array at \"/leaf\", got 7");
