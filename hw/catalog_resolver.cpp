@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 #include "sim/base/json_cursor.hpp"
@@ -35,10 +36,6 @@ std::string_view kind_of_key(std::string_view key) {
 
 bool is_reference(const JsonValue& value) {
   return value.kind == Kind::string || value.find("use") != nullptr;
-}
-
-bool is_file(std::string_view use) {
-  return use.find('/') != std::string_view::npos || use.ends_with(".json");
 }
 
 JsonValue empty_object(const Origin& origin) {
@@ -141,6 +138,7 @@ void CatalogResolver::resolve_reference(std::string_view kind, JsonValue& place,
   const std::size_t outer = chain_.size();
   if (std::optional<JsonValue> expanded = expand(kind, place)) {
     resolve(*expanded, depth);
+    expanded->used_at = std::make_shared<const Origin>(place.origin);
     place = std::move(*expanded);
   }
   chain_.resize(outer);
@@ -163,9 +161,7 @@ std::optional<JsonValue> CatalogResolver::expand(std::string_view kind, const Js
   }
   merge_override(*value, reference->with);
   merge_override(*value, reference->beside);
-  const std::string& known_as = found->file->name;
-  JsonValue name =
-      json_string(is_file(known_as) ? std::filesystem::path(known_as).stem().string() : known_as);
+  JsonValue name = json_string(name_of(*found->file));
   name.origin = reference->use.origin;
   const bool is_named_by_hand = found->file->value.find("name") != nullptr ||
                                 reference->with.find("name") != nullptr ||

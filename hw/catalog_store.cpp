@@ -9,25 +9,12 @@
 #include <system_error>
 
 #include "sim/base/errors.hpp"
+#include "sim/base/hash.hpp"
 
 namespace orrery {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm", FNV-1a with 64 bits.
-std::string fnv1a_hex(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char character : text) {
-    hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3U;
-  }
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex(16, '0');
-  for (std::size_t digit = hex.size(); digit-- > 0; hash >>= 4U) {
-    hex[digit] = kDigits[hash & 0xFU];
-  }
-  return hex;
-}
 
 /// Only regular files: a pipe or a device could be waited for, or read, for ever.
 std::string read_text(const std::string& path) {
@@ -66,6 +53,23 @@ std::vector<std::string> names_in(const std::string& folder) {
 }
 
 }  // namespace
+
+bool is_file(std::string_view use) {
+  return use.find('/') != std::string_view::npos || use.ends_with(".json");
+}
+
+std::string name_of(const CatalogFile& file) {
+  if (!is_file(file.name)) {
+    return file.name;
+  }
+  const fs::path path = file.name;
+  // The file's name ends the path, so that the folder is its parent even behind "." and "..".
+  const fs::path whole =
+      fs::absolute(fs::path(file.directory) / path.filename()).lexically_normal();
+  const fs::path folder = whole.parent_path().filename();
+  return path.filename() == "config.json" && !folder.empty() ? folder.string()
+                                                             : path.stem().string();
+}
 
 const std::vector<std::string>& CatalogStore::names(std::string_view kind) {
   const auto known = names_.find(kind);

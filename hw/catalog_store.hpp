@@ -22,6 +22,12 @@ struct CatalogFile {
   JsonValue value;        // origins name "devices/h100_sxm.json", or the path as written
 };
 
+/// Whether a reference is a path, and not the name of an entry.
+bool is_file(std::string_view use);
+/// What the value of a file is named: entries as they are, other files by their stem; a
+/// config.json, as Hugging Face calls the one of every network, by its folder.
+std::string name_of(const CatalogFile& file);
+
 /// The files behind a catalogue, each read at most once. References to files stay valid.
 class CatalogStore {
  public:

@@ -88,6 +88,7 @@ void read_efficiency(JsonCursor cursor, DeviceSpec& spec) {
     }
   }
   math.reject_unknown_keys();
+  spec.attention_efficiency = read_share(cursor.at("attention"));
   spec.memory_efficiency = read_share(cursor.at("memory"));
   cursor.reject_unknown_keys();
 }
@@ -126,6 +127,7 @@ DeviceSpec read_device(JsonCursor cursor) {
   spec.clock = cursor.at("clock").as_frequency();
   spec.tdp = cursor.at("tdp").as_power();
   spec.kernel_launch = cursor.at("kernel_launch").as_duration();
+  spec.collective_launch = cursor.at("collective_launch").as_duration();
   read_efficiency(cursor.at("efficiency"), spec);
   cursor.reject_unknown_keys();
   return spec;

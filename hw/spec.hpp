@@ -20,12 +20,14 @@ struct DeviceSpec {
   std::array<double, kPrecisions.size()> math_efficiency{};      // achievable share of peak
   Bytes memory_capacity;
   Bandwidth memory_bandwidth;
-  double memory_efficiency = 0;  // achievable share of memory_bandwidth
+  double attention_efficiency = 0;  // achievable share of peak in fused attention
+  double memory_efficiency = 0;     // achievable share of memory_bandwidth
   std::int64_t cores = 0;
   Bytes l2;
   Frequency clock;
   Power tdp;
-  Duration kernel_launch;  // least time a kernel takes on the device's timeline
+  Duration kernel_launch;      // least time a kernel takes on the device's timeline
+  Duration collective_launch;  // of a collective, on every member, before its first message
 
   std::optional<FlopRate> peak_of(Precision p) const { return peak[static_cast<std::size_t>(p)]; }
   double math_efficiency_of(Precision p) const {

@@ -83,7 +83,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
         device(c.node.device),
         fabric(&f),
         cost(&m),
-        collective_launch(ch.launch),
+        collective_launch(ch.launch.value_or(c.node.device.collective_launch)),
         calls(r, ch, f),
         activities(e),
         collectives(*this) {}

@@ -5,7 +5,8 @@ Rules, each reported as "file:line: what is wrong":
   - a project include points from a room to one that it may see (MAY_SEE);
   - a project include is in quotes, spelled from the root, and names a file that exists;
   - a header begins with #pragma once and holds no "using namespace";
-  - a header of a library room includes no third-party header (HIDDEN_LIBRARIES).
+  - a header of a library room includes no third-party header (HIDDEN_LIBRARIES);
+  - a library that one room keeps to itself is included nowhere else (KEPT_LIBRARIES).
 
 Exit status: 0 clean, 1 something found, 2 nothing could be checked.
 """
@@ -20,7 +21,8 @@ SOURCE_SUFFIXES = {".cpp", ".cu", ".cuh", ".h", ".hpp", ".inl"}
 HEADER_SUFFIXES = {".cuh", ".h", ".hpp"}
 OUTPUT_DIRECTORIES = {"build", "out"}
 
-# Room -> the rooms it may include. A room stands for everything below it.
+# Room -> the rooms it may include. A room stands for everything below it, except what lies in a room
+# listed before it.
 MAY_SEE = {
     "sim/base": ["sim/base"],
     "sim/engine": ["sim/engine", "sim/base"],
@@ -30,6 +32,7 @@ MAY_SEE = {
     "workloads": ["workloads", "sim/graph", "sim/base"],
     "traces": ["traces", "sim/graph", "sim/base"],
     "kernels": ["kernels"],
+    "tools/simgrid": ["tools/simgrid", "sim/base"],
     "tools": ["traces", "workloads", "models", "hw", "sim", "tools"],
     "tests": ["tests", "tools", "traces", "workloads", "models", "hw", "sim", "kernels"],
 }
@@ -37,7 +40,11 @@ TOP_DIRECTORIES = {room.split("/")[0] for room in MAY_SEE}
 
 # Libraries that a header of these rooms must not bring to those who include it.
 LIBRARY_ROOMS = {"sim", "hw", "models", "workloads", "traces"}
-HIDDEN_LIBRARIES = {"boost", "nlohmann", "simgrid"}
+HIDDEN_LIBRARIES = {"boost", "nlohmann"}
+
+# Library -> the only room that may include it. SimGrid is linked by a program of its own, which the
+# others start as a child.
+KEPT_LIBRARIES = {"simgrid": "tools/simgrid"}
 
 # Just enough of the lexical grammar to tell comments and strings from code. Identifiers and numbers
 # are tokens so that the quote of 1'000 or of R"(...)" is never taken for the start of a literal.
@@ -92,6 +99,9 @@ def check_include(root, path, what):
         is_header = Path(path).suffix in HEADER_SUFFIXES
         if is_header and path.split("/")[0] in LIBRARY_ROOMS and first in HIDDEN_LIBRARIES:
             yield f"<{angled}> in a header of {path.split('/')[0]}/; only a source may include it"
+        keeper = KEPT_LIBRARIES.get(first)
+        if keeper is not None and not is_below(path, keeper):
+            yield f"<{angled}>: only {keeper} may include it"
         if first in TOP_DIRECTORIES and (root / angled).is_file():
             yield f'<{angled}> is ours: write "{angled}"'
         return

@@ -12,9 +12,11 @@ packages=(
   libboost-graph-dev
   libboost-program-options-dev
   libgtest-dev
+  libsimgrid-dev
   mold
   ninja-build
   nlohmann-json3-dev
+  pkg-config
   python3
   python3-jsonschema
   python3-matplotlib

@@ -37,14 +37,6 @@ Sizes sizes_of(const NetworkShape& shape, const Division& division) {
   return sizes;
 }
 
-Step kernel_step(std::string label, Kernel kernel, StepMemory memory) {
-  Step step;
-  step.label = std::move(label);
-  step.kernel = std::move(kernel);
-  step.memory = memory;
-  return step;
-}
-
 /// In place, on Q and K or on their gradients.
 Step rotary_step(const NetworkShape& shape, const Division& division) {
   const std::int64_t width = (shape.query_size() + shape.key_size()) / division.tensor;

@@ -18,14 +18,6 @@ std::int64_t norm_operations(const NetworkShape& shape) {
   return shape.norm == Norm::layernorm ? kLayerNorm : kRmsNorm;
 }
 
-Step collective_step(std::string label, CollectiveKind kind, Bytes bytes) {
-  Step step;
-  step.label = std::move(label);
-  step.collective = kind;
-  step.bytes = bytes;
-  return step;
-}
-
 /// Sums a row-parallel output, or an input gradient: to all, or to the rank that holds the tokens.
 Step reduction(const std::string& label, const Division& division, Bytes bytes) {
   return division.sequence_parallel
@@ -36,13 +28,6 @@ Step reduction(const std::string& label, const Division& division, Bytes bytes) 
 Step gather(std::string label, Bytes bytes) {
   Step step = collective_step(std::move(label), CollectiveKind::all_gather, bytes);
   step.memory.buffer = bytes;
-  return step;
-}
-
-Step kernel_step(std::string label, Kernel kernel) {
-  Step step;
-  step.label = std::move(label);
-  step.kernel = std::move(kernel);
   return step;
 }
 

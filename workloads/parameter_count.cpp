@@ -43,12 +43,14 @@ std::int64_t padded_vocabulary(const NetworkShape& shape, std::int64_t tensor) {
   return (shape.vocabulary + multiple - 1) / multiple * multiple;
 }
 
-double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length) {
+double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length,
+                                  AttentionSpan span) {
   const double hidden = static_cast<double>(shape.hidden);
   const double queries = static_cast<double>(shape.query_size());
   const double weights = hidden * static_cast<double>(shape.qkv_size() + shape.query_size() +
                                                       shape.up_size() + shape.feed_forward);
-  const double attention = 4 * static_cast<double>(sequence_length) * queries;
+  const double sequence = static_cast<double>(sequence_length);
+  const double attention = 4 * queries * (span == AttentionSpan::full ? sequence : sequence / 2);
   const double head = 2 * hidden * static_cast<double>(shape.vocabulary);
   return static_cast<double>(shape.layers) * (2 * weights + attention) + head;
 }

@@ -32,9 +32,14 @@ std::int64_t network_parameters(const NetworkShape& shape);
 /// (--make-vocab-size-divisible-by 128).
 std::int64_t padded_vocabulary(const NetworkShape& shape, std::int64_t tensor);
 
-/// Operations of the matrix products of one forward pass over one token: 2 per weight, and
-/// 4 * sequence_length * query size per layer for full (not causal) attention, as Narayanan et al.
-/// 2021 (arXiv:2104.04473, appendix, eq. 2) and PaLM (arXiv:2204.02311, App. B) count them.
-double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length);
+/// How far a token looks: at half of the sequence on average, which is what a causal network needs,
+/// or at all of it, as published utilisations count.
+enum class AttentionSpan { causal, full };
+
+/// Operations of the matrix products of one forward pass over one token: 2 per weight, and per
+/// layer 4 * query size * (tokens looked at). With AttentionSpan::full as Narayanan et al. 2021
+/// (arXiv:2104.04473, appendix, eq. 2) and PaLM (arXiv:2204.02311, App. B) count them.
+double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length,
+                                  AttentionSpan span);
 
 }  // namespace orrery

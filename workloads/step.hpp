@@ -33,6 +33,9 @@ struct Step {
 };
 using Steps = std::vector<Step>;
 
+Step kernel_step(std::string label, Kernel kernel, StepMemory memory = {});
+Step collective_step(std::string label, CollectiveKind kind, Bytes bytes);
+
 /// The two passes over one part of the network.
 struct Passes {
   Steps forward;

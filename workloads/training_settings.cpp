@@ -2,8 +2,10 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "sim/base/unit_text.hpp"
 #include "workloads/parameter_count.hpp"
 
 namespace orrery {
@@ -17,6 +19,21 @@ constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 32;  // of one micro-
 constexpr std::int64_t kMaximumMicroBatches = 1'000'000;
 /// PyTorch 2, DistributedDataParallel, bucket_cap_mb = 25. Its smaller first bucket is left out.
 constexpr Bytes kDefaultBucket{std::int64_t{25} << 20};
+
+std::string_view name_of(Axis axis) {
+  return axis == Axis::tensor ? "tensor" : axis == Axis::data ? "data" : "pipeline";
+}
+
+/// For people where that is exact.
+JsonValue exact(Bytes bytes) {
+  const std::string for_people = to_text(bytes);
+  return json_string(parse_bytes(for_people) == bytes ? for_people
+                                                      : std::to_string(bytes.count()) + " B");
+}
+
+JsonValue named(std::string_view name) {
+  return json_string(std::string(name));
+}
 
 std::string text(std::int64_t number) {
   return std::to_string(number);
@@ -222,6 +239,30 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
     return std::nullopt;
   }
   return settings;
+}
+
+JsonValue to_json(const TrainingSettings& settings) {
+  const RankGrid& grid = settings.grid;
+  const Division& division = settings.division;
+  std::vector<JsonValue> placement;
+  for (const Axis axis : grid.placement) {
+    placement.push_back(named(name_of(axis)));
+  }
+  const bool is_bf16 = division.gradient_element == Bytes(2);
+  return json_object(
+      {{"parallel", json_object({{"tensor", json_integer(grid.tensor)},
+                                 {"pipeline", json_integer(grid.pipeline)},
+                                 {"data", json_integer(grid.data)},
+                                 {"sequence_parallel", json_boolean(division.sequence_parallel)}})},
+       {"placement", json_array(std::move(placement))},
+       {"sequence_length", json_integer(division.sequence_length)},
+       {"micro_batch", json_integer(division.micro_batch)},
+       {"global_batch", json_integer(settings.global_batch)},
+       {"precision", named(to_string(division.precision))},
+       {"attention", named(division.flash_attention ? "flash" : "materialized")},
+       {"dropout", json_boolean(division.dropout)},
+       {"gradient_precision", named(is_bf16 ? "bf16" : "fp32")},
+       {"gradient_bucket", exact(settings.gradient_bucket)}});
 }
 
 }  // namespace orrery

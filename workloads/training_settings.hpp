@@ -25,4 +25,7 @@ struct TrainingSettings {
 std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
                                                        const WorkloadContext& context);
 
+/// The keys that read_training_settings reads, but for the network: see Workload::resolved.
+JsonValue to_json(const TrainingSettings& settings);
+
 }  // namespace orrery

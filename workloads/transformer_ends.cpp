@@ -15,22 +15,6 @@ constexpr std::int64_t kAddDropout = 3;  // position 1, mask and rescale 2
 /// momentum 3, variance 4, root and epsilon 2, quotient and learning rate 2, decay 2, update 1.
 constexpr std::int64_t kAdam = 14;
 
-Step kernel_step(std::string label, Kernel kernel, StepMemory memory) {
-  Step step;
-  step.label = std::move(label);
-  step.kernel = std::move(kernel);
-  step.memory = memory;
-  return step;
-}
-
-Step collective_step(std::string label, CollectiveKind kind, Bytes bytes) {
-  Step step;
-  step.label = std::move(label);
-  step.collective = kind;
-  step.bytes = bytes;
-  return step;
-}
-
 /// Over the logits of one rank; then `reduced` is all-reduced: one fp32 number per token.
 void cross_entropy_part(Steps& steps, const Division& division, const std::string& name,
                         const ElementwiseWork& work, StepMemory memory) {

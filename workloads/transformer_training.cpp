@@ -26,16 +26,22 @@ class TransformerTraining final : public Workload {
                  static_cast<double>(settings_.division.sequence_length);
     // Backward twice the forward pass: gradients of inputs and of weights; recomputation not
     // counted.
-    job.model_operations =
-        3 * job.tokens *
-        model_operations_per_token(settings_.network, settings_.division.sequence_length);
+    job.model_operations = 3 * job.tokens * operations_per_token(AttentionSpan::causal);
+    job.model_operations_full_attention =
+        3 * job.tokens * operations_per_token(AttentionSpan::full);
     job.precision = settings_.division.precision;
     job.pipelined = settings_.grid.pipeline > 1;
     add_facts(job);
     return job;
   }
 
+  JsonValue resolved() const override { return to_json(settings_); }
+
  private:
+  double operations_per_token(AttentionSpan span) const {
+    return model_operations_per_token(settings_.network, settings_.division.sequence_length, span);
+  }
+
   void add_facts(Job& job) const {
     const auto fact = [&job](const char* key, double value, const char* about) {
       job.facts.push_back({key, value, about});
@@ -51,7 +57,8 @@ class TransformerTraining final : public Workload {
     fact("padded_vocabulary", static_cast<double>(parts_.vocabulary),
          "Rows of embedding and head, padded to a multiple of 128 * tensor as in Megatron-LM.");
     fact("model_operations_per_token", job.model_operations / job.tokens,
-         "3 * the operations of a forward pass's matrix products, attention counted in full.");
+         "3 * the operations of a forward pass's matrix products, each token attending to half of "
+         "the sequence on average (causal).");
     fact("ideal_bubble_fraction", (stages - 1) / (micro_batches + stages - 1),
          "(p - 1) / (m + p - 1) for p equal stages and m micro-batches, transfers free.");
   }

@@ -21,11 +21,12 @@ struct WorkloadFact {
 /// What is asked, ready to run: the graph and what its results mean.
 struct Job {
   TaskGraph graph;
-  std::string headline = "step_time_s";   // what the makespan is called
-  double tokens = 0;                      // processed per run; 0: no such notion
-  double model_operations = 0;            // operations the model itself needs, all ranks; for MFU
-  Precision precision = Precision::bf16;  // whose peak MFU is measured against
-  bool pipelined = false;                 // ranks wait for other pipeline stages: a bubble
+  std::string headline = "step_time_s";        // what the makespan is called
+  double tokens = 0;                           // processed per run; 0: no such notion
+  double model_operations = 0;                 // what the model itself needs, all ranks; for MFU
+  double model_operations_full_attention = 0;  // the same with attention counted as if not causal
+  Precision precision = Precision::bf16;       // whose peak MFU is measured against
+  bool pipelined = false;                      // ranks wait for other pipeline stages: a bubble
   std::vector<WorkloadFact> facts;
 };
 
@@ -34,6 +35,9 @@ class Workload {
  public:
   virtual ~Workload() = default;
   virtual Job build() const = 0;
+  /// All keys of the "workload" object but "kind" and "network", with what was left out at its
+  /// default or as derived. Read in place of the original, they give an equal workload.
+  virtual JsonValue resolved() const = 0;
 };
 
 /// What a workload may know of the cluster it is checked against.

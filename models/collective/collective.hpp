@@ -40,7 +40,8 @@ struct CollectiveCall {
   int members = 2;  // >= 2
   Bytes size;       // as nccl-tests defines it for this kind
   int root = 0;     // broadcast
-  Bytes chunk;      // largest message; larger ones are cut and pipelined. 0: as the
+  Bytes chunk;      // largest message; larger ones are cut into pieces, at most
+                    // kMaximumPieces (parts.hpp), that are pipelined. 0: as the
                     // algorithm likes (a ring does not cut, a broadcast chain must)
 };
 

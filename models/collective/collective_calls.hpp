@@ -3,6 +3,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -17,8 +18,8 @@ namespace orrery {
 /// Which algorithm runs each collective, and how finely it is cut.
 struct CollectiveChoice {
   std::array<std::string, 5> algorithm = {"auto", "auto", "auto", "auto", "auto"};  // by kind
-  Bytes chunk{};      // largest message; 0: as the algorithm likes
-  Duration launch{};  // of each collective, on every member, before its first message
+  Bytes chunk{};                     // largest message; 0: as the algorithm likes
+  std::optional<Duration> launch{};  // before the first message; none: the device's own
 };
 
 /// All runs of one kind, size and group size over equally connected groups: for bus bandwidth.

@@ -18,7 +18,8 @@ inline Bytes part_of(Bytes whole, std::int64_t index, std::int64_t count) {
   return Bytes(cut(index + 1) - cut(index));
 }
 
-/// Pieces that a message of `size` is cut into so that none exceeds `chunk` (0: never cut).
+/// Pieces that a message of `size` is cut into so that none exceeds `chunk` (0: one), at most
+/// kMaximumPieces.
 inline int pieces_of(Bytes size, Bytes chunk) {
   if (chunk <= Bytes(0) || size <= chunk) return 1;
   const std::int64_t pieces = (size.count() - 1) / chunk.count() + 1;

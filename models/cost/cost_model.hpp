@@ -23,6 +23,8 @@ struct KernelCost {
   Duration launch;            // before any of it begins
   double floor_seconds = 0;   // physical bound at 100 % of every peak; no run may beat it
   Bound bound = Bound::math;
+  bool outside_measured =
+      false;        // the shape lies outside of what the efficiencies were measured on
   std::string why;  // one clause with the numbers, for people
 };
 

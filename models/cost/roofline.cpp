@@ -20,8 +20,9 @@ class Roofline final : public CostModel {
     const double bandwidth = device.memory_bandwidth.as_double();
 
     KernelCost cost;
-    cost.math_seconds =
-        kernel.operations.as_double() / (peak * device.math_efficiency_of(precision));
+    const double efficiency =
+        is_attention(kernel) ? device.attention_efficiency : device.math_efficiency_of(precision);
+    cost.math_seconds = kernel.operations.as_double() / (peak * efficiency);
     cost.memory_traffic = bytes / device.memory_efficiency;
     cost.launch = device.kernel_launch;
     cost.floor_seconds = std::max(kernel.operations.as_double() / peak, bytes / bandwidth);
@@ -32,6 +33,7 @@ class Roofline final : public CostModel {
     } else {
       cost.bound = cost.math_seconds >= memory_seconds ? Bound::math : Bound::memory;
     }
+    cost.outside_measured = is_small_gemm(kernel);
     cost.why = explain(cost, memory_seconds);
     return cost;
   }
@@ -43,6 +45,19 @@ class Roofline final : public CostModel {
   }
 
  private:
+  /// Fused attention, forward and backward: its matrix products are chained through a softmax.
+  static bool is_attention(const Kernel& kernel) { return kernel.kind.starts_with("attention"); }
+
+  /// The catalogue's efficiencies of matrix products are those of m, n, k >= 1024.
+  static bool is_small_gemm(const Kernel& kernel) {
+    const std::int64_t least_measured = 1024;
+    return kernel.kind == "gemm" && std::any_of(kernel.shape.begin(), kernel.shape.end(),
+                                                [](const Kernel::Dimension& dimension) {
+                                                  return dimension.name != "batch" &&
+                                                         dimension.size < least_measured;
+                                                });
+  }
+
   /// Vector pipes work in fp32 whatever the storage format is.
   static Precision precision_of(const Kernel& kernel) {
     return kernel.unit == MathUnit::vector ? Precision::fp32 : kernel.precision;

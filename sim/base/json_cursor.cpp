@@ -17,6 +17,10 @@ const JsonValue& unwrapped(const JsonValue& value) {
   return inner != nullptr ? *inner : value;
 }
 
+void report_at(const Origin& origin, std::string message, Diagnostics& diagnostics) {
+  diagnostics.add({origin.file ? *origin.file : "", origin.pointer, std::move(message)});
+}
+
 void report_expected(const std::string& what, const JsonValue& value, Diagnostics& diagnostics) {
   report_at(value, "expected " + what + ", got " + value.describe(), diagnostics);
 }
@@ -70,8 +74,7 @@ std::string ratio_wanted(const RatioRange& range) {
 }  // namespace
 
 void report_at(const JsonValue& value, std::string message, Diagnostics& diagnostics) {
-  const Origin& origin = value.origin;
-  diagnostics.add({origin.file ? *origin.file : "", origin.pointer, std::move(message)});
+  report_at(value.origin, std::move(message), diagnostics);
 }
 
 JsonCursor::JsonCursor(const JsonValue& value, Diagnostics& diagnostics)
@@ -117,7 +120,8 @@ void JsonCursor::reject_unknown_keys() {
     if (hint.empty() && !known.empty() && known.size() <= kMaximumListed) {
       hint = "; known keys: " + listed(known);
     }
-    report_at(*value_->find(key), "no such key" + hint, *diagnostics_);
+    const JsonValue& value = *value_->find(key);
+    report_at(value.used_at ? *value.used_at : value.origin, "no such key" + hint, *diagnostics_);
   }
 }
 

@@ -30,6 +30,7 @@ struct JsonValue {
   std::vector<JsonValue> items;
   std::vector<Member> members;
   Origin origin;
+  std::shared_ptr<const Origin> used_at;  // of what replaced a reference: where that was written
 
   /// nullptr when this is no object or has no such key.
   const JsonValue* find(std::string_view key) const;

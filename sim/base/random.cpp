@@ -4,19 +4,10 @@
 #include <limits>
 
 #include "sim/base/errors.hpp"
+#include "sim/base/hash.hpp"
 
 namespace orrery {
 namespace {
-
-/// FNV-1a, 64 bits. Source: Fowler, Noll, Vo; constants from isthe.com/chongo/tech/comp/fnv.
-std::uint64_t fnv1a(std::string_view text) {
-  std::uint64_t hash = 14695981039346656037U;
-  for (const char character : text) {
-    hash ^= static_cast<unsigned char>(character);
-    hash *= 1099511628211U;
-  }
-  return hash;
-}
 
 /// First output of SplitMix64 in state `state`. Source: Steele, Lea, Flood, "Fast Splittable
 /// Pseudorandom Number Generators" (OOPSLA 2014), with the constants of Vigna's splitmix64.c.

@@ -4,15 +4,16 @@
 #include <limits>
 
 #include "sim/base/errors.hpp"
+#include "sim/base/hash.hpp"
 
 namespace orrery {
 namespace {
 
-/// FNV-1a over the ranks: finds equal rank sets without comparing with all of them.
+/// Finds equal rank sets without comparing with all of them.
 std::uint64_t hash_of(std::span<const Rank> ranks) {
-  std::uint64_t hash = 14695981039346656037ULL;
+  std::uint64_t hash = kFnv1aBasis;
   for (const Rank rank : ranks) {
-    hash = (hash ^ static_cast<std::uint64_t>(rank)) * 1099511628211ULL;
+    hash = fnv1a_step(hash, static_cast<std::uint64_t>(rank));
   }
   return hash;
 }

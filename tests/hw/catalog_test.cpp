@@ -155,6 +155,26 @@ TEST_F(CatalogTest, WhoRemovesAFieldAnswersForItsAbsence) {
       << "also inside a reference of the entry";
 }
 
+TEST_F(CatalogTest, AReferenceThatIsOutOfPlaceIsReportedWhereItWasWritten) {
+  write("mine.json", kDeviceText);
+  read(resolved(R"({"cluster": {"use": "hall", "with": {"device": {"use": "./mine.json"}}}})"));
+  EXPECT_TRUE(reported().starts_with("scenario.json#/cluster/with/device: no such key"))
+      << reported();
+}
+
+TEST_F(CatalogTest, AConfigOfANetworkIsNamedByItsFolder) {
+  for (const std::string name : {"llama/config.json", "llama/other.json", "config.json"}) {
+    write(name, "{}");
+  }
+  const auto name_of_network = [this](const std::string& use) {
+    return resolved("{\"network\": \"" + use + "\"}").find("network")->find("name")->string;
+  };
+  EXPECT_EQ(name_of_network("llama/config.json"), "llama");
+  EXPECT_EQ(name_of_network("./llama/../llama/config.json"), "llama");
+  EXPECT_EQ(name_of_network("llama/other.json"), "other");
+  EXPECT_EQ(name_of_network("config.json"), root_.filename().string());
+}
+
 TEST_F(CatalogTest, AnOverriddenFactLosesItsSource) {
   const JsonValue document =
       resolved(R"({"cluster": {"use": "hall", "with": {"nodes": {"value": 4}}}})");

@@ -13,7 +13,8 @@ inline const char* const kDeviceText = R"({
   "peak": {"bf16": "100 TFLOP/s", "fp32": "10 TFLOP/s"},
   "hbm": {"capacity": "8 GiB", "bandwidth": "1 TB/s"},
   "cores": 10, "l2": "1 MiB", "clock": "1 GHz", "tdp": "100 W", "kernel_launch": "2 us",
-  "efficiency": {"math": {"bf16": 0.5, "fp32": 1}, "memory": 0.8}})";
+  "collective_launch": "5 us",
+  "efficiency": {"math": {"bf16": 0.5, "fp32": 1}, "attention": 0.4, "memory": 0.8}})";
 inline const char* const kLinkText =
     R"({"name": "l", "kind": "wire", "bandwidth": "10 GB/s", "latency": "1 us", "efficiency": 0.5})";
 

@@ -25,6 +25,7 @@ ROOM_HEADERS = {
         "workloads",
         "traces",
         "kernels",
+        "tools/simgrid",
         "tools",
         "tests",
     )
@@ -33,17 +34,18 @@ ROOM_HEADERS = {
 # Written out a second time, cell by cell and not as the checker has it, so that a slip in one of the
 # two tables is found. Rows include, columns are included: "x" where that is allowed.
 ARROWS = """
-               sim/base sim/engine sim/graph hw models workloads traces kernels tools tests
-    sim/base      x         .          .     .    .        .        .      .      .     .
-    sim/engine    x         x          .     .    .        .        .      .      .     .
-    sim/graph     x         x          x     .    .        .        .      .      .     .
-    hw            x         x          x     x    .        .        .      .      .     .
-    models        x         x          x     x    x        .        .      .      .     .
-    workloads     x         .          x     .    .        x        .      .      .     .
-    traces        x         .          x     .    .        .        x      .      .     .
-    kernels       .         .          .     .    .        .        .      x      .     .
-    tools         x         x          x     x    x        x        x      .      x     .
-    tests         x         x          x     x    x        x        x      x      x     x
+                  sim/base sim/engine sim/graph hw models workloads traces kernels tools/simgrid tools tests
+    sim/base         x         .          .     .    .        .        .      .         .          .     .
+    sim/engine       x         x          .     .    .        .        .      .         .          .     .
+    sim/graph        x         x          x     .    .        .        .      .         .          .     .
+    hw               x         x          x     x    .        .        .      .         .          .     .
+    models           x         x          x     x    x        .        .      .         .          .     .
+    workloads        x         .          x     .    .        x        .      .         .          .     .
+    traces           x         .          x     .    .        .        x      .         .          .     .
+    kernels          .         .          .     .    .        .        .      x         .          .     .
+    tools/simgrid    x         .          .     .    .        .        .      .         x          .     .
+    tools            x         x          x     x    x        x        x      .         x          x     .
+    tests            x         x          x     x    x        x        x      x         x          x     x
 """
 
 
@@ -190,7 +192,7 @@ class CheckLayersTest(unittest.TestCase):
 
     def test_a_library_header_includes_no_hidden_library(self):
         for room in ("sim/base", "hw", "models", "workloads", "traces"):
-            for library in ("boost/graph/a.hpp", "nlohmann/json.hpp", "simgrid/s4u.hpp"):
+            for library in ("boost/graph/a.hpp", "nlohmann/json.hpp"):
                 with self.subTest(room=room, library=library):
                     self.write(f"{room}/a.hpp", f"#pragma once\n#include <{library}>\n")
                     self.expect_problem(f"{room}/a.hpp:2", "only a source may include it")
@@ -201,6 +203,17 @@ class CheckLayersTest(unittest.TestCase):
         self.write("models/a.cpp", "#include <boost/graph/a.hpp>\n")
         self.write("tools/orrery/a.hpp", "#pragma once\n#include <nlohmann/json.hpp>\n")
         self.expect_clean()
+
+    def test_a_kept_library_is_included_in_its_room_alone(self):
+        for suffix in ("cpp", "hpp"):
+            text = "#pragma once\n#include <simgrid/s4u.hpp>\n"
+            self.write(f"tools/simgrid/a.{suffix}", text)
+            self.expect_clean()
+            for room in ("sim/base", "hw", "models", "workloads", "traces", "tools", "tests"):
+                with self.subTest(room=room, suffix=suffix):
+                    self.write(f"{room}/a.{suffix}", text)
+                    self.expect_problem(f"{room}/a.{suffix}:2", "only tools/simgrid may include it")
+                    (self.root / room / f"a.{suffix}").unlink()
 
     def test_build_output_is_not_checked(self):
         self.write("hw/a.hpp", "#pragma once\n")

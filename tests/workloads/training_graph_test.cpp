@@ -277,7 +277,11 @@ TEST(TrainingJob, StatesItsTokensAndOperations) {
   // Narayanan et al. 2021, eq. 3, without recomputation: 3/4 of 96 B s l h^2 (1 + s/6h + V/16lh)
   // with 4 passes; the head is not recomputed there either: 3 * 2 B s h V.
   const double layers = 72 * b * s * l * h * h * (1 + s / (6 * h));
-  EXPECT_NEAR(job.model_operations / (layers + 6 * b * s * h * v), 1, 1e-12);
+  const double head = 6 * b * s * h * v;
+  EXPECT_NEAR(job.model_operations_full_attention / (layers + head), 1, 1e-12);
+  // Causal: half of the attention, which is the term s / 6h.
+  const double causal = 72 * b * s * l * h * h * (1 + s / (12 * h));
+  EXPECT_NEAR(job.model_operations / (causal + head), 1, 1e-12);
   EXPECT_TRUE(job.pipelined);
   const auto fact = std::find_if(job.facts.begin(), job.facts.end(),
                                  [](const auto& item) { return item.key == "micro_batches"; });

@@ -35,6 +35,26 @@ TEST(TrainingSettings, DataParallelismFillsTheCluster) {
   EXPECT_EQ(settings->gradient_bucket, Bytes(25 * 1024 * 1024));
 }
 
+TEST(TrainingSettings, WhatIsResolvedGivesTheSameAgain) {
+  const std::string keys = R"({
+      "parallel": {"tensor": 2, "pipeline": 2, "sequence_parallel": true},
+      "placement": ["pipeline", "data", "tensor"], "sequence_length": 128, "micro_batch": 1,
+      "global_batch": 32, "precision": "fp16", "attention": "materialized", "dropout": true,
+      "gradient_precision": "bf16", "gradient_bucket": "1048577 B"})";
+  const testing::Read first = read_training(workload_json(SmallGpt{}.json(), keys), 16);
+  ASSERT_NE(first.workload, nullptr);
+  const std::string resolved = to_text(first.workload->resolved(), false);
+  for (const char* part :
+       {R"("data":4)", R"("sequence_parallel":true)", R"(["pipeline","data","tensor"])",
+        R"("fp16")", R"("materialized")", R"("dropout":true)", R"("gradient_precision":"bf16")",
+        R"("1048577 B")"}) {
+    EXPECT_NE(resolved.find(part), std::string::npos) << part << " in " << resolved;
+  }
+  const testing::Read again = read_training(workload_json(SmallGpt{}.json(), resolved), 16);
+  ASSERT_NE(again.workload, nullptr);
+  EXPECT_EQ(to_text(again.workload->resolved(), false), resolved);
+}
+
 TEST(TrainingSettings, WorldSizeMustMatchTheCluster) {
   const std::string keys = R"({"parallel": {"tensor": 8, "pipeline": 8, "data": 8},
       "sequence_length": 2048, "micro_batch": 1, "global_batch": 512})";

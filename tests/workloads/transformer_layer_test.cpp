@@ -70,7 +70,7 @@ TEST(TransformerLayer, NeedsThePublishedOperations) {
   const double forward = 24 * at.b * at.s * at.h * at.h * (1 + at.s / (6 * at.h));
   EXPECT_NEAR(matrix_operations(layer.forward) / forward, 1, 1e-12);
   EXPECT_NEAR(matrix_operations(layer.backward) / (2 * forward), 1, 1e-12);
-  EXPECT_NEAR(model_operations_per_token(at.shape, 2048) * at.b * at.s,
+  EXPECT_NEAR(model_operations_per_token(at.shape, 2048, AttentionSpan::full) * at.b * at.s,
               96 * forward + 2 * at.b * at.s * at.h * 51200, 1e3);
 }
 

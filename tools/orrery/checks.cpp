@@ -156,10 +156,18 @@ Check check_utilisation(const Evidence& evidence) {
   return check;
 }
 
+Check check_mfu(const Evidence& evidence) {
+  const double mfu = evidence.mfu.value_or(0);
+  Check check{"MFU <= 1", mfu <= 1, ""};
+  check.sentence = format("the model needs %.1f %% of what the devices can do", 100 * mfu);
+  return check;
+}
+
 std::vector<Check> check_all(const Evidence& evidence) {
-  return {check_bytes(evidence),         check_bus_bandwidth(evidence), check_kernels(evidence),
-          check_critical_path(evidence), check_breakdown(evidence),     check_memory(evidence),
-          check_utilisation(evidence)};
+  return {check_bytes(evidence),       check_bus_bandwidth(evidence),
+          check_kernels(evidence),     check_critical_path(evidence),
+          check_breakdown(evidence),   check_memory(evidence),
+          check_utilisation(evidence), check_mfu(evidence)};
 }
 
 }  // namespace orrery

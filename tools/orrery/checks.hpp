@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct Evidence {
   };
 
   Duration makespan;
+  std::optional<double> mfu;
   MachineCounters counters;
   std::vector<CollectiveUse> collectives;
   std::vector<KernelSpan> kernels;
@@ -44,6 +46,7 @@ Check check_critical_path(const Evidence& evidence);  // its sum is the makespan
 Check check_breakdown(const Evidence& evidence);      // the parts of each rank sum to the makespan
 Check check_memory(const Evidence& evidence);         // all that was taken is freed
 Check check_utilisation(const Evidence& evidence);    // <= 1
+Check check_mfu(const Evidence& evidence);            // <= 1
 
 /// All of them, in the order above.
 std::vector<Check> check_all(const Evidence& evidence);

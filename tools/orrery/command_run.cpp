@@ -110,11 +110,11 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
     folder.emplace(options["out"].as<std::string>());
   }
   const Finished finished =
-      simulate(scenario, builtins, start, traces ? folder->path_of("trace.json") : "");
+      simulate(scenario, builtins, start, traces ? folder->path_for("trace.json") : "");
   const Result& result = finished.run.result;
   const std::string text = to_text(to_json(result, scenario), true) + "\n";
   if (folder) {
-    write_file(folder->path_of("run.json"),
+    write_file(folder->path_for("run.json"),
                to_text(to_json(finished.cost, result.counters), true) + "\n");
     folder->finish(text);
   }

@@ -1,5 +1,6 @@
 #include "tools/orrery/output_folder.hpp"
 
+#include <array>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -10,6 +11,9 @@ namespace orrery {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// What a run may write beside result.json.
+constexpr std::array<std::string_view, 2> kOtherFiles = {"run.json", "trace.json"};
 
 /// The first folder on the way to `path` that is not there.
 fs::path first_missing(const fs::path& path) {
@@ -60,6 +64,26 @@ void OutputFolder::remove_what_was_made() const {
   }
 }
 
+/// Of a folder that happens to have such a name nothing is removed.
+void OutputFolder::remove_what_is_old() const {
+  for (const std::string_view file : kOtherFiles) {
+    std::error_code error;
+    const std::string path = path_of(file);
+    if (written_.contains(file) || fs::is_directory(fs::symlink_status(path, error))) {
+      continue;
+    }
+    fs::remove(path, error);
+    if (error) {
+      throw IoError("cannot remove " + path + " of an earlier run: " + error.message());
+    }
+  }
+}
+
+std::string OutputFolder::path_for(std::string_view file) {
+  written_.emplace(file);
+  return path_of(file);
+}
+
 std::string OutputFolder::path_of(std::string_view file) const {
   return (fs::path(path_) / file).string();
 }
@@ -68,6 +92,7 @@ void OutputFolder::finish(std::string_view result) {
   result_->write(result);
   result_->commit();
   finished_ = true;
+  remove_what_is_old();
 }
 
 void write_file(const std::string& path, std::string_view text) {

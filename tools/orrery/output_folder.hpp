@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -18,15 +20,20 @@ class OutputFolder {
   OutputFolder& operator=(const OutputFolder&) = delete;
   ~OutputFolder();
 
-  std::string path_of(std::string_view file) const;
-  /// Writes result.json, the file that says that the folder is complete: call it last.
+  /// The path of a file that this run writes.
+  std::string path_for(std::string_view file);
+  /// Writes result.json, the file that says that the folder is complete: call it last. Then the
+  /// other files of an earlier run go, unless this run has written them anew.
   void finish(std::string_view result);
 
  private:
+  std::string path_of(std::string_view file) const;
   void remove_what_was_made() const;
+  void remove_what_is_old() const;
 
   std::string path_;
   std::string made_;  // the outermost folder that had to be made; "" for none
+  std::set<std::string, std::less<>> written_;  // files of this run
   std::unique_ptr<AtomicFile> result_;
   bool finished_ = false;
 };

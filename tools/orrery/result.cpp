@@ -34,6 +34,33 @@ std::string percent(Duration part, Duration whole) {
   return text.data();
 }
 
+struct BytesUnit {
+  const char* name;
+  double size;
+};
+
+/// The largest in which `bytes` are at least one, up to GiB.
+BytesUnit unit_of(Bytes bytes) {
+  constexpr std::array<BytesUnit, 3> kUnits = {{{"GiB", 0x1p30}, {"MiB", 0x1p20}, {"KiB", 0x1p10}}};
+  for (const BytesUnit& unit : kUnits) {
+    if (bytes.as_double() >= unit.size) {
+      return unit;
+    }
+  }
+  return {"B", 1};
+}
+
+/// With one decimal, which is left out when it is 0.
+std::string in_unit(Bytes bytes, const BytesUnit& unit) {
+  std::array<char, 64> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.1f", bytes.as_double() / unit.size);
+  std::string text = buffer.data();
+  if (text.ends_with(".0")) {
+    text.resize(text.size() - 2);
+  }
+  return text + " " + unit.name;
+}
+
 }  // namespace
 
 bool Result::fits() const {
@@ -69,9 +96,11 @@ std::string memory_verdict(const Result& result) {
     if (use.fits()) {
       continue;
     }
+    const Bytes excess = use.peak - use.capacity;
+    const BytesUnit unit = unit_of(excess);  // of all three, so that they can be compared
     std::string text = "does not fit: rank " + std::to_string(use.rank) + " needs " +
-                       to_text(use.peak) + " of the " + to_text(use.capacity) + " of a " +
-                       use.device + ", " + to_text(use.peak - use.capacity) + " too much";
+                       in_unit(use.peak, unit) + " of the " + in_unit(use.capacity, unit) +
+                       " of one " + use.device + ", " + in_unit(excess, unit) + " too much";
     if (!use.holds.empty()) {
       text +=
           "; most of it is " + use.holds.front().first + ", " + to_text(use.holds.front().second);

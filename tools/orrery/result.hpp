@@ -84,6 +84,7 @@ struct Result {
   Rank ranks = 0;
   double tokens = 0;
   std::optional<double> mfu;  // none: the device has no peak in the job's precision
+  std::optional<double> mfu_full_attention;
   std::vector<WorkloadFact> facts;
   Breakdown breakdown;
   std::vector<MemoryUse> memory;  // by device class

@@ -209,6 +209,9 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
   if (result.mfu) {
     members.emplace_back("mfu", json_real(*result.mfu));
   }
+  if (result.mfu_full_attention) {
+    members.emplace_back("mfu_full_attention", json_real(*result.mfu_full_attention));
+  }
   Members rest = {
       {"ranks", json_integer(result.ranks)},
       {"compute_s", average(result.breakdown.compute)},

@@ -1,69 +1,27 @@
 #include "tools/orrery/run.hpp"
 
-#include <string_view>
 #include <utility>
 
 #include "models/machine.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/graph/executor.hpp"
 #include "tools/orrery/measure.hpp"
+#include "tools/orrery/warnings.hpp"
 
 namespace orrery {
 namespace {
 
-constexpr std::string_view kAssumed = "assumed";
-
 /// Operations the model needs over what the devices could do in that time at their peak.
-std::optional<double> model_utilisation(const Job& job, const DeviceSpec& device, Rank ranks,
+std::optional<double> model_utilisation(double operations, const Job& job, const DeviceSpec& device,
                                         Duration makespan) {
   const std::optional<FlopRate> peak = device.peak_of(job.precision);
   if (!peak || makespan <= Duration(0)) {
     return std::nullopt;
   }
-  return job.model_operations / (to_seconds(makespan) * peak->as_double() * ranks);
-}
-
-std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job) {
-  std::vector<std::string> warnings;
-  const std::size_t assumed = assumed_figures(scenario.resolved).size();
-  if (assumed > 0) {
-    warnings.push_back(std::to_string(assumed) +
-                       (assumed == 1 ? " catalogue figure is" : " catalogue figures are") +
-                       " assumed, not measured; `orrery check --resolved` names them");
-  }
-  const std::int64_t devices = scenario.cluster.device_count();
-  if (job.graph.world_size() < devices) {
-    warnings.push_back("the workload uses " + std::to_string(job.graph.world_size()) + " of " +
-                       std::to_string(devices) + " devices");
-  }
-  return warnings;
-}
-
-void collect_assumed(const JsonValue& value, const std::string& pointer,
-                     std::vector<std::string>& found) {
-  const JsonValue* source = value.find("source");
-  if (source != nullptr && value.find("value") != nullptr &&
-      std::string_view(source->string).starts_with(kAssumed)) {
-    found.push_back(pointer);
-    return;
-  }
-  for (std::size_t index = 0; index < value.items.size(); ++index) {
-    collect_assumed(value.items[index], pointer + "/" + std::to_string(index), found);
-  }
-  for (const JsonValue::Member& member : value.members) {
-    collect_assumed(member.value, pointer + "/" + pointer_token(member.key), found);
-  }
+  return operations / (to_seconds(makespan) * peak->as_double() * job.graph.world_size());
 }
 
 }  // namespace
-
-std::vector<std::string> assumed_figures(const JsonValue& resolved) {
-  std::vector<std::string> found;
-  if (const JsonValue* cluster = resolved.find("cluster")) {
-    collect_assumed(*cluster, "/cluster", found);
-  }
-  return found;
-}
 
 Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& builtins,
                  std::span<Observer* const> observers) {
@@ -89,7 +47,9 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
   result.makespan = end.since_start();
   result.ranks = graph.world_size();
   result.tokens = job.tokens;
-  result.mfu = model_utilisation(job, machine.device(), result.ranks, result.makespan);
+  result.mfu = model_utilisation(job.model_operations, job, machine.device(), result.makespan);
+  result.mfu_full_attention = model_utilisation(job.model_operations_full_attention, job,
+                                                machine.device(), result.makespan);
   result.facts = job.facts;
   result.breakdown = summarise(graph, ranks);
   result.memory = {fullest(graph, meter, machine.device())};
@@ -103,6 +63,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
                      .solves = machine.solves(),
                      .machine = machine.counters()};
   result.checks = check_all({.makespan = result.makespan,
+                             .mfu = result.mfu,
                              .counters = result.counters.machine,
                              .collectives = result.collectives,
                              .kernels = fastest_kernels(graph, spans, machine),
@@ -110,7 +71,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
                              .rank_sums = rank_sums(ranks),
                              .unfreed = unfreed(graph, meter),
                              .resources = result.resources});
-  result.warnings = warnings_of(scenario, job);
+  result.warnings = warnings_of(scenario, job, machine, result);
   return run;
 }
 

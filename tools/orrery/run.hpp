@@ -20,7 +20,4 @@ struct Run {
 Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& builtins,
                  std::span<Observer* const> observers = {});
 
-/// Points at which a resolved cluster carries a figure whose source begins with "assumed".
-std::vector<std::string> assumed_figures(const JsonValue& resolved);
-
 }  // namespace orrery

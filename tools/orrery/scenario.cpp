@@ -1,9 +1,8 @@
 #include "tools/orrery/scenario.hpp"
 
-#include <array>
-#include <cstdio>
 #include <utility>
 
+#include "sim/base/hash.hpp"
 #include "tools/orrery/scenario_document.hpp"
 
 namespace orrery {
@@ -125,7 +124,9 @@ class Reader {
       algorithm[index] = cursor.find(kind).as_choice(algorithms(kind));
     }
     scenario_->collectives.chunk = cursor.find("chunk").as_bytes();
-    scenario_->collectives.launch = cursor.find("launch").as_duration();
+    if (JsonCursor launch = cursor.find("launch"); launch.present()) {
+      scenario_->collectives.launch = launch.as_duration();
+    }
     cursor.reject_unknown_keys();
     report(found);
   }
@@ -161,6 +162,7 @@ Scenario load_scenario(const std::string& path, std::span<const std::string> ove
   mistakes.throw_if_any();
   ORRERY_CHECK(scenario.fabric && scenario.workload && scenario.cost,
                "a scenario without mistakes has all its parts");
+  write_workload_defaults(scenario.resolved, scenario.workload->resolved());
   scenario.hash = hash_of(scenario.resolved);
   return scenario;
 }
@@ -168,8 +170,8 @@ Scenario load_scenario(const std::string& path, std::span<const std::string> ove
 Job build_job(const Scenario& scenario) {
   Job job = scenario.workload->build();
   const JsonValue* place = value_at(scenario.resolved, "/workload/precision");
-  if (place == nullptr) {
-    place = value_at(scenario.resolved, "/workload");
+  if (place == nullptr || is_default(*place)) {
+    place = value_at(scenario.resolved, "/workload");  // what the user wrote
   }
   Diagnostics mistakes;
   for (const Kernel& kernel : job.graph.kernels()) {
@@ -183,14 +185,7 @@ Job build_job(const Scenario& scenario) {
 }
 
 std::string hash_of(const JsonValue& value) {
-  std::uint64_t hash = 14'695'981'039'346'656'037U;
-  for (const char character : to_text(value, false)) {
-    hash ^= static_cast<unsigned char>(character);
-    hash *= 1'099'511'628'211U;
-  }
-  std::array<char, 17> digits{};
-  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
-  return digits.data();
+  return fnv1a_hex(to_text(value, false));
 }
 
 }  // namespace orrery

@@ -17,10 +17,9 @@ namespace orrery {
 
 /// Everything a run needs, resolved and checked.
 struct Scenario {
-  JsonValue
-      resolved;      // after overrides and `use`, with the defaults of the upper levels written in
-  std::string hash;  // of `resolved`: hash_of
-  std::string name;  // "" when the scenario gives none
+  JsonValue resolved;  // after overrides and `use`, with the defaults written in
+  std::string hash;    // of `resolved`: hash_of
+  std::string name;    // "" when the scenario gives none
   std::uint64_t seed = 0;
   ClusterSpec cluster;
   std::unique_ptr<Fabric> fabric;
@@ -52,8 +51,7 @@ Scenario load_scenario(const std::string& path, std::span<const std::string> ove
 /// run one of the kernels.
 Job build_job(const Scenario& scenario);
 
-/// FNV-1a, 64 bits, of the compact text, as 16 hexadecimal digits.
-/// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm".
+/// fnv1a_hex of the compact text.
 std::string hash_of(const JsonValue& value);
 
 }  // namespace orrery

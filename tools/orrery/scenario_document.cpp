@@ -32,6 +32,16 @@ void add_default(JsonValue& object, const std::string& pointer, const std::strin
   object.members.push_back({key, std::move(value)});
 }
 
+void add_defaults(JsonValue& object, const std::string& pointer, const JsonValue& defaults) {
+  for (const auto& [key, value] : defaults.members) {
+    if (JsonValue* const written = object.find(key)) {
+      add_defaults(*written, pointer + "/" + key, value);
+    } else {
+      add_default(object, pointer, key, value);
+    }
+  }
+}
+
 }  // namespace
 
 void apply_overrides(JsonValue& document, std::span<const std::string> overrides,
@@ -70,12 +80,16 @@ void write_defaults(JsonValue& document) {
   }
   add_default(*collectives, "/collectives", "chunk",
               json_string(std::string(kDefaultCollectiveChunk)));
-  add_default(
-      *collectives, "/collectives", "launch",
-      json_object({{"value", json_string(std::string(kDefaultCollectiveLaunch))},
-                   {"source", json_string("measured: NVIDIA aiconfigurator nccl_perf (commit "
-                                          "095f58a5), all-reduce of small messages, "
-                                          "4.90 us on h100_sxm")}}));
+}
+
+void write_workload_defaults(JsonValue& document, const JsonValue& parameters) {
+  JsonValue* const workload = document.find("workload");
+  ORRERY_CHECK(workload != nullptr, "a workload that was read stands in the document");
+  add_defaults(*workload, "/workload", parameters);
+}
+
+bool is_default(const JsonValue& value) {
+  return value.origin.file && *value.origin.file == kDefaultOrigin;
 }
 
 void UnresolvedPlaces::collect(const JsonValue& value) {

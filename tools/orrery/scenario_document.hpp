@@ -16,6 +16,12 @@ void apply_overrides(JsonValue& document, std::span<const std::string> overrides
 /// Writes the defaults of seed, collectives and cost where the document leaves them out.
 void write_defaults(JsonValue& document);
 
+/// Writes into "workload" what it leaves out of `parameters`, which the workload took by itself.
+void write_workload_defaults(JsonValue& document, const JsonValue& parameters);
+
+/// Whether one of these two wrote the value.
+bool is_default(const JsonValue& value);
+
 /// Places that still hold a reference, because the catalogue could not resolve it and has said why.
 /// Whoever reads the document there would only complain a second time.
 class UnresolvedPlaces {

@@ -59,7 +59,9 @@ std::string where_time_goes(const Result& result) {
   for (const Breakdown::Part& part : result.breakdown.exposed) {
     parts.emplace_back("exposed " + part.name, part.average_s);
   }
-  parts.emplace_back("bubble", result.breakdown.bubble.average_s);
+  if (result.breakdown.bubble.most > Duration(0)) {  // none where nothing is pipelined
+    parts.emplace_back("bubble", result.breakdown.bubble.average_s);
+  }
   parts.emplace_back("idle", result.breakdown.idle.average_s);
   std::vector<double> shares;
   for (const auto& [name, time_s] : parts) {

@@ -32,7 +32,7 @@ Evidence good() {
 
 TEST(Checks, AllHoldAtTheirLimits) {
   const std::vector<Check> checks = check_all(good());
-  EXPECT_EQ(checks.size(), 7U);
+  EXPECT_EQ(checks.size(), 8U);
   for (const Check& check : checks) {
     EXPECT_TRUE(check.holds) << check.name << ": " << check.sentence;
     EXPECT_FALSE(check.sentence.empty()) << check.name;
@@ -90,6 +90,14 @@ TEST(Checks, AResourceUsedMoreThanWhollyIsFound) {
   Evidence evidence = good();
   evidence.resources[0].utilisation = 1 + 1e-8;
   EXPECT_FALSE(check_utilisation(evidence).holds);
+}
+
+TEST(Checks, AModelThatNeedsMoreThanThePeakIsFound) {
+  Evidence evidence = good();
+  evidence.mfu = 1;
+  EXPECT_TRUE(check_mfu(evidence).holds);
+  evidence.mfu = 1 + 1e-6;
+  EXPECT_FALSE(check_mfu(evidence).holds);
 }
 
 TEST(Checks, BusBandwidthFollowsNcclTests) {

@@ -56,12 +56,36 @@ TEST_F(ScenarioTest, ReadsEverythingAndWritesTheDefaultsIn) {
   EXPECT_EQ(scenario.cluster.node.device.name, "a100_sxm_80gb");
   EXPECT_EQ(scenario.seed, 0U);
   EXPECT_EQ(scenario.fabric->devices(), 8);
-  EXPECT_EQ(scenario.collectives.launch, Duration(4'900'000)) << "4.9 us, in picoseconds";
+  EXPECT_FALSE(scenario.collectives.launch.has_value()) << "the device's own";
   EXPECT_EQ(scenario.collectives.chunk, Bytes(0));
   EXPECT_EQ(scenario.collectives.algorithm[0], "auto");
   EXPECT_EQ(value_at(scenario.resolved, "/cost/kind")->string, "roofline");
   EXPECT_EQ(*value_at(scenario.resolved, "/cost/kind")->origin.file, kDefaultOrigin);
   EXPECT_FALSE(scenario.sources.empty());
+}
+
+TEST_F(ScenarioTest, WritesInWhatTheWorkloadTookByItself) {
+  const Scenario scenario =
+      load(replaced(kSmall, R"("parallel": { "tensor": 4, "pipeline": 1, "data": 2 },)",
+                    R"("parallel": { "tensor": 4 },)"));
+  const std::vector<std::pair<std::string, std::string>> defaults = {
+      {"/workload/parallel/pipeline", "1"},
+      {"/workload/parallel/data", "2"},
+      {"/workload/parallel/sequence_parallel", "false"},
+      {"/workload/placement", R"(["tensor","data","pipeline"])"},
+      {"/workload/attention", R"("flash")"},
+      {"/workload/dropout", "false"},
+      {"/workload/gradient_precision", R"("fp32")"},
+      {"/workload/gradient_bucket", R"("25 MiB")"}};
+  for (const auto& [pointer, text] : defaults) {
+    const JsonValue* value = value_at(scenario.resolved, pointer);
+    ASSERT_NE(value, nullptr) << pointer;
+    EXPECT_EQ(to_text(*value, false), text) << pointer;
+    EXPECT_EQ(*value->origin.file, kDefaultOrigin) << pointer;
+  }
+  EXPECT_NE(*value_at(scenario.resolved, "/workload/parallel/tensor")->origin.file, kDefaultOrigin)
+      << "what the user wrote stays his";
+  EXPECT_EQ(load(to_text(scenario.resolved, true)).hash, scenario.hash);
 }
 
 TEST_F(ScenarioTest, TheResolvedScenarioResolvesToItself) {
@@ -166,6 +190,18 @@ TEST_F(ScenarioTest, AKernelThatTheDeviceCannotRunIsTheUsersMistake) {
     ASSERT_EQ(error.diagnostics().size(), 1U) << "said once, not for each kernel";
     EXPECT_EQ(error.diagnostics()[0].pointer, "/workload/precision");
     EXPECT_NE(error.diagnostics()[0].message.find("bf16"), std::string::npos);
+  }
+}
+
+TEST_F(ScenarioTest, ADefaultIsNotThePlaceOfAMistake) {
+  Scenario scenario = load(replaced(kSmall, R"(, "precision": "bf16")", ""));
+  scenario.cluster.node.device.peak[static_cast<std::size_t>(Precision::bf16)].reset();
+  try {
+    build_job(scenario);
+    FAIL() << "expected a ScenarioError";
+  } catch (const ScenarioError& error) {
+    EXPECT_EQ(error.diagnostics()[0].pointer, "/workload");
+    EXPECT_NE(error.diagnostics()[0].file, kDefaultOrigin);
   }
 }
 

@@ -28,8 +28,14 @@ TEST(Summary, TheVerdictSaysByHowMuchAndWhatDominates) {
   EXPECT_FALSE(result.fits());
   EXPECT_EQ(
       memory_verdict(result),
-      "does not fit: rank 3 needs 12 GiB of the 10 GiB of a small, 2 GiB too much; most of it "
+      "does not fit: rank 3 needs 12 GiB of the 10 GiB of one small, 2 GiB too much; most of it "
       "is optimizer, 8 GiB");
+  result.memory[0].peak = 1035_GiB;
+  EXPECT_NE(memory_verdict(result).find("needs 1035 GiB of the 10 GiB of one small, 1025 GiB too"),
+            std::string::npos);
+  result.memory[0].peak = 10_GiB + 1_MiB;
+  EXPECT_NE(memory_verdict(result).find("needs 10241 MiB of the 10240 MiB of one small, 1 MiB too"),
+            std::string::npos);
   result.memory[0].peak = 10_GiB;
   EXPECT_TRUE(result.fits()) << "at capacity";
   EXPECT_EQ(memory_verdict(result), "");

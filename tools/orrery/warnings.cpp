@@ -1,0 +1,109 @@
+#include "tools/orrery/warnings.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "sim/base/unit_text.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::string_view kAssumed = "assumed";
+// From this size on a collective is bound by bandwidth, and using few of the links is a loss.
+constexpr Bytes kLargeCollective = Bytes(16'777'216);
+// Drivers, contexts and communication buffers, which are not simulated, have filled smaller gaps.
+constexpr double kNearlyFull = 0.95;
+
+bool is_unused_precision(std::string_view parent, std::string_view key, const Job& job) {
+  const bool by_precision = parent.ends_with("/peak") || parent.ends_with("/efficiency/math");
+  return by_precision && key != to_string(job.precision) && key != to_string(Precision::fp32);
+}
+
+void collect_assumed(const JsonValue& value, const std::string& pointer, const Job& job,
+                     std::vector<std::string>& found) {
+  const JsonValue* source = value.find("source");
+  if (source != nullptr && value.find("value") != nullptr &&
+      std::string_view(source->string).starts_with(kAssumed)) {
+    found.push_back(pointer);
+    return;
+  }
+  for (std::size_t index = 0; index < value.items.size(); ++index) {
+    collect_assumed(value.items[index], pointer + "/" + std::to_string(index), job, found);
+  }
+  for (const JsonValue::Member& member : value.members) {
+    if (!is_unused_precision(pointer, member.key, job)) {
+      collect_assumed(member.value, pointer + "/" + pointer_token(member.key), job, found);
+    }
+  }
+}
+
+std::string gigabytes_per_second(double bytes_per_second) {
+  return to_text(Bandwidth(static_cast<std::int64_t>(bytes_per_second)));
+}
+
+void warn_of_single_rings(const Result& result, std::vector<std::string>& warnings) {
+  for (const CollectiveUse& use : result.collectives) {
+    const CollectiveRecord& record = use.record;
+    if (record.size < kLargeCollective || use.best_bus_bandwidth >= record.port_limit / 2) {
+      continue;
+    }
+    warnings.push_back(std::string(to_string(record.kind)) + " of " + to_text(record.size) +
+                       " among " + std::to_string(record.members) + " ranks reaches " +
+                       gigabytes_per_second(use.best_bus_bandwidth) + " of the " +
+                       gigabytes_per_second(record.port_limit) +
+                       " that lead into a member: it runs as one ring, NCCL would use several");
+    return;  // one is enough to know
+  }
+}
+
+void warn_of_small_products(const Job& job, const Machine& machine,
+                            std::vector<std::string>& warnings) {
+  std::size_t outside = 0;
+  for (std::size_t k = 0; k < job.graph.kernels().size(); ++k) {
+    outside += machine.kernel_cost(KernelId(k)).outside_measured ? 1 : 0;
+  }
+  if (outside > 0) {
+    warnings.push_back(std::to_string(outside) + " of " +
+                       std::to_string(job.graph.kernels().size()) +
+                       " kernels are smaller than those whose efficiency was measured: their times "
+                       "are optimistic");
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> assumed_figures(const JsonValue& resolved, const Job& job) {
+  std::vector<std::string> found;
+  if (const JsonValue* cluster = resolved.find("cluster")) {
+    collect_assumed(*cluster, "/cluster", job, found);
+  }
+  return found;
+}
+
+std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
+                                     const Machine& machine, const Result& result) {
+  std::vector<std::string> warnings;
+  const std::size_t assumed = assumed_figures(scenario.resolved, job).size();
+  if (assumed > 0) {
+    warnings.push_back(std::to_string(assumed) +
+                       (assumed == 1 ? " catalogue figure is" : " catalogue figures are") +
+                       " assumed, not measured; `orrery check --resolved` names them");
+  }
+  warn_of_small_products(job, machine, warnings);
+  warn_of_single_rings(result, warnings);
+  for (const MemoryUse& use : result.memory) {
+    if (use.fits() && use.peak.as_double() > kNearlyFull * use.capacity.as_double()) {
+      warnings.push_back(
+          "memory is nearly full: drivers, contexts and communication buffers are "
+          "not counted");
+    }
+  }
+  const std::int64_t devices = scenario.cluster.device_count();
+  if (job.graph.world_size() < devices) {
+    warnings.push_back("the workload uses " + std::to_string(job.graph.world_size()) + " of " +
+                       std::to_string(devices) + " devices");
+  }
+  return warnings;
+}
+
+}  // namespace orrery

@@ -1,0 +1,174 @@
+#include "tools/simgrid/simulate.hpp"
+
+#include <simgrid/kernel/Timer.hpp>
+#include <simgrid/s4u.hpp>
+
+#include <array>
+#include <cmath>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "sim/base/errors.hpp"
+
+namespace orrery::simgrid_program {
+namespace {
+
+namespace s4u = simgrid::s4u;
+
+// Plain max–min sharing, as orrery's engine does it. CM02 alone would cap a flow by the TCP window
+// (TCP-gamma), let acknowledgements use the way back (crosstraffic), weight flows by the latency
+// and the bandwidth of their links (weight-S; latencies are 0 here) and scale latency and
+// bandwidth. Source: SimGrid 3.32 documentation, "Configuring SimGrid", "Configuring the Network
+// Models". By default dates closer than 1e-9 s are one date (surf/precision) and shares are solved
+// to 1e-5 (maxmin/precision), both too coarse to compare picoseconds.
+constexpr std::array kSettings = {
+    "network/model:CM02",    "network/TCP-gamma:0",      "network/crosstraffic:0",
+    "network/weight-S:0",    "network/latency-factor:1", "network/bandwidth-factor:1",
+    "maxmin/precision:1e-9", "surf/precision:1e-12",
+};
+
+constexpr double kUnused = 1e9;  // speed of hosts that only send; nothing runs on them
+
+/// The platform, and what still runs on it.
+class Run {
+ public:
+  explicit Run(const Input& input)
+      : input_(&input),
+        zone_(s4u::create_full_zone("platform")),
+        completion_s_(input.transfers.size() + input.computes.size(), -1.0) {
+    build();
+  }
+
+  void start(std::size_t activity) {
+    const std::size_t transfers = input_->transfers.size();
+    if (activity < transfers) {
+      start_transfer(activity);
+    } else {
+      start_compute(activity, input_->computes[activity - transfers]);
+    }
+  }
+
+  double start_s(std::size_t activity) const {
+    const std::size_t transfers = input_->transfers.size();
+    return activity < transfers ? input_->transfers[activity].start_s
+                                : input_->computes[activity - transfers].start_s;
+  }
+
+  void complete(const s4u::Activity& activity) {
+    const auto found = running_.find(&activity);
+    ORRERY_CHECK(found != running_.end(), "SimGrid ended an activity that was not started");
+    completion_s_[found->second.index] = s4u::Engine::get_clock();
+    ended_.push_back(std::move(found->second.handle));
+    running_.erase(found);
+  }
+
+  const std::vector<double>& completion_s() const { return completion_s_; }
+
+ private:
+  struct Running {
+    std::size_t index;
+    s4u::ActivityPtr handle;  // lives at least as long as its callback runs
+  };
+
+  // Every transfer has two hosts of its own, so that its route is exactly the links it names.
+  void build() {
+    std::vector<s4u::LinkInRoute> links;
+    for (const double bytes_per_s : input_->links_bytes_per_s) {
+      links.emplace_back(add_link("link" + std::to_string(links.size()), bytes_per_s));
+    }
+    for (std::size_t i = 0; i < input_->hosts_flops_per_s.size(); ++i) {
+      hosts_.push_back(
+          zone_->create_host("host" + std::to_string(i), input_->hosts_flops_per_s[i])->seal());
+    }
+    for (std::size_t i = 0; i < input_->transfers.size(); ++i) {
+      s4u::Host* const source = zone_->create_host("source" + std::to_string(i), kUnused)->seal();
+      s4u::Host* const target = zone_->create_host("target" + std::to_string(i), kUnused)->seal();
+      std::vector<s4u::LinkInRoute> route;
+      for (const std::size_t link : input_->transfers[i].links) {
+        route.push_back(links[link]);
+      }
+      // SimGrid 3.32 takes the rate of a host-to-host communication and forgets it. A link that
+      // nobody else uses is the same cap.
+      const double bound = input_->transfers[i].bound_bytes_per_s;
+      if (std::isfinite(bound)) {
+        route.emplace_back(add_link("bound" + std::to_string(i), bound));
+      }
+      zone_->add_route(source->get_netpoint(), target->get_netpoint(), nullptr, nullptr, route,
+                       false);
+      sources_.push_back(source);
+      targets_.push_back(target);
+    }
+    zone_->seal();
+  }
+
+  s4u::Link* add_link(const std::string& name, double bytes_per_s) {
+    return zone_->create_link(name, bytes_per_s)
+        ->set_latency(0)
+        ->set_sharing_policy(s4u::Link::SharingPolicy::SHARED)
+        ->seal();
+  }
+
+  // Setting the second end of a communication starts it, so its size comes before.
+  void start_transfer(std::size_t index) {
+    const s4u::CommPtr comm = s4u::Comm::sendto_init();
+    running_.emplace(comm.get(), Running{index, comm});
+    comm->set_payload_size(input_->transfers[index].bytes);
+    comm->set_source(sources_[index]);
+    comm->set_destination(targets_[index]);
+  }
+
+  void start_compute(std::size_t index, const Compute& compute) {
+    const s4u::ExecPtr exec = s4u::Exec::init();
+    running_.emplace(exec.get(), Running{index, exec});
+    exec->set_flops_amount(compute.flops);
+    if (std::isfinite(compute.bound_flops_per_s)) {
+      exec->set_bound(compute.bound_flops_per_s);
+    }
+    exec->set_host(hosts_[compute.host]);
+    exec->start();
+  }
+
+  const Input* input_;
+  s4u::NetZone* zone_;
+  std::vector<s4u::Host*> hosts_;
+  std::vector<s4u::Host*> sources_;
+  std::vector<s4u::Host*> targets_;
+  std::map<const s4u::Activity*, Running> running_;
+  std::vector<s4u::ActivityPtr> ended_;
+  std::vector<double> completion_s_;
+};
+
+}  // namespace
+
+std::vector<double> simulate(const Input& input) {
+  std::vector<std::string> words = {"orrery-simgrid", "--log=root.threshold:warning"};
+  for (const char* setting : kSettings) {
+    words.push_back(std::string("--cfg=") + setting);
+  }
+  std::vector<char*> arguments;
+  for (std::string& word : words) {
+    arguments.push_back(word.data());
+  }
+  arguments.push_back(nullptr);
+  int count = static_cast<int>(words.size());
+  s4u::Engine engine(&count, arguments.data());
+
+  Run run(input);
+  s4u::Activity::on_completion_cb(
+      [&run](const s4u::Activity& activity) { run.complete(activity); });
+  // An activity is made when it starts and not before: SimGrid 3.32 keeps all that exist in a list
+  // and searches it whenever one ends.
+  const std::size_t activities = input.transfers.size() + input.computes.size();
+  for (std::size_t i = 0; i < activities; ++i) {
+    simgrid::kernel::timer::Timer::set(run.start_s(i), [&run, i] { run.start(i); });
+  }
+  engine.run();
+
+  for (const double end : run.completion_s()) {
+    ORRERY_CHECK(end >= 0, "SimGrid left an activity without an end");
+  }
+  return run.completion_s();
+}
+
+}  // namespace orrery::simgrid_program
