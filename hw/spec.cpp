@@ -46,7 +46,7 @@ double read_share(JsonCursor cursor) {
 
 /// A size above 0. What cannot be read is not also called too small; its mistakes are collected
 /// apart, as one that was reported before would not be counted.
-Bytes read_capacity(JsonCursor cursor) {
+Bytes read_capacity(const JsonCursor& cursor) {
   if (!cursor.present()) {
     return Bytes(0);
   }

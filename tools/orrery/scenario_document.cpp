@@ -35,7 +35,9 @@ void add_default(JsonValue& object, const std::string& pointer, const std::strin
 void add_defaults(JsonValue& object, const std::string& pointer, const JsonValue& defaults) {
   for (const auto& [key, value] : defaults.members) {
     if (JsonValue* const written = object.find(key)) {
-      add_defaults(*written, pointer + "/" + key, value);
+      std::string below = pointer;
+      below.append("/").append(key);
+      add_defaults(*written, below, value);
     } else {
       add_default(object, pointer, key, value);
     }
