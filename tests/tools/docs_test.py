@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every page of the tree is whole: relative links lead to files, and no placeholder is left."""
+"""Every page of the tree is whole: relative links lead to files, and nothing is left to be filled in."""
 
 import re
 import subprocess
