@@ -11,6 +11,7 @@ Registry<CollectiveFactory> builtin_collectives() {
        "each block travels the ring and is added to, n-1 steps"},
       {"all_to_all/pairwise", make_pairwise_all_to_all,
        "in step k every member sends to the one k places on, n-1 steps"},
+      {"all_to_all/direct", make_direct_all_to_all, "every member sends to all others at once"},
       {"broadcast/ring", make_ring_broadcast,
        "chunks follow each other along the chain from the root"},
   };

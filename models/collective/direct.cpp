@@ -1,0 +1,39 @@
+#include "models/collective/builtin.hpp"
+#include "models/collective/parts.hpp"
+
+namespace orrery {
+namespace {
+
+/// Every member sends all its parts at once, nearest successor first: one step. What a grouped set
+/// of sends and receives does (NCCL user guide, "Point-to-point communication", all-to-all), as far
+/// as links allow; leaves out how many of them a device really keeps in flight.
+class DirectAllToAll final : public CollectiveProgram {
+ public:
+  explicit DirectAllToAll(const CollectiveCall& call)
+      : members_(call.members),
+        size_(call.size),
+        pieces_(pieces_of(part_of(call.size, call.members - 1, call.members), call.chunk)) {}
+
+  int steps() const override { return pieces_; }
+  int lag() const override { return pieces_; }
+  int receives(int, int) const override { return members_ - 1; }
+  void sends(int member, int step, std::vector<Send>& out) const override {
+    for (int distance = 1; distance < members_; ++distance) {
+      const int to = (member + distance) % members_;
+      out.push_back(Send{to, part_of(part_of(size_, to, members_), step, pieces_), false});
+    }
+  }
+
+ private:
+  int members_;
+  Bytes size_;
+  int pieces_;
+};
+
+}  // namespace
+
+std::unique_ptr<CollectiveProgram> make_direct_all_to_all(const CollectiveCall& call) {
+  return std::make_unique<DirectAllToAll>(call);
+}
+
+}  // namespace orrery

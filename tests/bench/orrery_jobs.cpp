@@ -1,0 +1,230 @@
+// orrery_jobs JOB: runs one of the jobs of the comparison and prints what it took, as JSON.
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <numeric>
+#include <optional>
+
+#include "models/machine.hpp"
+#include "sim/graph/executor.hpp"
+#include "tests/bench/jobs.hpp"
+#include "tests/bench/leaf_spine.hpp"
+
+namespace orrery::jobs {
+namespace {
+
+double user_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec) * 1e-6;
+}
+
+ClusterSpec star(int devices) {
+  // Memory and math so fast that only links and computes take time, as in SimGrid's jobs.
+  ClusterSpec cluster;
+  DeviceSpec& device = cluster.node.device;
+  device.name = "host";
+  device.peak[static_cast<std::size_t>(Precision::bf16)] =
+      FlopRate(static_cast<std::int64_t>(kHostFlopsPerSecond));
+  device.math_efficiency[static_cast<std::size_t>(Precision::bf16)] = 1;
+  device.memory_capacity = Bytes(1'000'000'000'000);
+  device.memory_bandwidth = Bandwidth(1'000'000'000'000'000);
+  device.memory_efficiency = 1;
+  cluster.node.devices = devices;
+  const std::string hop = std::to_string(kHopPicoseconds) + " ps";
+  cluster.node.fabric = json_object(
+      {{"kind", json_string("crossbar")},
+       {"link",
+        json_object({{"name", json_string("link")},
+                     {"kind", json_string("wire")},
+                     {"bandwidth", json_string(std::to_string(kLinkBytesPerSecond) + " B/s")},
+                     {"latency", json_string(hop)},
+                     {"efficiency", json_real(1)}})},
+       {"links_per_device", json_integer(1)}});
+  cluster.nodes = 1;
+  return cluster;
+}
+
+ClusterSpec leaves(int devices) {
+  ClusterSpec cluster = star(devices);
+  cluster.node.fabric = json_object({{"kind", json_string("leaf_spine")}});
+  return cluster;
+}
+
+std::vector<Rank> ranks_below(int count) {
+  std::vector<Rank> ranks(static_cast<std::size_t>(count));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return ranks;
+}
+
+Op collective(TaskGraph& graph, CollectiveKind kind) {
+  Op op;
+  op.kind = OpKind::collective;
+  op.collective = kind;
+  op.stream = graph.stream("network");
+  op.ranks = graph.rank_set(ranks_below(graph.world_size()));
+  op.group_size = static_cast<std::uint32_t>(graph.world_size());
+  op.bytes = Bytes(kBlock) * graph.world_size();
+  return op;
+}
+
+TaskGraph ring(int ranks) {
+  TaskGraph graph(ranks);
+  graph.add(collective(graph, CollectiveKind::all_reduce));
+  return graph;
+}
+
+TaskGraph jittered_ring(int ranks) {
+  TaskGraph graph(ranks);
+  for (Rank rank = 0; rank < ranks; ++rank) {
+    Op op;
+    op.kind = OpKind::delay;
+    op.stream = graph.stream("network");
+    op.ranks = graph.rank_set({rank});
+    op.delay = Duration(jitter_picoseconds(rank));
+    graph.add(op);
+  }
+  graph.add(collective(graph, CollectiveKind::all_reduce));
+  return graph;
+}
+
+TaskGraph all_to_all(int ranks) {
+  TaskGraph graph(ranks);
+  graph.add(collective(graph, CollectiveKind::all_to_all));
+  return graph;
+}
+
+TaskGraph random_all_to_all(int ranks) {
+  TaskGraph graph(ranks);
+  for (int shift = 1; shift < ranks; ++shift) {
+    const StreamId stream = graph.stream("shift " + std::to_string(shift));
+    for (Rank from = 0; from < ranks; ++from) {
+      const Rank to = (from + shift) % ranks;
+      Op op;
+      op.kind = OpKind::transfer;
+      op.stream = stream;
+      op.ranks = graph.rank_set({from});
+      op.peers = graph.rank_set({to});
+      op.bytes = Bytes(random_bytes(static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to)));
+      graph.add(op);
+    }
+  }
+  return graph;
+}
+
+TaskGraph layered_graph(int layers) {
+  using namespace layered;
+  TaskGraph graph(kHosts);
+  std::vector<KernelId> kernels;
+  for (int kernel = 0; kernel < kKernels; ++kernel) {
+    Kernel work;
+    work.kind = "work";
+    work.operations = Flops(flops_of(kernel));
+    kernels.push_back(graph.kernel(work));
+  }
+  std::vector<RankSetId> hosts;
+  for (Rank host = 0; host < kHosts; ++host) hosts.push_back(graph.rank_set({host}));
+  const StreamId compute = graph.stream("compute");
+  const StreamId network = graph.stream("network");
+  std::vector<OpId> incoming(kHosts);
+  for (int layer = 0; layer < layers; ++layer) {
+    std::vector<OpId> computes(kHosts);
+    for (int host = 0; host < kHosts; ++host) {
+      const auto h = static_cast<std::size_t>(host);
+      Op op;
+      op.kind = OpKind::compute;
+      op.stream = compute;
+      op.ranks = hosts[h];
+      op.kernel = kernels[static_cast<std::size_t>(kernel_of(layer, host))];
+      computes[h] = graph.add(op);
+      if (incoming[h].valid()) graph.depend(computes[h], incoming[h]);
+    }
+    for (int host = 0; host < kHosts; ++host) {
+      const auto h = static_cast<std::size_t>(host);
+      const auto target = static_cast<std::size_t>(target_of(layer, host));
+      if (target == h) continue;
+      Op op;
+      op.kind = OpKind::transfer;
+      op.stream = network;
+      op.ranks = hosts[h];
+      op.peers = hosts[target];
+      op.bytes = Bytes(bytes_of(layer, host));
+      const OpId transfer = graph.add(op);
+      graph.depend(transfer, computes[h], Side::source);
+      incoming[target] = transfer;
+    }
+  }
+  return graph;
+}
+
+struct Job {
+  ClusterSpec cluster;
+  TaskGraph graph;
+};
+
+std::optional<Job> job_named(const std::string& name) {
+  const std::map<std::string, std::function<Job()>> jobs = {
+      {"ring_256", [] { return Job{star(256), ring(256)}; }},
+      {"ring_1024", [] { return Job{star(1024), ring(1024)}; }},
+      {"ring_4096", [] { return Job{star(4096), ring(4096)}; }},
+      {"ring_256_jitter", [] { return Job{star(256), jittered_ring(256)}; }},
+      {"ring_1024_jitter", [] { return Job{star(1024), jittered_ring(1024)}; }},
+      {"ring_4096_jitter", [] { return Job{star(4096), jittered_ring(4096)}; }},
+      {"all_to_all_64_random", [] { return Job{leaves(64), random_all_to_all(64)}; }},
+      {"all_to_all_256", [] { return Job{leaves(256), all_to_all(256)}; }},
+      {"graph_short", [] { return Job{star(layered::kHosts), layered_graph(10)}; }},
+      {"graph_1m", [] { return Job{star(layered::kHosts), layered_graph(8'000)}; }},
+      {"graph_10m", [] { return Job{star(layered::kHosts), layered_graph(80'000)}; }},
+      {"idle_4096", [] { return Job{star(4096), TaskGraph(4096)}; }},
+      {"start_16384", [] { return Job{star(16'384), TaskGraph(16'384)}; }},
+  };
+  const auto found = jobs.find(name);
+  if (found == jobs.end()) {
+    for (const auto& [known, make] : jobs) std::cerr << known << '\n';
+    return std::nullopt;
+  }
+  return found->second();
+}
+
+void run(const std::string& name, const Job& job) {
+  Diagnostics diagnostics;
+  auto topologies = builtin_topologies();
+  topologies.add({"leaf_spine", make_leaf_spine, "the fabric of the all-to-all jobs"});
+  const auto fabric = Fabric::build(job.cluster, topologies, diagnostics);
+  const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
+  const auto models = builtin_cost_models();
+  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+  diagnostics.throw_if_any();
+  CollectiveChoice choice;
+  choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_to_all)] = "direct";
+  const auto collectives = builtin_collectives();
+  Engine engine;
+  Machine machine(engine, job.cluster, *fabric, *cost, collectives, choice);
+  Executor executor(engine, job.graph, machine, {});
+  machine.prepare(job.graph, executor.listener());
+  const Time end = executor.run();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf(
+      "{\"job\": \"%s\", \"makespan_s\": %.12f, \"activities\": %llu, \"events\": %llu, "
+      "\"user_s\": %.6f, \"peak_kib\": %ld}\n",
+      name.c_str(), to_seconds(end.since_start()),
+      static_cast<unsigned long long>(machine.activities_started()),
+      static_cast<unsigned long long>(engine.events_run()), user_seconds(), usage.ru_maxrss);
+}
+
+}  // namespace
+}  // namespace orrery::jobs
+
+int main(int count, char** arguments) {
+  const std::string name = count > 1 ? arguments[1] : "";
+  const auto job = orrery::jobs::job_named(name);
+  if (!job) return 2;
+  orrery::jobs::run(name, *job);
+  return 0;
+}
