@@ -89,9 +89,9 @@ void Activities::settle(Progress& progress) const {
 
 void Activities::count(ShareId id, double work) {
   if (carried_.size() < sharing_.resource_count()) carried_.resize(sharing_.resource_count());
-  for (const Usage& usage : sharing_.usages(id)) {
-    carried_[usage.resource.index()] += work * usage.coefficient;
-  }
+  sharing_.for_each_usage(id, [&](ResourceId resource, double coefficient) {
+    carried_[resource.index()] += work * coefficient;
+  });
 }
 
 }  // namespace orrery

@@ -37,10 +37,13 @@ struct ShareTerms {
 /// classes left of it) and x_i <= bound_i. This allocation is unique (Bertsekas and Gallager 1992,
 /// Data Networks, §6.5.2, extended by weights and coefficients); progressive filling computes it.
 ///
-/// Two observations keep it cheap, both exact. Only the connected component of what changed needs
-/// to be solved again. And a resource that could serve all its activities at the greatest rate each
-/// can reach anywhere ("slack") constrains nobody, so it does not connect components either: a
-/// lock-step ring over private links is solved in constant time per transfer.
+/// Three observations keep it cheap, all exact. Only the connected component of what changed needs
+/// to be solved again; where that is most of what runs, everything is filled without searching for
+/// components first. A resource that could serve all its activities at the greatest rate each can
+/// reach anywhere ("slack") constrains nobody, so it does not connect components either: a
+/// lock-step ring over private links is solved in constant time per transfer. And a bound matters
+/// only where the fair level of a bottleneck would pass it, so bounds are looked at there and never
+/// sorted.
 class Sharing {
  public:
   /// capacity > 0, in resource units per second.
@@ -60,75 +63,116 @@ class Sharing {
   std::span<const ShareId> solve();
   /// As of the last solve(); 0 for a share that higher priorities starve.
   double rate(ShareId share) const { return shares_[share.index()].rate; }
-  std::span<const Usage> usages(ShareId share) const;
+  /// Calls visit(resource, coefficient) for what the share was added with.
+  template <class Visit>
+  void for_each_usage(ShareId share, Visit visit) const {
+    const Share& of = shares_[share.index()];
+    for (std::uint32_t u = of.first_use; u < of.first_use + of.use_count; ++u) {
+      visit(ResourceId(uses_[u].resource), uses_[u].coefficient);
+    }
+  }
 
   std::uint64_t solves() const { return solves_; }
-  /// Shares visited by the filling, over all solves: the solver's real work.
+  /// Shares given a rate by the filling, over all solves: the solver's real work.
   std::uint64_t shares_filled() const { return shares_filled_; }
+  /// Solves that filled everything instead of searching for components.
+  std::uint64_t whole_fills() const { return whole_fills_; }
 
  private:
-  struct Member {  // a share at a resource, and which of its usages this is
+  struct Use {
+    std::uint32_t resource;
+    std::uint32_t position;  // in the member list of the resource
+    double coefficient;
+  };
+  struct Member {  // a share at a resource, and which of its uses this is
     std::uint32_t share;
-    std::uint32_t usage;
+    std::uint32_t use;
   };
   struct Resource {
     double capacity = 0;
     double potential = 0;  // sum of coefficient × reach over members
+    double demand = 0;     // sum of coefficient × weight over members
     std::vector<Member> members;
-    std::uint32_t updates = 0;  // since potential was last summed afresh
-    bool tight = false;         // could constrain somebody, as of the last solve
+    std::uint32_t updates = 0;      // since the sums were last made afresh
+    std::uint32_t tight_place = 0;  // in tight_, while tight
+    bool tight = false;             // could constrain somebody, as of the last solve
     bool dirty = false;
-    std::uint64_t visit = 0;    // mark of the component it was last put into
-    double left = 0;            // filling: capacity not yet given away
-    double demand = 0;          // filling: sum of coefficient × weight of unfixed members
-    std::uint32_t unfixed = 0;  // filling: members of this class without a rate yet
+    std::uint64_t mark = 0;  // of the component it was last put into
+  };
+  /// What a fill works on, apart from the rest so that it stays in cache.
+  struct Filling {
+    double left = 0;            // capacity not yet given away
+    double demand = 0;          // sum of coefficient × weight of unfixed members
+    std::uint32_t unfixed = 0;  // members of this class without a rate yet
+    bool tight = false;
   };
   struct Share {
-    std::uint32_t first_usage = 0;
-    std::uint16_t usage_count = 0;
+    std::uint32_t first_use = 0;
+    std::uint16_t use_count = 0;
+    std::uint16_t room = 0;  // uses allocated: those of coefficient 0 were dropped
     bool live = false;
-    bool fixed = false;  // filling
     bool fresh = false;  // added, or its reach changed, since the last solve
     std::int32_t priority = 0;
-    std::uint64_t visit = 0;
+    std::uint64_t mark = 0;  // of the component it was last put into
     double weight = 1;
     double reach = 0;  // greatest rate possible: min of bound and capacity / coefficient
     double bound = 0;
     double rate = 0;
   };
+  struct Level {  // the fair level of a resource when it was last looked at
+    double level;
+    std::uint32_t resource;
+  };
+  struct PriorityClass {
+    std::int32_t priority = 0;
+    std::size_t count = 0;
+  };
 
-  std::uint32_t allocate_usages(std::size_t count);
-  void release_usages(std::uint32_t first, std::size_t count);
+  std::uint32_t allocate_uses(std::size_t count);
+  void release_uses(std::uint32_t first, std::size_t count);
   void attach(std::uint32_t share);
   void detach(std::uint32_t share);
-  void change_potential(std::uint32_t resource, double delta);
+  void sum_afresh_sometimes(Resource& resource) const;
   double reach_of(const Share& share) const;
   bool is_tight(const Resource& resource) const;
-  void mark_dirty(std::uint32_t resource);
+  void mark_if_tight(std::uint32_t resource);
+  void count_priority(std::int32_t priority, bool added);
+
+  void update_tightness();
+  void fill_components();
+  void fill_whole();
   void collect_component(std::uint32_t seed);
-  void fill_component();
-  void fill_class(std::span<const std::uint32_t> shares);
-  std::uint32_t tightest_resource();
-  void fix(std::uint32_t share, double rate);
+  void fill(std::span<const std::uint32_t> resources);
+  void fill_class(std::span<const std::uint32_t> resources, std::int32_t priority);
+  void saturate(std::uint32_t resource, double level, std::int32_t priority);
+  void sift_down(std::size_t place, Level level);
+  double level_of(std::uint32_t resource, std::int32_t priority);
+  void fix(std::uint32_t share, double rate, std::uint32_t full);
   void set_rate(std::uint32_t share, double rate);
 
   std::vector<Resource> resources_;
+  std::vector<Filling> filling_;      // by resource
+  std::vector<std::uint32_t> fixed_;  // by share: the fill that last gave it a rate
+  std::uint32_t epoch_ = 0;           // of the fill at hand
   std::vector<Share> shares_;
   std::vector<std::uint32_t> free_shares_;
-  std::vector<Usage> usages_;             // all usages, in blocks of 2^k
-  std::vector<std::uint32_t> positions_;  // of each usage in its resource's member list
-  std::vector<std::vector<std::uint32_t>> free_blocks_;  // by k
+  std::vector<Use> uses_;                              // of all shares, in blocks
+  std::vector<std::vector<std::uint32_t>> free_uses_;  // blocks given back, by size
+  std::vector<PriorityClass> priorities_;              // of the live shares, highest first
+  std::vector<std::uint32_t> tight_;
   std::vector<std::uint32_t> dirty_;
+  std::vector<std::uint32_t> loosened_;  // were tight before this solve, are not any more
   std::vector<std::uint32_t> fresh_;
   std::vector<ShareId> changed_;
   std::vector<std::uint32_t> component_shares_;
   std::vector<std::uint32_t> component_resources_;
-  std::vector<std::uint32_t> by_bound_;
-  std::vector<std::pair<double, std::uint32_t>> levels_;
-  std::uint64_t visit_ = 0;
+  std::vector<Level> levels_;           // a binary heap, the lowest first
+  std::vector<std::uint32_t> unfixed_;  // members of the bottleneck at hand
   std::size_t active_ = 0;
+  unsigned whole_left_ = 0;  // solves to go before components are tried again
   std::uint64_t solves_ = 0;
   std::uint64_t shares_filled_ = 0;
+  std::uint64_t whole_fills_ = 0;
 };
 
 }  // namespace orrery

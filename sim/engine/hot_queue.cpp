@@ -1,0 +1,156 @@
+#include "sim/engine/hot_queue.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+namespace {
+
+#ifndef QSORT
+#define QSORT 96
+#endif
+#ifndef QSTRAY
+#define QSTRAY 128
+#endif
+constexpr std::size_t kSortLimit = QSORT;
+constexpr std::size_t kStrayLimit = QSTRAY;
+
+bool earlier(const EventKey& a, const EventKey& b) {
+  return a.before(b);
+}
+bool later(const EventKey& a, const EventKey& b) {
+  return b.before(a);
+}
+
+}  // namespace
+
+void HotQueue::push(EventKey key) {
+  ++size_;
+  if (rank(key) <= near_last_) {
+    push_near(key);
+  } else {
+    push_far(key);
+  }
+}
+
+void HotQueue::pop() {
+  if (run_head_ == run_.size() && strays_.empty()) refill();
+  --size_;
+  if (run_is_next()) {
+    ++run_head_;
+    return;
+  }
+  std::pop_heap(strays_.begin(), strays_.end(), later);
+  strays_.pop_back();
+}
+
+void HotQueue::push_near(EventKey key) {
+  if (run_head_ == run_.size()) {
+    run_.clear();
+    run_head_ = 0;
+  }
+  // Events for the present instant mostly come in their order: then the run is a plain FIFO.
+  if (!run_.empty() && run_.back().before(key)) {
+    run_.push_back(key);
+    return;
+  }
+  strays_.push_back(key);
+  std::push_heap(strays_.begin(), strays_.end(), later);
+  if (strays_.size() > kStrayLimit && near_last_ > base_) narrow();
+}
+
+void HotQueue::push_far(EventKey key) {
+  const std::uint64_t time = rank(key);
+  const std::uint64_t difference = time ^ base_;
+  const unsigned level =
+      (63U - static_cast<unsigned>(std::countl_zero(difference | 1))) / kDigitBits;
+  const unsigned digit = static_cast<unsigned>(time >> level * kDigitBits) % kBuckets;
+  if (buckets_.empty()) buckets_.resize(std::size_t{kLevels} * kBuckets);
+  Bucket& bucket = buckets_[level * kBuckets + digit];
+  if (bucket.first == kNone) {
+    occupied_[level] |= std::uint64_t{1} << digit;
+    bucket.first = bucket.last = take_chunk();
+  } else if (chunks_[bucket.last].size == chunks_[bucket.last].keys.size()) {
+    const std::uint32_t chunk = take_chunk();
+    chunks_[bucket.last].next = chunk;
+    bucket.last = chunk;
+  }
+  Chunk& chunk = chunks_[bucket.last];
+  chunk.keys[chunk.size++] = key;
+}
+
+std::uint32_t HotQueue::take_chunk() {
+  if (free_chunk_ == kNone) {
+    chunks_.emplace_back();
+    return static_cast<std::uint32_t>(chunks_.size() - 1);
+  }
+  const std::uint32_t chunk = free_chunk_;
+  free_chunk_ = chunks_[chunk].next;
+  chunks_[chunk].size = 0;
+  chunks_[chunk].next = kNone;
+  return chunk;
+}
+
+void HotQueue::narrow() {
+  base_ = std::max(base_, rank(top()));
+  near_last_ = base_;
+  const auto stays = [this](const EventKey& key) { return rank(key) <= near_last_; };
+  while (run_.size() > run_head_ && !stays(run_.back())) {
+    push_far(run_.back());
+    run_.pop_back();
+  }
+  const auto leaving = std::partition(strays_.begin(), strays_.end(), stays);
+  for (auto key = leaving; key != strays_.end(); ++key) push_far(*key);
+  strays_.erase(leaving, strays_.end());
+  std::make_heap(strays_.begin(), strays_.end(), later);
+}
+
+void HotQueue::refill() {
+  run_.clear();
+  run_head_ = 0;
+  for (;;) {
+    unsigned level = 0;
+    while (occupied_[level] == 0) ++level;
+    const auto digit = static_cast<unsigned>(std::countr_zero(occupied_[level]));
+    occupied_[level] &= occupied_[level] - 1;
+    Bucket& bucket = buckets_[level * kBuckets + digit];
+    const std::uint32_t first = bucket.first;
+    const std::uint32_t last = bucket.last;
+    bucket = Bucket{};
+
+    std::size_t count = 0;
+    std::uint64_t least = UINT64_MAX;
+    std::uint64_t most = 0;
+    for (std::uint32_t at = first; at != kNone; at = chunks_[at].next) {
+      const Chunk& chunk = chunks_[at];
+      count += chunk.size;
+      for (std::uint32_t k = 0; k < chunk.size; ++k) {
+        least = std::min(least, rank(chunk.keys[k]));
+        most = std::max(most, rank(chunk.keys[k]));
+      }
+    }
+    base_ = least;
+    const bool sorts = count <= kSortLimit || least == most;
+    if (sorts) {
+      for (std::uint32_t at = first; at != kNone; at = chunks_[at].next) {
+        const Chunk& chunk = chunks_[at];
+        run_.insert(run_.end(), chunk.keys.begin(), chunk.keys.begin() + chunk.size);
+      }
+      std::sort(run_.begin(), run_.end(), earlier);
+      const std::uint64_t width = std::uint64_t{1} << level * kDigitBits;
+      near_last_ = least == most && count > kSortLimit ? most : least | (width - 1);
+    } else {
+      for (std::uint32_t at = first; at != kNone; at = chunks_[at].next) {
+        const std::uint32_t size = chunks_[at].size;
+        for (std::uint32_t k = 0; k < size; ++k) push_far(chunks_[at].keys[k]);
+      }
+    }
+    chunks_[last].next = free_chunk_;
+    free_chunk_ = first;
+    if (sorts) return;
+  }
+}
+
+}  // namespace orrery

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace orrery {
+
+/// What a pending event is sorted by: 16 bytes, totally ordered by (time, order).
+struct EventKey {
+  std::int64_t time;    // picoseconds
+  std::uint64_t order;  // unique among the pending keys
+  bool before(const EventKey& other) const {
+    return time != other.time ? time < other.time : order < other.order;
+  }
+};
+
+/// Priority queue of EventKey, fastest when nothing is pushed before what was popped last, and
+/// exact in every case.
+///
+/// Far keys lie unsorted in buckets of a radix; only the earliest bucket is ever sorted:
+///
+///   near   time <= near_last_   run_ (sorted) + strays_ (heap: what came too late for the run)
+///   level 0   64 buckets 1 ps wide       the level of a key is its highest base-64 digit that
+///   level 1   64 buckets 64 ps wide      differs from base_, its bucket the value of that digit;
+///   ...                                  so a lower level is earlier, and no key of a level lies
+///   level 10  16 buckets of 2^60 ps      in the bucket that base_ is in
+///
+/// When near runs out, the earliest bucket becomes the run if it is small or of one time, else its
+/// keys sink to lower levels: each key sinks at most 10 times, whatever the times are. When strays
+/// become many, near shrinks to one instant and the rest sinks likewise.
+///
+/// Source: Cherkassky, Goldberg, Silverstein, "Buckets, Heaps, Lists, and Monotone Priority
+/// Queues", SIAM J. Comput. 28(4), 1999: multi-level buckets (section 3) under a heap for small
+/// buckets, the hot queue (section 4). Sorting a small bucket as a whole is from the ladder queue:
+/// Tang, Goh, Thng, ACM TOMACS 15(3), 2005.
+class HotQueue {
+ public:
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  void push(EventKey key);
+  /// The earliest key. Requires !empty().
+  const EventKey& top() {
+    if (run_head_ == run_.size() && strays_.empty()) refill();
+    return run_is_next() ? run_[run_head_] : strays_.front();
+  }
+  /// Removes the earliest key. Requires !empty().
+  void pop();
+
+ private:
+  static constexpr unsigned kDigitBits = 6;  // one 64-bit mask tells which buckets hold keys
+  static constexpr unsigned kLevels = (64 + kDigitBits - 1) / kDigitBits;
+  static constexpr unsigned kBuckets = 1U << kDigitBits;
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  // Buckets are lists of chunks out of one pool, so a bucket costs nothing while empty, and what
+  // is lost in unfilled chunks is bounded by the number of buckets.
+  struct Chunk {
+    std::array<EventKey, 15> keys;
+    std::uint32_t size = 0;
+    std::uint32_t next = kNone;
+  };
+  struct Bucket {
+    std::uint32_t first = kNone;  // chunks in order of arrival
+    std::uint32_t last = kNone;
+  };
+
+  // Time as an unsigned number of the same order.
+  static std::uint64_t rank(EventKey key) {
+    return static_cast<std::uint64_t>(key.time) ^ std::uint64_t{1} << 63;
+  }
+  bool run_is_next() const {
+    return strays_.empty() || (run_head_ != run_.size() && run_[run_head_].before(strays_.front()));
+  }
+  void push_near(EventKey key);
+  void push_far(EventKey key);
+  void narrow();
+  void refill();
+  std::uint32_t take_chunk();
+
+  std::vector<EventKey> run_;
+  std::size_t run_head_ = 0;
+  std::vector<EventKey> strays_;
+  std::uint64_t near_last_ = 0;  // ranks, as is base_
+  std::uint64_t base_ = 0;       // not after any far key
+  std::array<std::uint64_t, kLevels> occupied_{};
+  std::vector<Bucket> buckets_;  // (kLevels, kBuckets); empty until the first far key
+  std::vector<Chunk> chunks_;
+  std::uint32_t free_chunk_ = kNone;
+  std::size_t size_ = 0;
+};
+
+}  // namespace orrery

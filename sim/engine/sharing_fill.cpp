@@ -1,0 +1,246 @@
+#include <algorithm>
+
+#include "sim/engine/sharing.hpp"
+
+// What shares get: progressive filling of what changed.
+namespace orrery {
+namespace {
+
+constexpr std::uint32_t kNobody = UINT32_MAX;
+
+// With so few shares a search for components costs nothing that filling everything could save.
+constexpr std::size_t kManyShares = 64;
+// Everything is filled for so many solves before components are looked at again. A search visits
+// every use of the component once more, about as much as filling it: one in 32 is 3 % at most.
+constexpr unsigned kWholeFills = 32;
+
+// The demand that fixed shares leave is a difference; below this part of the whole its rounding
+// (2^-53 of the whole for each term) could matter.
+constexpr double kCancelled = 1e-4;
+
+}  // namespace
+
+std::span<const ShareId> Sharing::solve() {
+  ++solves_;
+  changed_.clear();
+  if (!dirty_.empty()) {
+    if (++epoch_ == 0) {
+      std::fill(fixed_.begin(), fixed_.end(), 0);
+      epoch_ = 1;
+    }
+    update_tightness();
+    if (whole_left_ > 0) {
+      fill_whole();
+    } else {
+      fill_components();
+    }
+    dirty_.clear();
+  }
+  for (const std::uint32_t id : fresh_) {
+    const Share& share = shares_[id];
+    if (share.live && share.fresh) set_rate(id, share.reach);
+  }
+  fresh_.clear();
+  return changed_;
+}
+
+void Sharing::update_tightness() {
+  loosened_.clear();
+  for (const std::uint32_t r : dirty_) {
+    Resource& resource = resources_[r];
+    resource.dirty = false;
+    const bool tight = is_tight(resource);
+    if (tight == resource.tight) continue;
+    resource.tight = filling_[r].tight = tight;
+    if (tight) {
+      resource.tight_place = static_cast<std::uint32_t>(tight_.size());
+      tight_.push_back(r);
+    } else {
+      loosened_.push_back(r);
+      tight_[resource.tight_place] = tight_.back();
+      resources_[tight_.back()].tight_place = resource.tight_place;
+      tight_.pop_back();
+    }
+  }
+}
+
+void Sharing::fill_components() {
+  std::size_t largest = 0;
+  for (const std::uint32_t seed : dirty_) {
+    if (resources_[seed].mark == solves_) continue;
+    collect_component(seed);
+    largest = std::max(largest, component_shares_.size());
+    fill(component_resources_);
+    // Who shares nothing that is tight any more goes as fast as it can.
+    for (const std::uint32_t id : component_shares_) {
+      if (fixed_[id] != epoch_) set_rate(id, shares_[id].reach);
+    }
+  }
+  if (largest >= kManyShares && 2 * largest > active_) whole_left_ = kWholeFills;
+}
+
+void Sharing::fill_whole() {
+  --whole_left_;
+  ++whole_fills_;
+  fill(tight_);
+  for (const std::uint32_t r : loosened_) {
+    for (const Member& member : resources_[r].members) {
+      if (fixed_[member.share] != epoch_) set_rate(member.share, shares_[member.share].reach);
+    }
+  }
+}
+
+/// The tight resources and all shares that are connected with `seed` through tight resources. The
+/// seed itself may be one that has just become slack.
+void Sharing::collect_component(std::uint32_t seed) {
+  component_resources_.clear();
+  component_shares_.clear();
+  const auto visit_members = [this](std::uint32_t r) {
+    for (const Member& member : resources_[r].members) {
+      Share& share = shares_[member.share];
+      if (share.mark == solves_) continue;
+      share.mark = solves_;
+      component_shares_.push_back(member.share);
+      for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
+        const std::uint32_t other = uses_[u].resource;
+        if (!filling_[other].tight || resources_[other].mark == solves_) continue;
+        resources_[other].mark = solves_;
+        component_resources_.push_back(other);
+      }
+    }
+  };
+  resources_[seed].mark = solves_;
+  if (filling_[seed].tight) {
+    component_resources_.push_back(seed);
+  } else {
+    visit_members(seed);
+  }
+  for (std::size_t next = 0; next < component_resources_.size(); ++next) {
+    visit_members(component_resources_[next]);
+  }
+}
+
+void Sharing::fill(std::span<const std::uint32_t> resources) {
+  for (const std::uint32_t r : resources) {
+    const Resource& resource = resources_[r];
+    filling_[r].left = resource.capacity;
+    filling_[r].demand = resource.demand;
+    filling_[r].unfixed = static_cast<std::uint32_t>(resource.members.size());
+  }
+  if (priorities_.size() == 1) {
+    fill_class(resources, priorities_.front().priority);
+    return;
+  }
+  for (const PriorityClass& of : priorities_) {
+    for (const std::uint32_t r : resources) {
+      filling_[r].demand = 0;
+      filling_[r].unfixed = 0;
+      for (const Member& member : resources_[r].members) {
+        const Share& share = shares_[member.share];
+        if (share.priority != of.priority) continue;
+        filling_[r].demand += uses_[member.use].coefficient * share.weight;
+        ++filling_[r].unfixed;
+      }
+    }
+    fill_class(resources, of.priority);
+  }
+}
+
+void Sharing::fill_class(std::span<const std::uint32_t> resources, std::int32_t priority) {
+  levels_.clear();
+  for (const std::uint32_t r : resources) {
+    if (filling_[r].unfixed > 0) levels_.push_back(Level{level_of(r, priority), r});
+  }
+  for (std::size_t place = levels_.size() / 2; place-- > 0;) sift_down(place, levels_[place]);
+  while (!levels_.empty()) {
+    // The lowest fair level is that of the bottleneck. Fixing shares can only raise the level of
+    // other resources, so a stale entry is too low and is corrected when it surfaces.
+    const auto [level, r] = levels_.front();
+    if (filling_[r].unfixed == 0) {
+      const Level last = levels_.back();
+      levels_.pop_back();
+      if (!levels_.empty()) sift_down(0, last);
+      continue;
+    }
+    const double current = level_of(r, priority);
+    if (current > level) {
+      sift_down(0, Level{current, r});
+    } else {
+      saturate(r, level, priority);
+    }
+  }
+}
+
+void Sharing::sift_down(std::size_t place, Level level) {
+  const std::size_t count = levels_.size();
+  for (std::size_t child = 2 * place + 1; child < count; child = 2 * place + 1) {
+    if (child + 1 < count && levels_[child + 1].level < levels_[child].level) ++child;
+    if (level.level <= levels_[child].level) break;
+    levels_[place] = levels_[child];
+    place = child;
+  }
+  levels_[place] = level;
+}
+
+/// Gives the members of the bottleneck their share. Those whose greatest rate lies below the level
+/// get that instead, and then nobody else gets anything yet: what they leave raises the level.
+/// Bounded shares elsewhere can wait for their own bottleneck, as the level computed for a resource
+/// is never above its true one, and the lowest is right once its own members are.
+void Sharing::saturate(std::uint32_t resource, double level, std::int32_t priority) {
+  unfixed_.clear();
+  bool bounded = false;
+  for (const Member& member : resources_[resource].members) {
+    if (fixed_[member.share] == epoch_) continue;
+    const Share& share = shares_[member.share];
+    if (share.priority != priority) continue;
+    if (share.reach < level * share.weight) {
+      fix(member.share, share.reach, kNobody);
+      bounded = true;
+    }
+    unfixed_.push_back(member.share);
+  }
+  if (bounded) return;
+  for (const std::uint32_t share : unfixed_) fix(share, level * shares_[share].weight, resource);
+  filling_[resource].left = 0;
+  filling_[resource].unfixed = 0;
+}
+
+double Sharing::level_of(std::uint32_t r, std::int32_t priority) {
+  Filling& filling = filling_[r];
+  if (filling.demand < kCancelled * resources_[r].demand) {
+    filling.demand = 0;  // little is left of a difference: summed afresh
+    for (const Member& member : resources_[r].members) {
+      const Share& share = shares_[member.share];
+      if (fixed_[member.share] == epoch_ || share.priority != priority) continue;
+      filling.demand += uses_[member.use].coefficient * share.weight;
+    }
+  }
+  return std::max(0.0, filling.left) / filling.demand;
+}
+
+/// `full` is the resource that this saturates, whose books nobody will look at again.
+void Sharing::fix(std::uint32_t id, double rate, std::uint32_t full) {
+  const Share& share = shares_[id];
+  fixed_[id] = epoch_;
+  ++shares_filled_;
+  const double weight = share.weight;
+  const Use* const end = uses_.data() + share.first_use + share.use_count;
+  for (const Use* use = uses_.data() + share.first_use; use != end; ++use) {
+    Filling& filling = filling_[use->resource];
+    if (!filling.tight || use->resource == full) continue;
+    filling.left -= use->coefficient * rate;  // may end below 0 by rounding
+    filling.demand -= use->coefficient * weight;
+    --filling.unfixed;
+  }
+  set_rate(id, rate);
+}
+
+void Sharing::set_rate(std::uint32_t id, double rate) {
+  Share& share = shares_[id];
+  if (share.rate == rate && !share.fresh) return;
+  share.rate = rate;
+  share.fresh = false;
+  changed_.push_back(ShareId(id));
+}
+
+}  // namespace orrery
