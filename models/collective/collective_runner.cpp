@@ -11,6 +11,8 @@ void CollectiveRunner::begin(std::uint32_t id, std::shared_ptr<const CollectiveP
   if (id >= runs_.size()) runs_.resize(id + 1);
   Run& run = runs_[id];
   run.program = std::move(program);
+  run.steps = run.program->steps();
+  run.lag = run.program->lag();
   run.members.resize(static_cast<std::size_t>(members));
   for (int member = 0; member < members; ++member) {
     Member& state = run.members[static_cast<std::size_t>(member)];
@@ -31,22 +33,26 @@ void CollectiveRunner::message_arrived(std::uint32_t id, int to, int step) {
   Member& state = run.members[static_cast<std::size_t>(to)];
   ORRERY_CHECK(step >= state.complete_steps, "a collective's message arrived twice");
   const auto ahead = static_cast<std::size_t>(step - state.complete_steps);
-  if (ahead >= state.counts.size()) state.counts.resize(ahead + 1);
-  ++state.counts[ahead];
-  if (ahead > 0) return;
+  if (ahead == 0 && state.counts.empty() && run.program->receives(to, step) == 1) {
+    ++state.complete_steps;  // nearly always
+  } else {
+    if (ahead >= state.counts.size()) state.counts.resize(ahead + 1);
+    ++state.counts[ahead];
+    if (ahead > 0) return;
+  }
   complete_received_steps(run, to, state);
   if (state.in_flight == 0) advance(id, to);
 }
 
 void CollectiveRunner::complete_received_steps(const Run& run, int member, Member& state) {
-  const int steps = run.program->steps();
   std::size_t done = 0;
-  while (state.complete_steps < steps) {
+  while (state.complete_steps < run.steps) {
     const int received = done < state.counts.size() ? state.counts[done] : 0;
     if (received < run.program->receives(member, state.complete_steps)) break;
     ++state.complete_steps;
     ++done;
   }
+  if (state.counts.empty()) return;
   const std::size_t stored = std::min(done, state.counts.size());
   state.counts.erase(state.counts.begin(),
                      state.counts.begin() + static_cast<std::ptrdiff_t>(stored));
@@ -56,12 +62,11 @@ void CollectiveRunner::advance(std::uint32_t id, int member) {
   for (;;) {
     Run& run = runs_[id];
     Member& state = run.members[static_cast<std::size_t>(member)];
-    const int steps = run.program->steps();
-    if (state.next_step == steps) {
-      if (state.complete_steps == steps) carrier_->member_finished(id, member);
+    if (state.next_step == run.steps) {
+      if (state.complete_steps == run.steps) carrier_->member_finished(id, member);
       return;
     }
-    if (state.complete_steps <= state.next_step - run.program->lag()) return;
+    if (state.complete_steps <= state.next_step - run.lag) return;
     const int step = state.next_step++;
     sends_.clear();
     run.program->sends(member, step, sends_);

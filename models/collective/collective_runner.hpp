@@ -42,6 +42,8 @@ class CollectiveRunner {
   };
   struct Run {
     std::shared_ptr<const CollectiveProgram> program;
+    int steps = 0;
+    int lag = 1;
     std::vector<Member> members;
   };
 

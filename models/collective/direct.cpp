@@ -10,24 +10,21 @@ namespace {
 class DirectAllToAll final : public CollectiveProgram {
  public:
   explicit DirectAllToAll(const CollectiveCall& call)
-      : members_(call.members),
-        size_(call.size),
-        pieces_(pieces_of(part_of(call.size, call.members - 1, call.members), call.chunk)) {}
+      : members_(call.members), pieces_(call.size, call.members, call.chunk) {}
 
-  int steps() const override { return pieces_; }
-  int lag() const override { return pieces_; }
+  int steps() const override { return pieces_.per_part(); }
+  int lag() const override { return pieces_.per_part(); }
   int receives(int, int) const override { return members_ - 1; }
   void sends(int member, int step, std::vector<Send>& out) const override {
     for (int distance = 1; distance < members_; ++distance) {
       const int to = (member + distance) % members_;
-      out.push_back(Send{to, part_of(part_of(size_, to, members_), step, pieces_), false});
+      out.push_back(Send{to, pieces_.size(to, step), false});
     }
   }
 
  private:
   int members_;
-  Bytes size_;
-  int pieces_;
+  Pieces pieces_;
 };
 
 }  // namespace

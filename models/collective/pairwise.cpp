@@ -10,22 +10,20 @@ namespace {
 class PairwiseAllToAll final : public CollectiveProgram {
  public:
   explicit PairwiseAllToAll(const CollectiveCall& call)
-      : members_(call.members),
-        size_(call.size),
-        pieces_(pieces_of(part_of(call.size, call.members - 1, call.members), call.chunk)) {}
+      : members_(call.members), pieces_(call.size, call.members, call.chunk) {}
 
-  int steps() const override { return (members_ - 1) * pieces_; }
-  int lag() const override { return pieces_; }
+  int steps() const override { return (members_ - 1) * pieces_.per_part(); }
+  int lag() const override { return pieces_.per_part(); }
   int receives(int, int) const override { return 1; }
   void sends(int member, int step, std::vector<Send>& out) const override {
-    const int to = (member + 1 + step / pieces_) % members_;
-    out.push_back(Send{to, part_of(part_of(size_, to, members_), step % pieces_, pieces_), false});
+    const int per_part = pieces_.per_part();
+    const int to = (member + 1 + step / per_part) % members_;
+    out.push_back(Send{to, pieces_.size(to, step % per_part), false});
   }
 
  private:
   int members_;
-  Bytes size_;
-  int pieces_;
+  Pieces pieces_;
 };
 
 }  // namespace

@@ -26,4 +26,29 @@ inline int pieces_of(Bytes size, Bytes chunk) {
   return static_cast<int>(std::clamp<std::int64_t>(pieces, 1, kMaximumPieces));
 }
 
+/// A buffer cut into parts, one for each member, and these into pieces no larger than the chunk.
+class Pieces {
+ public:
+  Pieces(Bytes size, int parts, Bytes chunk)
+      : size_(size),
+        parts_(parts),
+        pieces_(pieces_of(part_of(size, parts - 1, parts), chunk)),
+        equal_(size.count() % (static_cast<std::int64_t>(parts) * pieces_) == 0),
+        smallest_(size.count() / (static_cast<std::int64_t>(parts) * pieces_)) {}
+
+  int per_part() const { return pieces_; }
+  /// Whether all pieces of all parts are of one size.
+  bool equal() const { return equal_; }
+  Bytes size(int part, int piece) const {
+    return equal_ ? smallest_ : part_of(part_of(size_, part, parts_), piece, pieces_);
+  }
+
+ private:
+  Bytes size_;
+  int parts_;
+  int pieces_;
+  bool equal_;
+  Bytes smallest_;
+};
+
 }  // namespace orrery

@@ -19,29 +19,30 @@ class Ring final : public CollectiveProgram {
   };
 
   Ring(const CollectiveCall& call, Rounds rounds)
-      : members_(call.members),
-        size_(call.size),
-        rounds_(rounds),
-        pieces_(pieces_of(part_of(call.size, call.members - 1, call.members), call.chunk)) {}
+      : members_(call.members), rounds_(rounds), pieces_(call.size, call.members, call.chunk) {}
 
-  int steps() const override { return (rounds_.reducing + rounds_.copying) * pieces_; }
-  int lag() const override { return pieces_; }
+  int steps() const override { return (rounds_.reducing + rounds_.copying) * pieces_.per_part(); }
+  int lag() const override { return pieces_.per_part(); }
   int receives(int, int) const override { return 1; }
 
   void sends(int member, int step, std::vector<Send>& out) const override {
-    const int round = step / pieces_;
+    const int per_part = pieces_.per_part();
+    const int round = per_part == 1 ? step : step / per_part;
     // In every round a member passes on the block it received in the round before, which is the one
     // that its predecessor had: one index less. After reducing for n-1 rounds that holds still.
-    const int block = ((member + rounds_.first_block - round) % members_ + members_) % members_;
-    const Bytes bytes = part_of(part_of(size_, block, members_), step % pieces_, pieces_);
-    out.push_back(Send{(member + 1) % members_, bytes, round < rounds_.reducing});
+    int block = 0;  // any, where all are of one size
+    if (!pieces_.equal()) {
+      block = ((member + rounds_.first_block - round) % members_ + members_) % members_;
+    }
+    const Bytes bytes = pieces_.size(block, pieces_.equal() ? 0 : step % per_part);
+    const int to = member + 1 < members_ ? member + 1 : 0;
+    out.push_back(Send{to, bytes, round < rounds_.reducing});
   }
 
  private:
   int members_;
-  Bytes size_;
   Rounds rounds_;
-  int pieces_;
+  Pieces pieces_;
 };
 
 /// Chunks follow each other along the chain root, root+1, …: member at distance d sends chunk k-d

@@ -132,8 +132,7 @@ void HotQueue::refill() {
       }
     }
     base_ = least;
-    const bool sorts = count <= kSortLimit || least == most;
-    if (sorts) {
+    if (count <= kSortLimit || least == most) {
       for (std::uint32_t at = first; at != kNone; at = chunks_[at].next) {
         const Chunk& chunk = chunks_[at];
         run_.insert(run_.end(), chunk.keys.begin(), chunk.keys.begin() + chunk.size);
@@ -141,15 +140,17 @@ void HotQueue::refill() {
       std::sort(run_.begin(), run_.end(), earlier);
       const std::uint64_t width = std::uint64_t{1} << level * kDigitBits;
       near_last_ = least == most && count > kSortLimit ? most : least | (width - 1);
-    } else {
-      for (std::uint32_t at = first; at != kNone; at = chunks_[at].next) {
-        const std::uint32_t size = chunks_[at].size;
-        for (std::uint32_t k = 0; k < size; ++k) push_far(chunks_[at].keys[k]);
-      }
+      chunks_[last].next = free_chunk_;
+      free_chunk_ = first;
+      return;
     }
-    chunks_[last].next = free_chunk_;
-    free_chunk_ = first;
-    if (sorts) return;
+    for (std::uint32_t at = first; at != kNone;) {
+      const Chunk chunk = chunks_[at];
+      chunks_[at].next = free_chunk_;
+      free_chunk_ = at;
+      for (std::uint32_t k = 0; k < chunk.size; ++k) push_far(chunk.keys[k]);
+      at = chunk.next;
+    }
   }
 }
 

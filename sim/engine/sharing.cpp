@@ -82,14 +82,15 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
                  "a usage needs a known resource and a coefficient >= 0");
     if (usage.coefficient == 0) continue;
     *next++ = Use{static_cast<std::uint32_t>(usage.resource.index()), 0, usage.coefficient};
-    reach = std::min(reach, resources_[usage.resource.index()].capacity / usage.coefficient);
+    const double capacity = resources_[usage.resource.index()].capacity;
+    if (capacity < reach * usage.coefficient) reach = capacity / usage.coefficient;
   }
   ORRERY_CHECK(std::isfinite(reach), "a share needs a usage or a finite bound");
   share.reach = reach;
   share.use_count = static_cast<std::uint16_t>(next - first);
   attach(id);
   fresh_.push_back(id);
-  count_priority(terms.priority, true);
+  count_priority(terms.priority, 1);
   ++active_;
   return ShareId(id);
 }
@@ -101,7 +102,7 @@ void Sharing::remove(ShareId id) {
   release_uses(shares_[index].first_use, shares_[index].room);
   shares_[index].live = false;
   free_shares_.push_back(index);
-  count_priority(shares_[index].priority, false);
+  count_priority(shares_[index].priority, -1);
   --active_;
 }
 
@@ -190,18 +191,19 @@ void Sharing::mark_if_tight(std::uint32_t id) {
   dirty_.push_back(id);
 }
 
-void Sharing::count_priority(std::int32_t priority, bool added) {
-  if (priorities_.size() == 1 && priorities_.front().priority == priority) {  // nearly always
-    priorities_.front().count += added ? 1 : std::size_t(-1);
+/// change: 1 or -1.
+void Sharing::count_priority(std::int32_t priority, std::int64_t change) {
+  if (!priorities_.empty() && priorities_.front().priority == priority) {
+    priorities_.front().count += change;  // nearly always: there is only one
     return;
   }
   std::erase_if(priorities_, [](const PriorityClass& c) { return c.count == 0; });
   const auto place = std::find_if(priorities_.begin(), priorities_.end(),
                                   [=](const PriorityClass& c) { return c.priority <= priority; });
   if (place == priorities_.end() || place->priority != priority) {
-    priorities_.insert(place, PriorityClass{priority, 1});
+    priorities_.insert(place, PriorityClass{priority, change});
   } else {
-    place->count += added ? 1 : std::size_t(-1);
+    place->count += change;
   }
 }
 

@@ -125,7 +125,7 @@ class Sharing {
   };
   struct PriorityClass {
     std::int32_t priority = 0;
-    std::size_t count = 0;
+    std::int64_t count = 0;
   };
 
   std::uint32_t allocate_uses(std::size_t count);
@@ -136,7 +136,7 @@ class Sharing {
   double reach_of(const Share& share) const;
   bool is_tight(const Resource& resource) const;
   void mark_if_tight(std::uint32_t resource);
-  void count_priority(std::int32_t priority, bool added);
+  void count_priority(std::int32_t priority, std::int64_t change);
 
   void update_tightness();
   void fill_components();

@@ -39,6 +39,9 @@ std::int64_t once_around(int n, std::int64_t pieces) {
 std::int64_t twice_around(int n, std::int64_t pieces) {
   return 2 * (n - 1) * pieces;
 }
+std::int64_t at_once(int, std::int64_t pieces) {
+  return pieces;
+}
 std::int64_t along_the_chain(int n, std::int64_t pieces) {
   return pieces + n - 2;
 }
@@ -53,6 +56,7 @@ const std::map<std::string, ClosedForm>& closed_forms() {
       {"reduce_scatter/ring",
        {CollectiveKind::reduce_scatter, largest_block, once_around, once, 1}},
       {"all_to_all/pairwise", {CollectiveKind::all_to_all, largest_block, once_around, once, 1}},
+      {"all_to_all/direct", {CollectiveKind::all_to_all, largest_block, at_once, once, 1}},
       {"broadcast/ring",
        {CollectiveKind::broadcast, whole, along_the_chain, once, kMembersDiffer}}};
   return forms;

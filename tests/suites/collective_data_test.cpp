@@ -155,21 +155,23 @@ TEST(CollectiveData, RingReduceScatterLeavesTheSumOfItsOwnBlockOnEveryMember) {
             });
 }
 
-TEST(CollectiveData, PairwiseAllToAllBringsEveryMemberItsBlockOfEveryOther) {
-  for_calls(CollectiveKind::all_to_all, "all_to_all/pairwise",
-            [](const CollectiveProgram& program, int n, Bytes size, int, RandomStream& random) {
-              CollectiveWalk walk(program, n);
-              walk.run(random, {});
-              std::map<std::pair<int, int>, Bytes> between;
-              for (const Parcel& p : walk.parcels()) {
-                ASSERT_FALSE(p.send.reduces);
-                between[{p.from, p.send.to}] += p.send.bytes;
-              }
-              ASSERT_EQ(between.size(), static_cast<std::size_t>(n * (n - 1)));
-              for (const auto& [pair, bytes] : between) {
-                ASSERT_EQ(bytes, block_size(size, pair.second, n));
-              }
-            });
+TEST(CollectiveData, AllToAllsBringEveryMemberItsBlockOfEveryOther) {
+  for (const char* algorithm : {"all_to_all/pairwise", "all_to_all/direct"}) {
+    for_calls(CollectiveKind::all_to_all, algorithm,
+              [](const CollectiveProgram& program, int n, Bytes size, int, RandomStream& random) {
+                CollectiveWalk walk(program, n);
+                walk.run(random, {});
+                std::map<std::pair<int, int>, Bytes> between;
+                for (const Parcel& p : walk.parcels()) {
+                  ASSERT_FALSE(p.send.reduces);
+                  between[{p.from, p.send.to}] += p.send.bytes;
+                }
+                ASSERT_EQ(between.size(), static_cast<std::size_t>(n * (n - 1)));
+                for (const auto& [pair, bytes] : between) {
+                  ASSERT_EQ(bytes, block_size(size, pair.second, n));
+                }
+              });
+  }
 }
 
 TEST(CollectiveData, RingBroadcastPassesOnWhatArrivedInTheStepBefore) {
