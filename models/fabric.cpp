@@ -64,7 +64,8 @@ struct Fabric::Impl {
 
   std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
   void add_links(const NodeSpec& spec);
-  Route compute_route(std::int64_t from, std::int64_t to, std::uint64_t flow_hash) const;
+  void check_pair(int from, int to) const;
+  void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
 };
 
 void Fabric::Impl::add_links(const NodeSpec& spec) {
@@ -90,33 +91,31 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
   }
 }
 
-Fabric::Route Fabric::Impl::compute_route(std::int64_t from, std::int64_t to,
-                                          std::uint64_t flow_hash) const {
+void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const {
+  const auto devices = static_cast<std::uint64_t>(nodes * node_devices);
+  const std::uint64_t flow_hash =
+      static_cast<std::uint64_t>(from) * devices + static_cast<std::uint64_t>(to);
   const std::int64_t from_node = from / node_devices;
   const std::int64_t to_node = to / node_devices;
   const std::int64_t from_local = from % node_devices;
   const std::int64_t to_local = to % node_devices;
-  Route route;
-  const auto append = [&route](std::size_t base, const std::vector<int>& part) {
-    for (const int link : part) {
-      route.links.push_back(static_cast<int>(base) + link);
+  const auto append = [&route](std::size_t base, const Topology& topology, std::int64_t a,
+                               std::int64_t b, std::uint64_t hash) {
+    const std::size_t before = route.size();
+    topology.append_route(static_cast<int>(a), static_cast<int>(b), hash, route);
+    for (std::size_t hop = before; hop < route.size(); ++hop) {
+      route[hop] += static_cast<int>(base);
     }
   };
   if (from_node == to_node) {
-    append(static_cast<std::size_t>(from_node) * node_links,
-           node->route(static_cast<int>(from_local), static_cast<int>(to_local), flow_hash));
-  } else {
-    const std::int64_t from_nic = from_node * nics + nic_of(from_local);
-    const std::int64_t to_nic = to_node * nics + nic_of(to_local);
-    append(host_base, {static_cast<int>(2 * from)});
-    append(cluster_base,
-           cluster->route(static_cast<int>(from_nic), static_cast<int>(to_nic), flow_hash));
-    append(host_base, {static_cast<int>(2 * to + 1)});
+    append(static_cast<std::size_t>(from_node) * node_links, *node, from_local, to_local,
+           flow_hash);
+    return;
   }
-  for (const int link : route.links) {
-    route.latency += links[static_cast<std::size_t>(link)].latency;
-  }
-  return route;
+  route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * from));
+  append(cluster_base, *cluster, from_node * nics + nic_of(from_local),
+         to_node * nics + nic_of(to_local), flow_hash);
+  route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * to + 1));
 }
 
 std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
@@ -177,9 +176,19 @@ std::span<const Fabric::Link> Fabric::links() const {
   return impl_->links;
 }
 
+void Fabric::Impl::check_pair(int from, int to) const {
+  const std::int64_t devices = nodes * node_devices;
+  ORRERY_CHECK(from >= 0 && from < devices && to >= 0 && to < devices && from != to,
+               "no route from device " + std::to_string(from) + " to " + std::to_string(to));
+}
+
+void Fabric::append_route(int from, int to, std::vector<int>& route) const {
+  impl_->check_pair(from, to);
+  impl_->append_route(from, to, route);
+}
+
 const Fabric::Route& Fabric::route(int from, int to) {
-  const bool exist = from >= 0 && from < devices() && to >= 0 && to < devices() && from != to;
-  ORRERY_CHECK(exist, "no route from device " + std::to_string(from) + " to " + std::to_string(to));
+  impl_->check_pair(from, to);
   const std::uint64_t pair =
       static_cast<std::uint64_t>(from) * static_cast<std::uint64_t>(devices()) +
       static_cast<std::uint64_t>(to);
@@ -187,7 +196,12 @@ const Fabric::Route& Fabric::route(int from, int to) {
   if (known != impl_->routes.end()) {
     return known->second;
   }
-  return impl_->routes.emplace(pair, impl_->compute_route(from, to, pair)).first->second;
+  Route route;
+  impl_->append_route(from, to, route.links);
+  for (const int link : route.links) {
+    route.latency += impl_->links[static_cast<std::size_t>(link)].latency;
+  }
+  return impl_->routes.emplace(pair, std::move(route)).first->second;
 }
 
 }  // namespace orrery

@@ -40,6 +40,8 @@ class Fabric {
   std::span<const Link> links() const;
   /// Computed once per pair and kept. Requires from != to. The flow hash is that of the pair.
   const Route& route(int from, int to);
+  /// The same links, appended; nothing is kept. For who asks for many routes once.
+  void append_route(int from, int to, std::vector<int>& route) const;
 
  private:
   struct Impl;

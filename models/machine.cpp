@@ -1,9 +1,11 @@
 #include "models/machine.hpp"
 
-#include <algorithm>
-#include <array>
+#include <map>
+#include <optional>
 
 #include "models/collective/collective_runner.hpp"
+#include "models/collective/folded_program.hpp"
+#include "models/pool.hpp"
 #include "sim/base/errors.hpp"
 
 namespace orrery {
@@ -23,28 +25,6 @@ std::uint64_t token_of(Topic topic, std::size_t index) {
   return static_cast<std::uint64_t>(topic) << kTopicShift | index;
 }
 
-/// Slots that are handed out and taken back; what is in use keeps its index.
-template <class Item>
-class Pool {
- public:
-  std::uint32_t take(Item item) {
-    if (free_.empty()) {
-      items_.push_back(std::move(item));
-      return static_cast<std::uint32_t>(items_.size() - 1);
-    }
-    const std::uint32_t index = free_.back();
-    free_.pop_back();
-    items_[index] = std::move(item);
-    return index;
-  }
-  void give_back(std::uint32_t index) { free_.push_back(index); }
-  Item& operator[](std::size_t index) { return items_[index]; }
-
- private:
-  std::vector<Item> items_;
-  std::vector<std::uint32_t> free_;
-};
-
 constexpr std::uint32_t kNoRun = UINT32_MAX;
 
 struct Message {
@@ -55,6 +35,7 @@ struct Message {
   int step = 0;
   Bytes bytes;
   Duration latency;
+  std::uint64_t alike = 1;  // messages that it stands for
 };
 
 struct RunningKernel {
@@ -68,9 +49,11 @@ struct RunningCollective {
   InstanceId instance;
   std::span<const Rank> group;
   std::shared_ptr<const CollectiveProgram> program;
+  const FoldedProgram* folded = nullptr;  // the program, when it is folded
   std::size_t record = 0;
   Time start;
-  std::size_t members_left = 0;
+  int members = 1;
+  int members_left = 1;
   int priority = 0;
 };
 
@@ -88,17 +71,14 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
         activities(e),
         collectives(*this) {}
 
-  struct DeviceResources {
-    ResourceId math;    // capacity 1: device-seconds per second
-    ResourceId memory;  // capacity: bytes per second
-  };
-
   void handle_event(std::uint64_t token) override;
   void carry(std::uint32_t run, int from, int step, const Send& send) override;
   void member_finished(std::uint32_t run, int member) override;
 
   void start_kernel(std::uint32_t index);
   void start_message(Message message, Rank source, Rank destination, bool reduces, int priority);
+  const std::shared_ptr<const FoldedProgram>& folded_program(
+      const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
   void message_left(std::uint32_t index);
   void message_arrived(std::uint32_t index);
 
@@ -111,37 +91,34 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   Activities activities;
   CollectiveRunner collectives;
   RunListener* listener = nullptr;
-  std::vector<DeviceResources> devices;
-  std::vector<ResourceId> links;
+  const Symmetry* symmetry = nullptr;
+  std::optional<MachineResources> resources;  // made by prepare
+  // By program and first rank of the group, of which it holds a part: only looked up.
+  std::map<std::pair<const CollectiveProgram*, const Rank*>, std::shared_ptr<const FoldedProgram>>
+      folded_programs;
   std::vector<KernelCost> kernel_costs;
   Pool<RunningKernel> kernels;
   Pool<Message> messages;
   Pool<RunningCollective> runs;
   MachineCounters counters;
-  std::vector<Usage> usages;
 };
 
 Machine::Machine(Engine& engine, const ClusterSpec& cluster, Fabric& fabric, const CostModel& cost,
                  const Registry<CollectiveFactory>& collectives, const CollectiveChoice& choice)
-    : impl_(std::make_unique<Impl>(engine, cluster, fabric, cost, collectives, choice)) {
-  impl_->devices.reserve(static_cast<std::size_t>(fabric.devices()));
-  for (int d = 0; d < fabric.devices(); ++d) {
-    const ResourceId math = impl_->activities.add_resource(1);
-    const ResourceId memory =
-        impl_->activities.add_resource(impl_->device.memory_bandwidth.as_double());
-    impl_->devices.push_back({math, memory});
-  }
-  impl_->links.reserve(fabric.links().size());
-  for (const Fabric::Link& link : fabric.links()) {
-    impl_->links.push_back(impl_->activities.add_resource(link.capacity));
-  }
-}
+    : impl_(std::make_unique<Impl>(engine, cluster, fabric, cost, collectives, choice)) {}
 
 Machine::~Machine() = default;
 
-void Machine::prepare(const TaskGraph& graph, RunListener& listener) {
+CollectiveCalls& Machine::collective_calls() {
+  return impl_->calls;
+}
+
+void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry) {
   ORRERY_CHECK(graph.world_size() <= impl_->fabric->devices(), "more ranks than devices");
+  ORRERY_CHECK(!impl_->resources, "a machine runs once");
   impl_->listener = &listener;
+  impl_->symmetry = symmetry;
+  impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry);
   impl_->kernel_costs.clear();
   for (const Kernel& kernel : graph.kernels()) {
     const std::string refusal = impl_->cost->refusal(kernel, impl_->device);
@@ -151,9 +128,13 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener) {
 }
 
 void Machine::start_compute(InstanceId instance, const Op& op, Rank rank) {
-  ++impl_->counters.kernels;
+  impl_->counters.kernels += impl_->resources->alike(rank);
   const std::uint32_t index = impl_->kernels.take({instance, op.kernel, rank, op.priority});
   const Duration launch = impl_->kernel_costs[op.kernel.index()].launch;
+  if (launch == Duration(0)) {
+    impl_->start_kernel(index);
+    return;
+  }
   impl_->engine->schedule(impl_->engine->now() + launch, Phase::issue, *impl_,
                           token_of(Topic::kernel_launched, index));
 }
@@ -162,26 +143,45 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   Message message;
   message.instance = instance;
   message.bytes = op.bytes;
+  message.alike = impl_->resources->alike(source);
   impl_->start_message(message, source, destination, false, op.priority);
 }
 
 void Machine::start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) {
-  ++impl_->counters.collectives;
   RunningCollective run;
   run.instance = instance;
   run.group = group;
   run.start = impl_->engine->now();
-  run.members_left = group.size();
   run.priority = op.priority;
+  std::uint64_t groups = impl_->resources->alike(group.front());
   if (group.size() > 1) {
     const CollectiveCalls::Call& call = impl_->calls.call_for(op, group);
-    run.program = call.program;
     run.record = call.record;
+    run.program = call.program;
+    run.members = static_cast<int>(group.size());
+    if (impl_->symmetry != nullptr) {
+      const auto& folded = impl_->folded_program(call.program, group);
+      run.program = folded;
+      run.folded = folded.get();
+      run.members = folded->members();
+      groups = folded->groups();
+    }
+    run.members_left = run.members;
   }
+  impl_->counters.collectives += groups;
   const std::uint32_t index = impl_->runs.take(std::move(run));
   const Duration launch = group.size() > 1 ? impl_->collective_launch : Duration(0);
   impl_->engine->schedule(impl_->engine->now() + launch, Phase::issue, *impl_,
                           token_of(Topic::collective_begins, index));
+}
+
+const std::shared_ptr<const FoldedProgram>& Machine::Impl::folded_program(
+    const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group) {
+  auto& folded = folded_programs[{program.get(), group.data()}];
+  if (folded == nullptr) {
+    folded = std::make_shared<const FoldedProgram>(program, group, *symmetry, *fabric);
+  }
+  return folded;
 }
 
 void Machine::Impl::handle_event(std::uint64_t token) {
@@ -207,7 +207,7 @@ void Machine::Impl::handle_event(std::uint64_t token) {
       if (run.group.size() == 1) {
         member_finished(index, 0);
       } else {
-        collectives.begin(index, run.program, static_cast<int>(run.group.size()));
+        collectives.begin(index, run.program, run.members);
       }
       break;
     }
@@ -216,44 +216,21 @@ void Machine::Impl::handle_event(std::uint64_t token) {
 
 void Machine::Impl::start_kernel(std::uint32_t index) {
   const RunningKernel& kernel = kernels[index];
-  const KernelCost& price = kernel_costs[kernel.kernel.index()];
-  const DeviceResources& on = devices[static_cast<std::size_t>(kernel.rank)];
-  // Work 1 is the whole kernel; the coefficients say what all of it takes.
-  const std::array<Usage, 2> takes = {Usage{on.math, price.math_seconds},
-                                      Usage{on.memory, price.memory_traffic}};
-  const bool free = price.math_seconds <= 0 && price.memory_traffic <= 0;
-  // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
-  // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
-  const double bandwidth = device.memory_bandwidth.as_double();
-  const double alone = std::max(price.math_seconds, price.memory_traffic / bandwidth);
-  const ShareTerms terms{.weight = free ? 1 : 1 / (alone * bandwidth * device.memory_efficiency),
-                         .bound = free ? 1 : kUnbounded,
-                         .priority = kernel.priority};
-  activities.start(Activity{free ? 0.0 : 1.0, takes, terms}, *this,
+  const MachineResources::Load load =
+      resources->load(kernel.rank, kernel_costs[kernel.kernel.index()], kernel.priority);
+  activities.start(Activity{load.work, load.usages, load.terms}, *this,
                    token_of(Topic::kernel_done, index));
 }
 
 void Machine::Impl::start_message(Message message, Rank source, Rank destination, bool reduces,
                                   int priority) {
-  ++counters.messages;
-  counters.bytes_sent += message.bytes.as_double();
-  // Memory is read at the source and written at the destination; a reducing message is read again
-  // there, to be added. Achievable memory bandwidth is the same share of peak as for kernels.
-  const double touch = 1 / device.memory_efficiency;
-  usages.clear();
-  usages.push_back({devices[static_cast<std::size_t>(source)].memory, touch});
-  if (source != destination) {
-    const Fabric::Route& route = fabric->route(source, destination);
-    for (const int link : route.links) usages.push_back({links[static_cast<std::size_t>(link)], 1});
-    usages.push_back(
-        {devices[static_cast<std::size_t>(destination)].memory, reduces ? 2 * touch : touch});
-    message.latency = route.latency;
-  } else {
-    usages.front().coefficient = 2 * touch;
-  }
+  counters.messages += message.alike;
+  counters.bytes_sent += message.bytes.as_double() * static_cast<double>(message.alike);
+  const MachineResources::Way way = resources->way(source, destination, reduces, message.alike);
+  message.latency = way.latency;
   const double bytes = message.bytes.as_double();
   const std::uint32_t index = messages.take(message);
-  activities.start(Activity{bytes, usages, ShareTerms{.priority = priority}}, *this,
+  activities.start(Activity{bytes, way.usages, ShareTerms{.priority = priority}}, *this,
                    token_of(Topic::message_left, index));
 }
 
@@ -271,7 +248,7 @@ void Machine::Impl::message_left(std::uint32_t index) {
 void Machine::Impl::message_arrived(std::uint32_t index) {
   const Message message = messages[index];
   messages.give_back(index);
-  counters.bytes_received += message.bytes.as_double();
+  counters.bytes_received += message.bytes.as_double() * static_cast<double>(message.alike);
   if (message.run == kNoRun) {
     listener->delivered(message.instance);
   } else {
@@ -286,16 +263,27 @@ void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& sen
   message.to = send.to;
   message.step = step;
   message.bytes = send.bytes;
-  const std::span<const Rank> group = runs[run].group;
-  start_message(message, group[static_cast<std::size_t>(from)],
-                group[static_cast<std::size_t>(send.to)], send.reduces, runs[run].priority);
+  const RunningCollective& of = runs[run];
+  int source = from;
+  int destination = send.to;
+  if (of.folded != nullptr) {
+    const FoldedProgram::Path& path = of.folded->path(send.path);
+    source = path.from;
+    destination = path.to;
+    message.alike = path.messages;
+  }
+  start_message(message, of.group[static_cast<std::size_t>(source)],
+                of.group[static_cast<std::size_t>(destination)], send.reduces, of.priority);
 }
 
 void Machine::Impl::member_finished(std::uint32_t index, int member) {
   RunningCollective& run = runs[index];
   const InstanceId instance = run.instance;
   if (--run.members_left == 0) {
-    if (run.group.size() > 1) calls.count_run(run.record, engine->now() - run.start);
+    if (run.group.size() > 1) {
+      const std::uint64_t groups = run.folded == nullptr ? 1 : run.folded->groups();
+      calls.count_run(run.record, engine->now() - run.start, groups);
+    }
     run.program.reset();
     runs.give_back(index);
   }
@@ -322,20 +310,7 @@ const DeviceSpec& Machine::device() const {
 }
 
 std::vector<Machine::ResourceUse> Machine::resources() const {
-  std::vector<ResourceUse> result;
-  const auto add = [&](std::string name, std::string kind, ResourceId id) {
-    result.push_back({std::move(name), std::move(kind), impl_->activities.sharing().capacity(id),
-                      impl_->activities.carried(id)});
-  };
-  for (std::size_t d = 0; d < impl_->devices.size(); ++d) {
-    add("device " + std::to_string(d) + " math", "math", impl_->devices[d].math);
-    add("device " + std::to_string(d) + " memory", "memory", impl_->devices[d].memory);
-  }
-  for (std::size_t l = 0; l < impl_->links.size(); ++l) {
-    const Fabric::Link& link = impl_->fabric->links()[l];
-    add(link.name, link.kind, impl_->links[l]);
-  }
-  return result;
+  return impl_->resources->uses();
 }
 
 }  // namespace orrery

@@ -10,7 +10,8 @@
 #include "models/collective/collective_calls.hpp"
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
-#include "sim/engine/activity.hpp"
+#include "models/machine_resources.hpp"
+#include "models/symmetry.hpp"
 #include "sim/graph/runner.hpp"
 
 namespace orrery {
@@ -29,14 +30,20 @@ struct MachineCounters {
 /// A kernel uses its device's math (in device-seconds per second) and memory; a message uses the
 /// source's memory (read), every link of its route, and the destination's memory (write; read again
 /// when it reduces). Latency is paid after the last byte has left. Ranks are device indices.
+///
+/// With a symmetry it runs one instance of each class, with the load and the counts of all; the ops
+/// then come from a FoldedGraph, and so do the positions of a collective's members.
 class Machine final : public Runner {
  public:
   Machine(Engine& engine, const ClusterSpec& cluster, Fabric& fabric, const CostModel& cost,
           const Registry<CollectiveFactory>& collectives, const CollectiveChoice& choice);
   ~Machine();
 
-  /// Must be called before running: whom to call back, and whose kernels to price.
-  void prepare(const TaskGraph& graph, RunListener& listener);
+  /// What makes the same calls as this machine.
+  CollectiveCalls& collective_calls();
+  /// Must be called before running: whom to call back, whose kernels to price, and what to fold by
+  /// (null: nothing; it must outlive the run otherwise).
+  void prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry = nullptr);
 
   void start_compute(InstanceId instance, const Op& op, Rank rank) override;
   void start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) override;
@@ -46,13 +53,7 @@ class Machine final : public Runner {
   const MachineCounters& counters() const;
   std::vector<CollectiveRecord> collective_records() const;
 
-  /// Everything that is shared, with what went through it.
-  struct ResourceUse {
-    std::string name;  // "device 3 memory", "node 0, device 3 -> switch"
-    std::string kind;  // "math", "memory", or the link's kind
-    double capacity = 0;
-    double carried = 0;  // in capacity-seconds; utilisation = carried / (capacity · seconds)
-  };
+  using ResourceUse = MachineResources::ResourceUse;
   std::vector<ResourceUse> resources() const;
   std::uint64_t activities_started() const;
   std::uint64_t solves() const;

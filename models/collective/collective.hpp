@@ -15,6 +15,7 @@ struct Send {
   int to = 0;  // position in the group
   Bytes bytes;
   bool reduces = false;  // the receiver adds it to what it has: it reads the arrived data once more
+  std::int32_t path = -1;  // of a folded program: the name of its way; else by the fabric's route
 };
 
 /// The program of a collective among `members` ranks, asked for piece by piece: nothing is stored
@@ -32,6 +33,9 @@ class CollectiveProgram {
   virtual void sends(int member, int step, std::vector<Send>& out) const = 0;
   /// How many messages `member` receives that were sent in `step`.
   virtual int receives(int member, int step) const = 0;
+  /// The first step known to be like this one: in both, every member sends and receives the same.
+  /// Never past `step`. The fewer there are, the sooner symmetry is found.
+  virtual int pattern(int step) const { return step; }
 };
 
 /// What a program is made for.

@@ -8,30 +8,42 @@
 namespace orrery {
 
 const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<const Rank> group) {
-  const Key key{op.collective, op.bytes.count(), group.size(), port_limit(group)};
+  const double limit = port_limit(group);
+  const Key key{ProgramKey{op.collective, op.bytes.count(), group.size()}, limit};
   const auto known = calls_.find(key);
   if (known != calls_.end()) return known->second;
-  const Registry<CollectiveFactory>::Entry& algorithm = algorithm_for(op.collective);
+  const std::string& name = algorithm_for(op.collective).name;
   CollectiveRecord record;
   record.kind = op.collective;
   record.size = op.bytes;
   record.members = static_cast<int>(group.size());
-  record.algorithm = algorithm.name.substr(algorithm.name.find('/') + 1);
-  record.port_limit = std::get<3>(key);
+  record.algorithm = name.substr(name.find('/') + 1);
+  record.port_limit = limit;
   records_.push_back(std::move(record));
-  const CollectiveCall call{.kind = op.collective,
-                            .members = static_cast<int>(group.size()),
-                            .size = op.bytes,
-                            .root = 0,
-                            .chunk = choice_.chunk};
-  return calls_.emplace(key, Call{algorithm.make(call), records_.size() - 1}).first->second;
+  const Call call{shared_program(op, group.size()), records_.size() - 1};
+  return calls_.emplace(key, call).first->second;
 }
 
-void CollectiveCalls::count_run(std::size_t index, Duration took) {
+const std::shared_ptr<const CollectiveProgram>& CollectiveCalls::shared_program(
+    const Op& op, std::size_t members) {
+  std::shared_ptr<const CollectiveProgram>& program =
+      programs_[ProgramKey{op.collective, op.bytes.count(), members}];
+  if (program == nullptr) {
+    program = algorithm_for(op.collective)
+                  .make(CollectiveCall{.kind = op.collective,
+                                       .members = static_cast<int>(members),
+                                       .size = op.bytes,
+                                       .root = 0,
+                                       .chunk = choice_.chunk});
+  }
+  return program;
+}
+
+void CollectiveCalls::count_run(std::size_t index, Duration took, std::uint64_t groups) {
   CollectiveRecord& record = records_[index];
   record.fastest = record.runs == 0 ? took : std::min(record.fastest, took);
-  record.total += took;
-  ++record.runs;
+  record.total += static_cast<std::int64_t>(groups) * took;
+  record.runs += groups;
 }
 
 const Registry<CollectiveFactory>::Entry& CollectiveCalls::algorithm_for(

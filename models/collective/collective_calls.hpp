@@ -48,12 +48,19 @@ class CollectiveCalls {
 
   /// Requires a group of two or more.
   const Call& call_for(const Op& op, std::span<const Rank> group);
-  void count_run(std::size_t record, Duration took);
+  /// The program alone. Requires two members or more.
+  const CollectiveProgram& program_for(const Op& op, std::size_t members) {
+    return *shared_program(op, members);
+  }
+  /// `groups` ran it at the same time.
+  void count_run(std::size_t record, Duration took, std::uint64_t groups);
   const std::vector<CollectiveRecord>& records() const { return records_; }
 
  private:
-  using Key = std::tuple<CollectiveKind, std::int64_t, std::size_t, double>;  // …, port limit
+  using ProgramKey = std::tuple<CollectiveKind, std::int64_t, std::size_t>;  // size, members
+  using Key = std::tuple<ProgramKey, double>;                                // port limit
 
+  const std::shared_ptr<const CollectiveProgram>& shared_program(const Op& op, std::size_t members);
   const Registry<CollectiveFactory>::Entry& algorithm_for(CollectiveKind kind) const;
   double port_limit(std::span<const Rank> group);
   double bandwidth_into(std::span<const Rank> group, Rank member);
@@ -61,6 +68,7 @@ class CollectiveCalls {
   Registry<CollectiveFactory> registry_;
   CollectiveChoice choice_;
   Fabric* fabric_;
+  std::map<ProgramKey, std::shared_ptr<const CollectiveProgram>> programs_;
   std::map<Key, Call> calls_;
   // By address and size of the group: only looked up, never iterated.
   std::map<std::pair<const Rank*, std::size_t>, double> port_limits_;

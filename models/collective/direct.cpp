@@ -15,6 +15,7 @@ class DirectAllToAll final : public CollectiveProgram {
   int steps() const override { return pieces_.per_part(); }
   int lag() const override { return pieces_.per_part(); }
   int receives(int, int) const override { return members_ - 1; }
+  int pattern(int step) const override { return pieces_.equal() ? 0 : step; }
   void sends(int member, int step, std::vector<Send>& out) const override {
     for (int distance = 1; distance < members_; ++distance) {
       const int to = (member + distance) % members_;

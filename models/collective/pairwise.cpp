@@ -15,6 +15,10 @@ class PairwiseAllToAll final : public CollectiveProgram {
   int steps() const override { return (members_ - 1) * pieces_.per_part(); }
   int lag() const override { return pieces_.per_part(); }
   int receives(int, int) const override { return 1; }
+  int pattern(int step) const override {
+    const int per_part = pieces_.per_part();
+    return pieces_.equal() ? step / per_part * per_part : step;
+  }
   void sends(int member, int step, std::vector<Send>& out) const override {
     const int per_part = pieces_.per_part();
     const int to = (member + 1 + step / per_part) % members_;

@@ -24,6 +24,11 @@ class Ring final : public CollectiveProgram {
   int steps() const override { return (rounds_.reducing + rounds_.copying) * pieces_.per_part(); }
   int lag() const override { return pieces_.per_part(); }
   int receives(int, int) const override { return 1; }
+  int pattern(int step) const override {
+    if (!pieces_.equal()) return step;
+    const int copying = rounds_.reducing * pieces_.per_part();
+    return step < copying ? 0 : copying;
+  }
 
   void sends(int member, int step, std::vector<Send>& out) const override {
     const int per_part = pieces_.per_part();
@@ -60,6 +65,11 @@ class RingBroadcast final : public CollectiveProgram {
   int receives(int member, int step) const override {
     const int distance = distance_of(member);
     return distance > 0 && has_chunk(step - (distance - 1)) ? 1 : 0;
+  }
+  int pattern(int step) const override {
+    // Between filling the chain and draining it every member but the last sends.
+    const bool equal = size_.count() % chunks_ == 0;
+    return equal && step >= members_ - 2 && step < chunks_ ? members_ - 2 : step;
   }
   void sends(int member, int step, std::vector<Send>& out) const override {
     const int distance = distance_of(member);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sim/base/errors.hpp"
+#include "sim/base/hash.hpp"
 
 namespace orrery {
 namespace {
@@ -28,15 +29,6 @@ struct Ends {
   int last_out = 0;
   int last_in = 0;
 };
-
-/// SplitMix64's finaliser. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
-/// generators", OOPSLA 2014, with the constants of Vigna's splitmix64.c.
-std::uint64_t mixed(std::uint64_t bits) {
-  bits += 0x9e3779b97f4a7c15U;
-  bits = (bits ^ (bits >> 30U)) * 0xbf58476d1ce4e5b9U;
-  bits = (bits ^ (bits >> 27U)) * 0x94d049bb133111ebU;
-  return bits ^ (bits >> 31U);
-}
 
 /// The graph without its leaves, and the distances asked for so far.
 struct Core {
@@ -126,7 +118,7 @@ void GraphTopology::Impl::append_core_route(int from, int to, std::uint64_t flow
         choices.emplace_back(built.graph[*edge].link, next);
       }
     }
-    const auto& [link, next] = choices[mixed(flow_hash + hop) % choices.size()];
+    const auto& [link, next] = choices[scramble(flow_hash + hop) % choices.size()];
     route.push_back(link);
     here = next;
   }
@@ -179,12 +171,12 @@ std::span<const TopologyLink> GraphTopology::links() const {
   return impl_->links;
 }
 
-std::vector<int> GraphTopology::route(int from, int to, std::uint64_t flow_hash) const {
+void GraphTopology::append_route(int from, int to, std::uint64_t flow_hash,
+                                 std::vector<int>& route) const {
   const bool exist = from >= 0 && from < endpoints() && to >= 0 && to < endpoints();
   ORRERY_CHECK(exist, "no endpoints " + std::to_string(from) + " and " + std::to_string(to));
-  std::vector<int> route;
   if (from == to) {
-    return route;
+    return;
   }
   int first = from;
   int last = to;
@@ -203,7 +195,6 @@ std::vector<int> GraphTopology::route(int from, int to, std::uint64_t flow_hash)
   if (has_last_link) {
     route.push_back(last_link);
   }
-  return route;
 }
 
 std::string endpoint_name(const TopologySite& site, int endpoint) {

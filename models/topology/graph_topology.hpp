@@ -40,7 +40,8 @@ class GraphTopology final : public Topology {
   int vertices() const override;
   std::span<const TopologyLink> links() const override;
   /// Requires that a path exists.
-  std::vector<int> route(int from, int to, std::uint64_t flow_hash) const override;
+  void append_route(int from, int to, std::uint64_t flow_hash,
+                    std::vector<int>& route) const override;
 
  private:
   struct Impl;

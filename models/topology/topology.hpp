@@ -30,9 +30,15 @@ class Topology {
   virtual int endpoints() const = 0;
   virtual int vertices() const = 0;
   virtual std::span<const TopologyLink> links() const = 0;
-  /// Indices into links(), in order of travel; empty when from == to. Equal arguments, equal route.
-  /// `flow_hash` chooses among equally good routes.
-  virtual std::vector<int> route(int from, int to, std::uint64_t flow_hash) const = 0;
+  /// Appends indices into links(), in order of travel; nothing when from == to. Equal arguments,
+  /// equal route. `flow_hash` chooses among equally good routes.
+  virtual void append_route(int from, int to, std::uint64_t flow_hash,
+                            std::vector<int>& route) const = 0;
+  std::vector<int> route(int from, int to, std::uint64_t flow_hash) const {
+    std::vector<int> result;
+    append_route(from, to, flow_hash, result);
+    return result;
+  }
 };
 
 /// What a topology connects. In a node: its devices; between nodes: their NICs, NIC k of node n

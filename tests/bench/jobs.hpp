@@ -30,14 +30,16 @@ constexpr std::int64_t random_bytes(std::uint64_t a, std::uint64_t b, std::uint6
 namespace leaf_spine {
 inline constexpr int kHostsPerLeaf = 16;
 inline constexpr int kSpines = 4;
-constexpr int spine_of(int from, int to) { return (from + to) % kSpines; }
+constexpr int spine_of(int from, int to) {
+  return (from + to) % kSpines;
+}
 }  // namespace leaf_spine
 
 /// Layers of a compute on every host and a message from it to another: a permutation, drawn for
 /// every layer. A compute waits for the one before it on its host and for the message of the layer
 /// before that comes to its host; a message for its compute and for its host's message before it.
 namespace layered {
-inline constexpr int kHosts = 64;    // a power of two, so that target_of is a permutation
+inline constexpr int kHosts = 64;     // a power of two, so that target_of is a permutation
 inline constexpr int kKernels = 256;  // different computes
 constexpr int target_of(int layer, int host) {
   const std::uint64_t draw = scramble(static_cast<std::uint64_t>(layer), 7);
@@ -49,7 +51,9 @@ constexpr int kernel_of(int layer, int host) {
       scramble(static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(host), 1) % kKernels);
 }
 /// 20 to 148 us on a host.
-constexpr std::int64_t flops_of(int kernel) { return 20'000'000 + 500'000LL * kernel; }
+constexpr std::int64_t flops_of(int kernel) {
+  return 20'000'000 + 500'000LL * kernel;
+}
 constexpr std::int64_t bytes_of(int layer, int host) {
   return random_bytes(static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(host), 2);
 }

@@ -10,7 +10,8 @@ namespace {
 class LeafSpine final : public Topology {
  public:
   explicit LeafSpine(int hosts)
-      : hosts_(hosts), leaves_((hosts + leaf_spine::kHostsPerLeaf - 1) / leaf_spine::kHostsPerLeaf) {
+      : hosts_(hosts),
+        leaves_((hosts + leaf_spine::kHostsPerLeaf - 1) / leaf_spine::kHostsPerLeaf) {
     for (int host = 0; host < hosts; ++host) join(host, leaf_of(host));
     for (int leaf = 0; leaf < leaves_; ++leaf) {
       for (int s = 0; s < leaf_spine::kSpines; ++s) join(hosts + leaf, hosts + leaves_ + s);
@@ -19,18 +20,24 @@ class LeafSpine final : public Topology {
   int endpoints() const override { return hosts_; }
   int vertices() const override { return hosts_ + leaves_ + leaf_spine::kSpines; }
   std::span<const TopologyLink> links() const override { return links_; }
-  std::vector<int> route(int from, int to, std::uint64_t) const override {
-    if (from == to) return {};
+  void append_route(int from, int to, std::uint64_t, std::vector<int>& route) const override {
+    if (from == to) return;
     const int a = leaf_of(from) - hosts_;
     const int b = leaf_of(to) - hosts_;
-    if (a == b) return {2 * from, 2 * to + 1};
-    const int spine = leaf_spine::spine_of(from, to);
-    return {2 * from, uplink(a, spine), uplink(b, spine) + 1, 2 * to + 1};
+    route.push_back(2 * from);
+    if (a != b) {
+      const int spine = leaf_spine::spine_of(from, to);
+      route.push_back(uplink(a, spine));
+      route.push_back(uplink(b, spine) + 1);
+    }
+    route.push_back(2 * to + 1);
   }
 
  private:
   int leaf_of(int host) const { return hosts_ + host / leaf_spine::kHostsPerLeaf; }
-  int uplink(int leaf, int spine) const { return 2 * (hosts_ + leaf * leaf_spine::kSpines + spine); }
+  int uplink(int leaf, int spine) const {
+    return 2 * (hosts_ + leaf * leaf_spine::kSpines + spine);
+  }
   void join(int a, int b) {
     const LinkSpec spec{"link", "wire", Bandwidth(kLinkBytesPerSecond), Duration(0), 1};
     const std::string name = std::to_string(a) + " - " + std::to_string(b);

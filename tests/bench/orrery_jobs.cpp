@@ -1,4 +1,5 @@
-// orrery_jobs JOB: runs one of the jobs of the comparison and prints what it took, as JSON.
+// orrery_jobs JOB: runs one of the jobs of the comparison and prints what it took, as JSON. With
+// "_folded" behind its name interchangeable ranks are simulated once.
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -11,6 +12,7 @@
 
 #include "models/machine.hpp"
 #include "sim/graph/executor.hpp"
+#include "sim/graph/folded_graph.hpp"
 #include "tests/bench/jobs.hpp"
 #include "tests/bench/leaf_spine.hpp"
 
@@ -24,7 +26,7 @@ double user_seconds() {
          static_cast<double>(usage.ru_utime.tv_usec) * 1e-6;
 }
 
-ClusterSpec star(int devices) {
+ClusterSpec star(int devices, std::int64_t hop_picoseconds = kHopPicoseconds) {
   // Memory and math so fast that only links and computes take time, as in SimGrid's jobs.
   ClusterSpec cluster;
   DeviceSpec& device = cluster.node.device;
@@ -36,7 +38,7 @@ ClusterSpec star(int devices) {
   device.memory_bandwidth = Bandwidth(1'000'000'000'000'000);
   device.memory_efficiency = 1;
   cluster.node.devices = devices;
-  const std::string hop = std::to_string(kHopPicoseconds) + " ps";
+  const std::string hop = std::to_string(hop_picoseconds) + " ps";
   cluster.node.fabric = json_object(
       {{"kind", json_string("crossbar")},
        {"link",
@@ -110,7 +112,8 @@ TaskGraph random_all_to_all(int ranks) {
       op.stream = stream;
       op.ranks = graph.rank_set({from});
       op.peers = graph.rank_set({to});
-      op.bytes = Bytes(random_bytes(static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to)));
+      op.bytes =
+          Bytes(random_bytes(static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to)));
       graph.add(op);
     }
   }
@@ -169,19 +172,58 @@ struct Job {
 
 std::optional<Job> job_named(const std::string& name) {
   const std::map<std::string, std::function<Job()>> jobs = {
-      {"ring_256", [] { return Job{star(256), ring(256)}; }},
-      {"ring_1024", [] { return Job{star(1024), ring(1024)}; }},
-      {"ring_4096", [] { return Job{star(4096), ring(4096)}; }},
-      {"ring_256_jitter", [] { return Job{star(256), jittered_ring(256)}; }},
-      {"ring_1024_jitter", [] { return Job{star(1024), jittered_ring(1024)}; }},
-      {"ring_4096_jitter", [] { return Job{star(4096), jittered_ring(4096)}; }},
-      {"all_to_all_64_random", [] { return Job{leaves(64), random_all_to_all(64)}; }},
-      {"all_to_all_256", [] { return Job{leaves(256), all_to_all(256)}; }},
-      {"graph_short", [] { return Job{star(layered::kHosts), layered_graph(10)}; }},
-      {"graph_1m", [] { return Job{star(layered::kHosts), layered_graph(8'000)}; }},
-      {"graph_10m", [] { return Job{star(layered::kHosts), layered_graph(80'000)}; }},
-      {"idle_4096", [] { return Job{star(4096), TaskGraph(4096)}; }},
-      {"start_16384", [] { return Job{star(16'384), TaskGraph(16'384)}; }},
+      {"ring_256",
+       [] {
+         return Job{star(256), ring(256)};
+       }},
+      {"ring_1024",
+       [] {
+         return Job{star(1024), ring(1024)};
+       }},
+      {"ring_4096",
+       [] {
+         return Job{star(4096), ring(4096)};
+       }},
+      {"ring_256_jitter",
+       [] {
+         return Job{star(256), jittered_ring(256)};
+       }},
+      {"ring_1024_jitter",
+       [] {
+         return Job{star(1024), jittered_ring(1024)};
+       }},
+      {"ring_4096_jitter",
+       [] {
+         return Job{star(4096), jittered_ring(4096)};
+       }},
+      {"all_to_all_64_random",
+       [] {
+         return Job{leaves(64), random_all_to_all(64)};
+       }},
+      {"all_to_all_256",
+       [] {
+         return Job{leaves(256), all_to_all(256)};
+       }},
+      {"graph_short",
+       [] {
+         return Job{star(layered::kHosts, 0), layered_graph(10)};
+       }},
+      {"graph_1m",
+       [] {
+         return Job{star(layered::kHosts, 0), layered_graph(8'000)};
+       }},
+      {"graph_10m",
+       [] {
+         return Job{star(layered::kHosts, 0), layered_graph(80'000)};
+       }},
+      {"idle_4096",
+       [] {
+         return Job{star(4096), TaskGraph(4096)};
+       }},
+      {"start_16384",
+       [] {
+         return Job{star(16'384), TaskGraph(16'384)};
+       }},
   };
   const auto found = jobs.find(name);
   if (found == jobs.end()) {
@@ -191,7 +233,7 @@ std::optional<Job> job_named(const std::string& name) {
   return found->second();
 }
 
-void run(const std::string& name, const Job& job) {
+void run(const std::string& name, const Job& job, bool fold) {
   Diagnostics diagnostics;
   auto topologies = builtin_topologies();
   topologies.add({"leaf_spine", make_leaf_spine, "the fabric of the all-to-all jobs"});
@@ -205,8 +247,16 @@ void run(const std::string& name, const Job& job) {
   const auto collectives = builtin_collectives();
   Engine engine;
   Machine machine(engine, job.cluster, *fabric, *cost, collectives, choice);
-  Executor executor(engine, job.graph, machine, {});
-  machine.prepare(job.graph, executor.listener());
+  std::optional<Symmetry> symmetry;
+  std::optional<FoldedGraph> folded;
+  if (fold) symmetry = find_symmetry(job.graph, *fabric, machine.collective_calls());
+  if (symmetry) {
+    folded.emplace(job.graph, symmetry->rank_class);
+    folded->set_runner(machine);
+  }
+  const TaskGraph& graph = folded ? folded->graph() : job.graph;
+  Executor executor(engine, graph, folded ? static_cast<Runner&>(*folded) : machine, {});
+  machine.prepare(graph, executor.listener(), symmetry ? &*symmetry : nullptr);
   const Time end = executor.run();
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -223,8 +273,11 @@ void run(const std::string& name, const Job& job) {
 
 int main(int count, char** arguments) {
   const std::string name = count > 1 ? arguments[1] : "";
-  const auto job = orrery::jobs::job_named(name);
+  const std::string suffix = "_folded";
+  const bool fold = name.ends_with(suffix);
+  const auto job =
+      orrery::jobs::job_named(fold ? name.substr(0, name.size() - suffix.size()) : name);
   if (!job) return 2;
-  orrery::jobs::run(name, *job);
+  orrery::jobs::run(name, *job, fold);
   return 0;
 }

@@ -1,0 +1,126 @@
+#include "models/machine_resources.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace orrery {
+
+MachineResources::MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
+                                   const Symmetry* symmetry)
+    : activities_(&activities), device_(device), fabric_(&fabric), symmetry_(symmetry) {
+  const auto count = static_cast<std::size_t>(fabric.devices());
+  devices_.resize(count);
+  std::vector<DeviceResources> by_class(symmetry == nullptr ? 0 : symmetry->ranks_in.size());
+  for (std::size_t d = 0; d < count; ++d) {
+    // Devices beyond the ranks of a symmetry are idle: nothing ever asks for them.
+    const bool folded = symmetry != nullptr && d < symmetry->rank_class.size();
+    DeviceResources own;
+    DeviceResources& of = folded ? by_class[symmetry->rank_class[d]] : own;
+    if (!of.math.valid() && (folded || symmetry == nullptr)) {
+      of.math = activities.add_resource(1);
+      of.memory = activities.add_resource(device.memory_bandwidth.as_double());
+    }
+    devices_[d] = of;
+  }
+  const std::span<const Fabric::Link> links = fabric.links();
+  links_.resize(links.size());
+  std::vector<ResourceId> link_of(symmetry == nullptr ? 0 : symmetry->links_in.size());
+  for (std::size_t l = 0; l < links.size(); ++l) {
+    ResourceId own;
+    ResourceId& of = symmetry == nullptr ? own : link_of[symmetry->link_class[l]];
+    if (!of.valid()) of = activities.add_resource(links[l].capacity);
+    links_[l] = of;
+  }
+}
+
+std::uint64_t MachineResources::alike(Rank rank) const {
+  if (symmetry_ == nullptr) return 1;
+  return symmetry_->ranks_in[symmetry_->rank_class[static_cast<std::size_t>(rank)]];
+}
+
+MachineResources::Way MachineResources::way(Rank source, Rank destination, bool reduces,
+                                            std::uint64_t messages) {
+  // Achievable memory bandwidth is the same share of peak as for kernels.
+  const double touch = 1 / device_.memory_efficiency;
+  const double written = reduces ? 2 * touch : touch;
+  usages_.clear();
+  if (source == destination) {
+    put(devices_[static_cast<std::size_t>(source)].memory,
+        2 * touch * static_cast<double>(messages) / static_cast<double>(alike(source)));
+    return {usages_, Duration(0)};
+  }
+  const Fabric::Route& route = fabric_->route(source, destination);
+  if (symmetry_ == nullptr) {
+    usages_.push_back({devices_[static_cast<std::size_t>(source)].memory, touch});
+    for (const int link : route.links) {
+      usages_.push_back({links_[static_cast<std::size_t>(link)], 1});
+    }
+    usages_.push_back({devices_[static_cast<std::size_t>(destination)].memory, written});
+  } else {
+    // All of the class run at one rate; each device and link carries its part of them.
+    const auto all = static_cast<double>(messages);
+    put(devices_[static_cast<std::size_t>(source)].memory,
+        touch * all / static_cast<double>(alike(source)));
+    for (const int link : route.links) {
+      const std::uint32_t of = symmetry_->link_class[static_cast<std::size_t>(link)];
+      put(links_[static_cast<std::size_t>(link)], all / symmetry_->links_in[of]);
+    }
+    put(devices_[static_cast<std::size_t>(destination)].memory,
+        written * all / static_cast<double>(alike(destination)));
+  }
+  return {usages_, route.latency};
+}
+
+/// A resource may be named once, and several of a route may be in one class.
+void MachineResources::put(ResourceId resource, double coefficient) {
+  const auto known = std::find_if(usages_.begin(), usages_.end(),
+                                  [&](const Usage& usage) { return usage.resource == resource; });
+  if (known == usages_.end()) {
+    usages_.push_back({resource, coefficient});
+  } else {
+    known->coefficient += coefficient;
+  }
+}
+
+MachineResources::Load MachineResources::load(Rank rank, const KernelCost& price,
+                                              int priority) const {
+  const DeviceResources& on = devices_[static_cast<std::size_t>(rank)];
+  const bool free = price.math_seconds <= 0 && price.memory_traffic <= 0;
+  // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
+  // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
+  const double bandwidth = device_.memory_bandwidth.as_double();
+  const double alone = std::max(price.math_seconds, price.memory_traffic / bandwidth);
+  return {.usages = {{on.math, price.math_seconds}, {on.memory, price.memory_traffic}},
+          .work = free ? 0.0 : 1.0,
+          .terms = {.weight = free ? 1 : 1 / (alone * bandwidth * device_.memory_efficiency),
+                    .bound = free ? 1 : kUnbounded,
+                    .priority = priority}};
+}
+
+std::vector<MachineResources::ResourceUse> MachineResources::uses() const {
+  std::vector<ResourceUse> result;
+  std::vector<bool> listed(activities_->sharing().resource_count(), false);
+  const auto add = [&](const std::string& name, const std::string& kind, ResourceId id,
+                       std::uint64_t count) {
+    if (!id.valid() || listed[id.index()]) return;
+    listed[id.index()] = true;
+    result.push_back(
+        {name, kind, activities_->sharing().capacity(id), activities_->carried(id), count});
+  };
+  for (std::size_t d = 0; d < devices_.size(); ++d) {
+    const std::string device = "device " + std::to_string(d);
+    const bool idle = symmetry_ != nullptr && d >= symmetry_->rank_class.size();
+    const std::uint64_t count = idle ? 1 : alike(static_cast<Rank>(d));
+    add(device + " math", "math", devices_[d].math, count);
+    add(device + " memory", "memory", devices_[d].memory, count);
+  }
+  for (std::size_t l = 0; l < links_.size(); ++l) {
+    const Fabric::Link& link = fabric_->links()[l];
+    const std::uint64_t count =
+        symmetry_ == nullptr ? 1 : symmetry_->links_in[symmetry_->link_class[l]];
+    add(link.name, link.kind, links_[l], count);
+  }
+  return result;
+}
+
+}  // namespace orrery

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hw/spec.hpp"
+#include "models/cost/cost_model.hpp"
+#include "models/fabric.hpp"
+#include "models/symmetry.hpp"
+#include "sim/engine/activity.hpp"
+
+namespace orrery {
+
+/// What is shared in a machine, as resources of the engine, and what kernels and messages take of
+/// it.
+///
+/// Folded by a symmetry, a resource stands for all devices or links of a class, with the capacity
+/// of one; what many alike messages take of it is what they put on each.
+class MachineResources {
+ public:
+  /// `symmetry` may be null, and must outlive this otherwise. Ranks are device indices.
+  MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
+                   const Symmetry* symmetry);
+
+  /// What a message takes while it leaves: source memory (read), every link of its route, and
+  /// destination memory (written; read again when it reduces).
+  struct Way {
+    std::span<const Usage> usages;  // valid until the next call
+    Duration latency;
+  };
+  /// `messages`: so many alike, of which this is one; 1 without a symmetry.
+  Way way(Rank source, Rank destination, bool reduces, std::uint64_t messages);
+
+  /// What a kernel takes, as an activity of work 1.
+  struct Load {
+    Usage usages[2];
+    double work = 1;
+    ShareTerms terms;
+  };
+  Load load(Rank rank, const KernelCost& price, int priority) const;
+
+  /// Ranks that `rank` stands for, itself among them.
+  std::uint64_t alike(Rank rank) const;
+
+  /// Everything that is shared, with what went through it.
+  struct ResourceUse {
+    std::string name;  // "device 3 memory", "node 0, device 3 -> switch": of the first of its class
+    std::string kind;  // "math", "memory", or the link's kind
+    double capacity = 0;
+    double carried = 0;       // in capacity-seconds; utilisation = carried / (capacity · seconds)
+    std::uint64_t alike = 1;  // so many in its class
+  };
+  std::vector<ResourceUse> uses() const;
+
+ private:
+  struct DeviceResources {
+    ResourceId math;    // capacity 1: device-seconds per second
+    ResourceId memory;  // capacity: bytes per second
+  };
+
+  void plain_way(Rank source, Rank destination, double written, const Fabric::Route& route);
+  void folded_way(Rank source, Rank destination, double written, double messages,
+                  std::span<const int> links);
+  void put(ResourceId resource, double coefficient);
+
+  Activities* activities_;
+  DeviceSpec device_;
+  Fabric* fabric_;
+  const Symmetry* symmetry_;
+  std::vector<DeviceResources> devices_;  // by device
+  std::vector<ResourceId> links_;         // by link
+  std::vector<Usage> usages_;
+};
+
+}  // namespace orrery
