@@ -1,7 +1,5 @@
 #include "sim/engine/event_queue.hpp"
 
-#include <algorithm>
-
 #include "sim/base/errors.hpp"
 
 namespace orrery {
@@ -10,7 +8,6 @@ namespace {
 constexpr unsigned kSlotBits = 24;
 constexpr unsigned kSequenceBits = 38;
 constexpr std::uint64_t kSlotMask = (std::uint64_t{1} << kSlotBits) - 1;
-constexpr std::size_t kArity = 4;
 
 std::uint32_t slot_of(std::uint64_t order) {
   return static_cast<std::uint32_t>(order & kSlotMask);
@@ -34,8 +31,7 @@ EventId EventQueue::push(Time time, Phase phase, EventHandler& handler, std::uin
   slots_[slot].token = token;
   const std::uint64_t order = static_cast<std::uint64_t>(phase) << (kSlotBits + kSequenceBits) |
                               next_sequence_++ << kSlotBits | slot;
-  heap_.emplace_back();
-  sift_up(heap_.size() - 1, Key{time.picoseconds(), order});
+  keys_.push(EventKey{time.picoseconds(), order});
   ++live_;
   return EventId{slot, slots_[slot].generation};
 }
@@ -52,66 +48,31 @@ bool EventQueue::cancel(EventId id) {
 
 Time EventQueue::next_time() {
   drop_cancelled();
-  ORRERY_CHECK(!heap_.empty(), "next_time of an empty event queue");
-  return Time(Duration(heap_.front().time));
+  ORRERY_CHECK(!keys_.empty(), "next_time of an empty event queue");
+  return Time(Duration(keys_.top().time));
 }
 
 EventQueue::Event EventQueue::pop() {
   drop_cancelled();
-  ORRERY_CHECK(!heap_.empty(), "pop from an empty event queue");
-  const Key top = heap_.front();
+  ORRERY_CHECK(!keys_.empty(), "pop from an empty event queue");
+  const EventKey top = keys_.top();
   Slot& slot = slots_[slot_of(top.order)];
   const Event event{Time(Duration(top.time)), slot.handler, slot.token};
   ++slot.generation;
   slot.handler = nullptr;
   --live_;
-  release(slot_of(top.order));
-  remove_top();
+  free_slots_.push_back(slot_of(top.order));
+  keys_.pop();
   return event;
 }
 
 void EventQueue::drop_cancelled() {
-  while (!heap_.empty() && slots_[slot_of(heap_.front().order)].handler == nullptr) {
-    release(slot_of(heap_.front().order));
-    remove_top();
+  while (!keys_.empty()) {
+    const std::uint32_t slot = slot_of(keys_.top().order);
+    if (slots_[slot].handler != nullptr) return;
+    free_slots_.push_back(slot);
+    keys_.pop();
   }
-}
-
-void EventQueue::release(std::uint32_t slot) {
-  free_slots_.push_back(slot);
-}
-
-void EventQueue::remove_top() {
-  const Key last = heap_.back();
-  heap_.pop_back();
-  if (!heap_.empty()) sift_down(0, last);
-}
-
-void EventQueue::sift_up(std::size_t hole, Key key) {
-  while (hole > 0) {
-    const std::size_t parent = (hole - 1) / kArity;
-    if (!key.before(heap_[parent])) break;
-    heap_[hole] = heap_[parent];
-    hole = parent;
-  }
-  heap_[hole] = key;
-}
-
-void EventQueue::sift_down(std::size_t hole, Key key) {
-  const std::size_t size = heap_.size();
-  for (;;) {
-    const std::size_t first = hole * kArity + 1;
-    if (first >= size) break;
-    std::size_t best = first;
-    const std::size_t end = std::min(first + kArity, size);
-    for (std::size_t child = first + 1; child < end; ++child) {
-      if (heap_[child].before(heap_[best])) best = child;
-    }
-    if (!heap_[best].before(key)) break;
-    heap_[hole] = heap_[best];
-    hole = best;
-  }
-  heap_[hole] = key;
 }
 
 }  // namespace orrery

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sim/base/units.hpp"
+#include "sim/engine/hot_queue.hpp"
 
 namespace orrery {
 
@@ -28,7 +29,7 @@ struct EventId {
 
 /// Pending events ordered by (time, phase, sequence): first scheduled, first run, within a phase.
 ///
-/// A 4-ary heap of 16-byte keys; handler and token lie in slots beside it. Cancelling empties the
+/// A HotQueue of 16-byte keys; handler and token lie in slots beside it. Cancelling empties the
 /// slot and leaves the key to be dropped when it surfaces (lazy invalidation), so it is O(1).
 class EventQueue {
  public:
@@ -50,28 +51,17 @@ class EventQueue {
   Event pop();
 
  private:
-  // order = phase (2 bits) | sequence (38 bits) | slot (24 bits): comparing it compares phase, then
-  // sequence, and the slot rides along.
-  struct Key {
-    std::int64_t time;
-    std::uint64_t order;
-    bool before(const Key& other) const {
-      return time != other.time ? time < other.time : order < other.order;
-    }
-  };
+  // The order of a key = phase (2 bits) | sequence (38 bits) | slot (24 bits): comparing it
+  // compares phase, then sequence, and the slot rides along.
   struct Slot {
-    EventHandler* handler = nullptr;  // null: free, or cancelled with its key still in the heap
+    EventHandler* handler = nullptr;  // null: free, or cancelled with its key still in keys_
     std::uint64_t token = 0;
     std::uint32_t generation = 0;
   };
 
-  void sift_up(std::size_t hole, Key key);
-  void sift_down(std::size_t hole, Key key);
-  void remove_top();
   void drop_cancelled();
-  void release(std::uint32_t slot);
 
-  std::vector<Key> heap_;
+  HotQueue keys_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::uint64_t next_sequence_ = 0;

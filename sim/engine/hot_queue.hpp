@@ -24,17 +24,20 @@ struct EventKey {
 ///   near   time <= near_last_   run_ (sorted) + strays_ (heap: what came too late for the run)
 ///   level 0   64 buckets 1 ps wide       the level of a key is its highest base-64 digit that
 ///   level 1   64 buckets 64 ps wide      differs from base_, its bucket the value of that digit;
-///   ...                                  so a lower level is earlier, and no key of a level lies
-///   level 10  16 buckets of 2^60 ps      in the bucket that base_ is in
+///   ...                                  so a lower level is earlier, and above level 0 no key
+///   level 10  16 buckets of 2^60 ps      lies in the bucket that base_ is in
 ///
 /// When near runs out, the earliest bucket becomes the run if it is small or of one time, else its
 /// keys sink to lower levels: each key sinks at most 10 times, whatever the times are. When strays
-/// become many, near shrinks to one instant and the rest sinks likewise.
+/// become many, near shrinks to one instant and the rest sinks likewise. So no distribution of
+/// times costs more than a binary heap does, up to a constant factor; and pushes into the past,
+/// which the radix cannot take, are kept in that heap.
 ///
 /// Source: Cherkassky, Goldberg, Silverstein, "Buckets, Heaps, Lists, and Monotone Priority
-/// Queues", SIAM J. Comput. 28(4), 1999: multi-level buckets (section 3) under a heap for small
-/// buckets, the hot queue (section 4). Sorting a small bucket as a whole is from the ladder queue:
-/// Tang, Goh, Thng, ACM TOMACS 15(3), 2005.
+/// Queues", SIAM J. Comput. 28(4), 1999: multi-level buckets, and over them a heap for what is too
+/// little to be divided (the hot queue). To sort a small bucket as a whole is from the ladder
+/// queue: Tang, Goh, Thng, "Ladder Queue: an O(1) priority queue structure for large-scale discrete
+/// event simulation", ACM TOMACS 15(3), 2005.
 class HotQueue {
  public:
   bool empty() const { return size_ == 0; }
@@ -57,7 +60,7 @@ class HotQueue {
   // Buckets are lists of chunks out of one pool, so a bucket costs nothing while empty, and what
   // is lost in unfilled chunks is bounded by the number of buckets.
   struct Chunk {
-    std::array<EventKey, 15> keys;
+    std::array<EventKey, 15> keys{};  // 256 bytes a chunk
     std::uint32_t size = 0;
     std::uint32_t next = kNone;
   };
@@ -77,7 +80,10 @@ class HotQueue {
   void push_far(EventKey key);
   void narrow();
   void refill();
+  void sort_into_run(std::uint32_t first_chunk);
+  void sink(std::uint32_t first_chunk);
   std::uint32_t take_chunk();
+  void return_chunk(std::uint32_t chunk);
 
   std::vector<EventKey> run_;
   std::size_t run_head_ = 0;
