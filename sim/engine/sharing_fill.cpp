@@ -18,6 +18,10 @@ constexpr unsigned kWholeFills = 32;
 // (2^-53 of the whole for each term) could matter.
 constexpr double kCancelled = 1e-4;
 
+// What a higher class leaves of a resource that it fills is 0 but for rounding. Lower classes must
+// not live on that: they would run for years.
+constexpr double kNothingLeft = 1e-11;
+
 }  // namespace
 
 std::span<const ShareId> Sharing::solve() {
@@ -133,6 +137,7 @@ void Sharing::fill(std::span<const std::uint32_t> resources) {
   }
   for (const PriorityClass& of : priorities_) {
     for (const std::uint32_t r : resources) {
+      if (filling_[r].left < kNothingLeft * resources_[r].capacity) filling_[r].left = 0;
       filling_[r].demand = 0;
       filling_[r].unfixed = 0;
       for (const Member& member : resources_[r].members) {

@@ -22,6 +22,8 @@ class FoldedGraph final : public Runner {
   FoldedGraph(const TaskGraph& graph, std::span<const std::uint32_t> class_of);
 
   const TaskGraph& graph() const { return folded_; }
+  /// The op of the unfolded graph that a folded one came from.
+  OpId original(OpId folded) const { return parts_[folded.index()].original; }
   /// Must be set before running; it gets real ranks and real groups.
   void set_runner(Runner& runner) { runner_ = &runner; }
 

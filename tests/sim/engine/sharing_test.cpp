@@ -62,6 +62,20 @@ TEST(Sharing, AFullHigherClassStarvesTheLower) {
   EXPECT_DOUBLE_EQ(sharing.rate(low), 5);
 }
 
+TEST(Sharing, RoundingOfAFullClassLeavesNothingToTheLower) {
+  Sharing sharing;
+  const double part = 0.1;
+  const double capacity = 0.3;
+  ASSERT_NE(capacity - part - part - part, 0) << "else this tests nothing";
+  const ResourceId shared = sharing.add_resource(capacity);
+  for (int i = 0; i < 3; ++i) {
+    sharing.add(std::vector<Usage>{{shared, 1}}, {.bound = part, .priority = 1});
+  }
+  const ShareId low = sharing.add(std::vector<Usage>{{shared, 1}}, {});
+  sharing.solve();
+  EXPECT_EQ(sharing.rate(low), 0);
+}
+
 TEST(Sharing, OnlyTheComponentOfAChangeIsReported) {
   Sharing sharing;
   const ResourceId left = sharing.add_resource(10);
