@@ -60,11 +60,23 @@ struct Fabric::Impl {
   std::size_t node_links = 0;
   std::size_t host_base = 0;
   std::size_t cluster_base = 0;
-  std::unordered_map<std::uint64_t, Route> routes;  // looked up only; its references stay valid
+  // Routes that were asked for. Most sources send to the one they sent to last.
+  struct Stored {
+    int to = 0;
+    std::uint32_t begin = 0;  // into route_links
+    std::uint32_t count = 0;
+    Duration latency;
+  };
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  std::vector<Stored> routes;
+  std::vector<int> route_links;
+  std::vector<std::uint32_t> last_route;                       // by source
+  std::unordered_map<std::uint64_t, std::uint32_t> route_of;  // by pair; looked up only
 
   std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
   void add_links(const NodeSpec& spec);
   void check_pair(int from, int to) const;
+  std::uint32_t stored_route(int from, int to);
   void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
 };
 
@@ -161,6 +173,7 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   }
   impl->links.reserve(static_cast<std::size_t>(count));
   impl->add_links(node);
+  impl->last_route.assign(static_cast<std::size_t>(cluster.device_count()), Impl::kNone);
   return std::unique_ptr<Fabric>(new Fabric(std::move(impl)));
 }
 
@@ -187,21 +200,32 @@ void Fabric::append_route(int from, int to, std::vector<int>& route) const {
   impl_->append_route(from, to, route);
 }
 
-const Fabric::Route& Fabric::route(int from, int to) {
-  impl_->check_pair(from, to);
+std::uint32_t Fabric::Impl::stored_route(int from, int to) {
   const std::uint64_t pair =
-      static_cast<std::uint64_t>(from) * static_cast<std::uint64_t>(devices()) +
+      static_cast<std::uint64_t>(from) * static_cast<std::uint64_t>(nodes * node_devices) +
       static_cast<std::uint64_t>(to);
-  const auto known = impl_->routes.find(pair);
-  if (known != impl_->routes.end()) {
-    return known->second;
+  const auto [known, is_new] =
+      route_of.try_emplace(pair, static_cast<std::uint32_t>(routes.size()));
+  if (is_new) {
+    Stored route;
+    route.to = to;
+    route.begin = static_cast<std::uint32_t>(route_links.size());
+    append_route(from, to, route_links);
+    route.count = static_cast<std::uint32_t>(route_links.size()) - route.begin;
+    for (std::uint32_t hop = 0; hop < route.count; ++hop) {
+      route.latency += links[static_cast<std::size_t>(route_links[route.begin + hop])].latency;
+    }
+    routes.push_back(route);
   }
-  Route route;
-  impl_->append_route(from, to, route.links);
-  for (const int link : route.links) {
-    route.latency += impl_->links[static_cast<std::size_t>(link)].latency;
-  }
-  return impl_->routes.emplace(pair, std::move(route)).first->second;
+  return known->second;
+}
+
+Fabric::Route Fabric::route(int from, int to) {
+  impl_->check_pair(from, to);
+  std::uint32_t& last = impl_->last_route[static_cast<std::size_t>(from)];
+  if (last == Impl::kNone || impl_->routes[last].to != to) last = impl_->stored_route(from, to);
+  const Impl::Stored& route = impl_->routes[last];
+  return {{impl_->route_links.data() + route.begin, route.count}, route.latency};
 }
 
 }  // namespace orrery

@@ -24,8 +24,8 @@ class Fabric {
     Duration latency;
   };
   struct Route {
-    std::vector<int> links;  // indices into links()
-    Duration latency;        // sum over the links
+    std::span<const int> links;  // indices into links(); valid until the next call of route
+    Duration latency;            // sum over the links
   };
 
   /// Mistakes in the fabric sections go to `diagnostics`. With any there, also those of a cluster
@@ -39,7 +39,7 @@ class Fabric {
   int devices() const;
   std::span<const Link> links() const;
   /// Computed once per pair and kept. Requires from != to. The flow hash is that of the pair.
-  const Route& route(int from, int to);
+  Route route(int from, int to);
   /// The same links, appended; nothing is kept. For who asks for many routes once.
   void append_route(int from, int to, std::vector<int>& route) const;
 

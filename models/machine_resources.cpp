@@ -1,7 +1,6 @@
 #include "models/machine_resources.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace orrery {
 
@@ -49,7 +48,7 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
         2 * touch * static_cast<double>(messages) / static_cast<double>(alike(source)));
     return {usages_, Duration(0)};
   }
-  const Fabric::Route& route = fabric_->route(source, destination);
+  const Fabric::Route route = fabric_->route(source, destination);
   if (symmetry_ == nullptr) {
     usages_.push_back({devices_[static_cast<std::size_t>(source)].memory, touch});
     for (const int link : route.links) {

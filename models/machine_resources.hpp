@@ -60,9 +60,6 @@ class MachineResources {
     ResourceId memory;  // capacity: bytes per second
   };
 
-  void plain_way(Rank source, Rank destination, double written, const Fabric::Route& route);
-  void folded_way(Rank source, Rank destination, double written, double messages,
-                  std::span<const int> links);
   void put(ResourceId resource, double coefficient);
 
   Activities* activities_;
