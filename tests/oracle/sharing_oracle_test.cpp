@@ -1,102 +1,12 @@
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "sim/base/random.hpp"
-#include "sim/engine/sharing.hpp"
-#include "tests/oracle/progressive_filling.hpp"
+#include "tests/oracle/sharing_instance.hpp"
 
 namespace orrery {
 namespace {
 
-using oracle::Exact;
-using oracle::ExactShare;
-
-/// Rounding of the doubles in the filling (some tens of operations per share) stays far below this.
-constexpr double kTolerance = 1e-10;
-
-/// A random instance kept twice: in Sharing, incrementally, and as plain data for the oracle.
-class Instance {
- public:
-  Instance(std::uint64_t seed, std::string_view name) : random_(seed, name) {
-    const std::int64_t resources = random_.integer(1, 12);
-    for (std::int64_t r = 0; r < resources; ++r) {
-      capacities_.push_back(Exact(random_.integer(1, 100)));
-      sharing_.add_resource(static_cast<double>(capacities_.back()));
-    }
-    priorities_ = random_.integer(1, 3);
-    fractions_ = random_.integer(0, 1) == 1;
-  }
-
-  void step() {
-    const std::int64_t action = random_.integer(0, 9);
-    if (action < 6 || shares_.empty()) {
-      add();
-    } else if (action < 9) {
-      remove();
-    } else {
-      change_capacity();
-    }
-  }
-
-  void expect_equal() {
-    sharing_.solve();
-    std::vector<ExactShare> shares;
-    for (const auto& [id, share] : shares_) shares.push_back(share);
-    const std::vector<Exact> expected = oracle::fill(capacities_, shares);
-    std::size_t i = 0;
-    for (const auto& [id, share] : shares_) {
-      const double exact = static_cast<double>(expected[i++]);
-      ASSERT_NEAR(sharing_.rate(id), exact, kTolerance * (1 + exact)) << "share " << id.index();
-    }
-  }
-
-  std::size_t size() const { return shares_.size(); }
-
- private:
-  void add() {
-    ExactShare share;
-    std::vector<Usage> usages;
-    for (std::size_t r = 0; r < capacities_.size(); ++r) {
-      if (random_.integer(0, 3) != 0) continue;
-      // Thirds are no doubles: the two sides then see slightly different numbers.
-      const Exact coefficient(random_.integer(1, 6), fractions_ ? 3 : 1);
-      share.usages.push_back({r, coefficient});
-      usages.push_back({ResourceId(r), static_cast<double>(coefficient)});
-    }
-    ShareTerms terms;
-    share.weight = Exact(random_.integer(1, 5));
-    share.priority = static_cast<int>(random_.integer(1, priorities_));
-    if (usages.empty() || random_.integer(0, 2) == 0) {
-      share.bound = Exact(random_.integer(1, 40), 2);
-      terms.bound = static_cast<double>(*share.bound);
-    }
-    terms.weight = static_cast<double>(share.weight);
-    terms.priority = share.priority;
-    shares_.emplace(sharing_.add(usages, terms), share);
-  }
-
-  void remove() {
-    auto victim = shares_.begin();
-    std::advance(victim, random_.integer(0, static_cast<std::int64_t>(shares_.size()) - 1));
-    sharing_.remove(victim->first);
-    shares_.erase(victim);
-  }
-
-  void change_capacity() {
-    const auto r = static_cast<std::size_t>(
-        random_.integer(0, static_cast<std::int64_t>(capacities_.size()) - 1));
-    capacities_[r] = Exact(random_.integer(1, 100));
-    sharing_.set_capacity(ResourceId(r), static_cast<double>(capacities_[r]));
-  }
-
-  RandomStream random_;
-  Sharing sharing_;
-  std::vector<Exact> capacities_;
-  std::map<ShareId, ExactShare> shares_;
-  std::int64_t priorities_ = 1;
-  bool fractions_ = false;
-};
+using oracle::Instance;
+using oracle::InstanceLimits;
 
 TEST(SharingOracle, FreshInstancesEqualExactProgressiveFilling) {
   constexpr std::uint64_t kInstances = 2'000;
@@ -134,6 +44,105 @@ TEST(SharingOracle, ManyChangesBetweenSolvesKeepTheAllocationExact) {
       for (int i = 0; i < 7; ++i) instance.step();
       instance.expect_equal();
       if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// Resources alike, filled by the same shares, are full at the same level. Each is then exactly full
+// for the classes below, also where the level is no double.
+TEST(SharingOracle, TiesLeaveNothingToLowerClasses) {
+  constexpr std::uint64_t kInstances = 150;
+  std::size_t starved = 0;
+  for (std::uint64_t seed = 0; seed < kInstances; ++seed) {
+    SCOPED_TRACE(seed);
+    Instance instance(seed, "ties", {.alike = true, .priorities = {2, 3}, .bounded_in = 1'000});
+    for (int i = 0; i < 60; ++i) {
+      instance.step();
+      instance.expect_equal();
+      if (HasFatalFailure()) return;
+    }
+    starved += instance.starved();
+  }
+  EXPECT_GE(starved, 10 * kInstances);
+}
+
+// Large components, where everything is filled without a search (Sharing::whole_fills): from 64
+// shares on in one that holds more than half of all. Every change is solved; the exact filling,
+// which is slow, looks at every few.
+
+InstanceLimits large(oracle::CountBetween resources, oracle::CountBetween priorities) {
+  return {.resources = resources, .priorities = priorities, .capacity = 2'000, .uses = 3};
+}
+
+/// Brings the instance to `wanted` shares and keeps it there for some changes.
+void change(Instance& instance, std::size_t wanted, int changes, int compare_every) {
+  for (int i = 0; i < changes; ++i) {
+    instance.step_towards(wanted);
+    instance.solve();
+    if (i % compare_every == compare_every - 1) instance.expect_equal();
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
+void expect_whole_fills_are_exact(std::string_view name, const InstanceLimits& limits,
+                                  std::uint64_t instances, std::int64_t most_shares) {
+  constexpr int kChanges = 60;
+  std::uint64_t whole_fills = 0;
+  std::size_t bounds_reached = 0;
+  for (std::uint64_t seed = 0; seed < instances; ++seed) {
+    SCOPED_TRACE(seed);
+    Instance instance(seed, name, limits);
+    RandomStream random(seed, "shares");
+    const auto wanted = static_cast<std::size_t>(random.integer(80, most_shares));
+    while (instance.size() < wanted) instance.step_towards(wanted);
+    change(instance, wanted, kChanges, 10);
+    if (testing::Test::HasFatalFailure()) return;
+    whole_fills += instance.sharing().whole_fills();
+    bounds_reached += instance.bounds_reached();
+  }
+  EXPECT_GE(whole_fills, instances * kChanges / 2);
+  EXPECT_GE(bounds_reached, 10 * instances);
+}
+
+TEST(SharingOracle, WholeFillsOfOnePriorityAreExact) {
+  expect_whole_fills_are_exact("whole", large({5, 12}, {1, 1}), 25, 120);
+}
+
+TEST(SharingOracle, WholeFillsOfThreePrioritiesAreExact) {
+  expect_whole_fills_are_exact("whole, priorities", large({5, 12}, {2, 3}), 25, 120);
+}
+
+TEST(SharingOracle, WholeFillsOfTwoHundredSharesOnThirtyResourcesAreExact) {
+  expect_whole_fills_are_exact("whole, many", large({20, 30}, {1, 2}), 10, 200);
+}
+
+TEST(SharingOracle, WholeFillsWhereMostBoundsBindAreExact) {
+  InstanceLimits limits = large({5, 12}, {1, 2});
+  limits.capacity = 200;
+  limits.bounded_in = 1;
+  limits.bound_halves = 6;
+  expect_whole_fills_are_exact("whole, bounds", limits, 25, 120);
+}
+
+// Below 64 shares components are searched for again, after the whole fills still due; above they
+// are not.
+TEST(SharingOracle, GoingBackFromWholeFillsToComponentsIsExact) {
+  constexpr std::size_t kMany = 90;
+  constexpr std::size_t kFew = 25;
+  constexpr int kWholeFillsDue = 32;
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    SCOPED_TRACE(seed);
+    Instance instance(seed, "back", large({5, 12}, {1, 3}));
+    std::uint64_t whole = 0;
+    for (int cycle = 0; cycle < 2; ++cycle) {
+      change(instance, kMany, 200, 40);
+      EXPECT_GT(instance.sharing().whole_fills(), whole) << "cycle " << cycle;
+      while (instance.size() > kFew) change(instance, kFew, 1, 1'000);
+      change(instance, kFew, kWholeFillsDue, 4);
+      whole = instance.sharing().whole_fills();
+      change(instance, kFew, 40, 4);
+      if (HasFatalFailure()) return;
+      EXPECT_EQ(instance.sharing().whole_fills(), whole) << "cycle " << cycle;
     }
   }
 }

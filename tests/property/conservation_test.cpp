@@ -1,0 +1,112 @@
+// Bytes are neither lost nor made: what is sent arrives, and every link and memory has carried what
+// the messages on it hold, counted here from the programs of the collectives and the routes.
+#include <gtest/gtest.h>
+
+#include "tests/property/cluster_vertices.hpp"
+#include "tests/property/simulate.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::uint64_t kCases = 1'000;
+
+/// What messages amount to, on links and in memories.
+struct Tally {
+  Tally(Fabric& on, std::size_t devices) : fabric(&on), links(on.links().size()), memory(devices) {}
+
+  void add(Rank from, Rank to, Bytes size, int written) {
+    ++messages;
+    bytes += size.as_double();
+    for (const int link : fabric->route(from, to).links) {
+      links[static_cast<std::size_t>(link)] += size.as_double();
+    }
+    memory[static_cast<std::size_t>(from)] += size.as_double();
+    memory[static_cast<std::size_t>(to)] += written * size.as_double();
+  }
+  void add(const Traffic& traffic) {
+    for (const Flow& flow : traffic.flows) {
+      if (!flow.is_collective) add(flow.ranks[0], flow.ranks[1], flow.bytes, 1);
+      if (!flow.is_collective) continue;
+      for_each_send(traffic, flow, [&](auto group, int member, const Send& send) {
+        add(group[static_cast<std::size_t>(member)], group[static_cast<std::size_t>(send.to)],
+            send.bytes, send.reduces ? 2 : 1);
+      });
+    }
+  }
+
+  Fabric* fabric;
+  std::uint64_t messages = 0;
+  double bytes = 0;
+  std::vector<double> links;
+  std::vector<double> memory;
+};
+
+TEST(FabricVertices, RoutesAreContiguousFromDeviceToDevice) {
+  for (std::uint64_t seed = 0; seed < kCases; ++seed) {
+    SCOPED_TRACE(seed);
+    const RandomCluster cluster(seed, shape_of(seed));
+    const ClusterVertices vertices(cluster.spec());
+    const auto fabric = fabric_of(cluster.spec());
+    ASSERT_EQ(vertices.ends().size(), fabric->links().size());
+    for (int from = 0; from < fabric->devices(); ++from) {
+      for (int to = 0; to < fabric->devices(); ++to) {
+        if (from == to) continue;
+        int here = from;
+        for (const int link : fabric->route(from, to).links) {
+          ASSERT_EQ(vertices.ends()[static_cast<std::size_t>(link)].from, here);
+          here = vertices.ends()[static_cast<std::size_t>(link)].to;
+        }
+        ASSERT_EQ(here, to);
+      }
+    }
+  }
+}
+
+// Whole bytes below 2^53 add up without rounding, whatever the order; so these are equalities.
+TEST(Conservation, EveryLinkCarriesTheMessagesWhoseRouteCrossesIt) {
+  std::uint64_t messages = 0;
+  for (std::uint64_t seed = 0; seed < kCases; ++seed) {
+    SCOPED_TRACE(seed);
+    const RandomCluster cluster(seed, shape_of(seed));
+    const int devices = cluster.busy_devices();
+    const Traffic traffic = RandomTraffic(seed, devices, {.streams = 3}).traffic();
+    const auto outcome = simulate(cluster.spec(), graph_of(traffic, devices).graph, traffic.choice);
+    const auto fabric = fabric_of(cluster.spec());
+    Tally tally(*fabric, static_cast<std::size_t>(devices));
+    tally.add(traffic);
+    messages += tally.messages;
+    EXPECT_EQ(outcome.counters.messages, tally.messages);
+    EXPECT_EQ(outcome.counters.bytes_sent, tally.bytes);
+    EXPECT_EQ(outcome.counters.bytes_received, tally.bytes);
+    for (std::size_t link = 0; link < tally.links.size(); ++link) {
+      EXPECT_EQ(outcome.carried_by_link(devices, link), tally.links[link])
+          << fabric->links()[link].name;
+    }
+  }
+  EXPECT_GE(messages, 10 * kCases);
+}
+
+// A byte in memory counts 1/efficiency, which need not be a double: each of at most some thousand
+// terms is off by 2^-53 of the sum at most.
+TEST(Conservation, EveryMemoryCarriesWhatItsDeviceReadsAndWrites) {
+  constexpr double kRounding = 1e-12;
+  for (std::uint64_t seed = 0; seed < kCases; ++seed) {
+    SCOPED_TRACE(seed);
+    const RandomCluster cluster(seed, shape_of(seed));
+    const int devices = cluster.busy_devices();
+    const Traffic traffic = RandomTraffic(seed, devices, {.streams = 3}).traffic();
+    const auto outcome = simulate(cluster.spec(), graph_of(traffic, devices).graph, traffic.choice);
+    const auto fabric = fabric_of(cluster.spec());
+    Tally tally(*fabric, static_cast<std::size_t>(devices));
+    tally.add(traffic);
+    for (Rank rank = 0; rank < devices; ++rank) {
+      const double expected = tally.memory[static_cast<std::size_t>(rank)] /
+                              cluster.spec().node.device.memory_efficiency;
+      EXPECT_NEAR(outcome.memory_of(rank).carried, expected, kRounding * expected)
+          << "device " << rank;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace orrery
