@@ -56,6 +56,12 @@ TEST(Scaling, SizesAndCapacitiesThatGrowAlikeLeaveEveryTimeAsItIs) {
   }
 }
 
+// With rounding, time does not scale exactly, and strict priorities are no continuous function of
+// time: where a round of a collective follows the one before it a picosecond late, the lower class
+// has its links for that picosecond, and its last bytes leave now instead of many rounds later
+// (seed 10'857 with priorities and a factor of 10). So here everyone is of one class.
+constexpr TrafficLimits kOneClass{.streams = 3, .priorities = false};
+
 /// Each message's end is rounded by half a picosecond at most, in either run; an error is scaled
 /// with the rest, and handed on to whoever waits for the message or shares a link with it.
 void expect_scaled(const Result& plain, const Result& scaled, std::int64_t factor) {
@@ -71,9 +77,9 @@ TEST(Scaling, WithoutLatencyLargerSizesTakeAsManyTimesLonger) {
   for (std::uint64_t seed = 0; seed < kCases; ++seed) {
     SCOPED_TRACE(seed);
     const Variation instant{.latency_factor = 0};
-    const Result plain(seed, instant, 1, {.streams = 3});
+    const Result plain(seed, instant, 1, kOneClass);
     for (const std::int64_t factor : {2, 3, 10}) {
-      expect_scaled(plain, Result(seed, instant, factor, {.streams = 3}), factor);
+      expect_scaled(plain, Result(seed, instant, factor, kOneClass), factor);
     }
   }
 }
@@ -81,10 +87,10 @@ TEST(Scaling, WithoutLatencyLargerSizesTakeAsManyTimesLonger) {
 TEST(Scaling, WithoutLatencyGreaterCapacitiesTakeAsManyTimesLess) {
   for (std::uint64_t seed = 0; seed < kCases; ++seed) {
     SCOPED_TRACE(seed);
-    const Result plain(seed, {.latency_factor = 0}, 1, {.streams = 3});
+    const Result plain(seed, {.latency_factor = 0}, 1, kOneClass);
     for (const std::int64_t factor : {2, 3, 10}) {
       const Variation faster{.capacity_factor = factor, .latency_factor = 0};
-      expect_scaled(Result(seed, faster, 1, {.streams = 3}), plain, factor);
+      expect_scaled(Result(seed, faster, 1, kOneClass), plain, factor);
     }
   }
 }
