@@ -70,7 +70,7 @@ struct Fabric::Impl {
   static constexpr std::uint32_t kNone = UINT32_MAX;
   std::vector<Stored> routes;
   std::vector<int> route_links;
-  std::vector<std::uint32_t> last_route;                       // by source
+  std::vector<std::uint32_t> last_route;                      // by source
   std::unordered_map<std::uint64_t, std::uint32_t> route_of;  // by pair; looked up only
 
   std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }

@@ -6,7 +6,7 @@ Rules, each reported as "file:line: what is wrong":
   - a project include is in quotes, spelled from the root, and names a file that exists;
   - a header begins with #pragma once and holds no "using namespace";
   - a header of a library room includes no third-party header (HIDDEN_LIBRARIES);
-  - a library that one room keeps to itself is included nowhere else (KEPT_LIBRARIES).
+  - a library that is kept to some folders is included nowhere else (KEPT_LIBRARIES).
 
 Exit status: 0 clean, 1 something found, 2 nothing could be checked.
 """
@@ -42,9 +42,9 @@ TOP_DIRECTORIES = {room.split("/")[0] for room in MAY_SEE}
 LIBRARY_ROOMS = {"sim", "hw", "models", "workloads", "traces"}
 HIDDEN_LIBRARIES = {"boost", "nlohmann"}
 
-# Library -> the only room that may include it. SimGrid is linked by a program of its own, which the
-# others start as a child.
-KEPT_LIBRARIES = {"simgrid": "tools/simgrid"}
+# Library -> the only folders that may include it. SimGrid is linked by programs of its own, which the
+# others start as children: the oracle, and the peer of the benchmarks.
+KEPT_LIBRARIES = {"simgrid": ["tools/simgrid", "tests/bench"]}
 
 # Just enough of the lexical grammar to tell comments and strings from code. Identifiers and numbers
 # are tokens so that the quote of 1'000 or of R"(...)" is never taken for the start of a literal.
@@ -99,9 +99,9 @@ def check_include(root, path, what):
         is_header = Path(path).suffix in HEADER_SUFFIXES
         if is_header and path.split("/")[0] in LIBRARY_ROOMS and first in HIDDEN_LIBRARIES:
             yield f"<{angled}> in a header of {path.split('/')[0]}/; only a source may include it"
-        keeper = KEPT_LIBRARIES.get(first)
-        if keeper is not None and not is_below(path, keeper):
-            yield f"<{angled}>: only {keeper} may include it"
+        keepers = KEPT_LIBRARIES.get(first)
+        if keepers is not None and not any(is_below(path, keeper) for keeper in keepers):
+            yield f"<{angled}>: only {' and '.join(keepers)} may include it"
         if first in TOP_DIRECTORIES and (root / angled).is_file():
             yield f'<{angled}> is ours: write "{angled}"'
         return

@@ -18,9 +18,9 @@ constexpr std::uint64_t fnv1a_step(std::uint64_t hash, std::uint64_t part) {
   return (hash ^ part) * kFnv1aPrime;
 }
 
-/// SplitMix64's finaliser: every bit of the argument reaches every bit of the result. Source: Steele,
-/// Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, with the constants of
-/// Vigna's splitmix64.c.
+/// SplitMix64's finaliser: every bit of the argument reaches every bit of the result. Source:
+/// Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, with the
+/// constants of Vigna's splitmix64.c.
 constexpr std::uint64_t scramble(std::uint64_t bits) {
   bits += 0x9e3779b97f4a7c15U;
   bits = (bits ^ (bits >> 30U)) * 0xbf58476d1ce4e5b9U;

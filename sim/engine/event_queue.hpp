@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -29,8 +30,10 @@ struct EventId {
 
 /// Pending events ordered by (time, phase, sequence): first scheduled, first run, within a phase.
 ///
-/// A HotQueue of 16-byte keys; handler and token lie in slots beside it. Cancelling empties the
-/// slot and leaves the key to be dropped when it surfaces (lazy invalidation), so it is O(1).
+/// A HotQueue of 16-byte keys, and a FIFO for each phase of the present instant, to which events
+/// mostly add more events; handler and token lie in slots beside them. Cancelling empties the slot
+/// and leaves the key to be dropped when it surfaces (lazy invalidation), or when more keys are
+/// dead than alive: O(1) on average.
 class EventQueue {
  public:
   struct Event {
@@ -59,9 +62,26 @@ class EventQueue {
     std::uint32_t generation = 0;
   };
 
-  void drop_cancelled();
+  // Orders of keys, which all have the same time.
+  class Fifo {
+   public:
+    bool empty() const { return head_ == orders_.size(); }
+    std::uint64_t front() const { return orders_[head_]; }
+    void push(std::uint64_t order);
+    std::uint64_t pop() { return orders_[head_++]; }
+
+   private:
+    std::vector<std::uint64_t> orders_;
+    std::size_t head_ = 0;
+  };
+
+  Fifo* present();
+  bool runs_now(const Fifo* fifo);
+  void purge();
 
   HotQueue keys_;
+  std::array<Fifo, 4> present_;  // by phase: keys of the time now_ that were pushed since it is so
+  Time now_;                     // of the last pop, or of the keys in present_
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::uint64_t next_sequence_ = 0;

@@ -31,15 +31,15 @@ void HotQueue::push(EventKey key) {
   }
 }
 
-void HotQueue::pop() {
-  if (run_head_ == run_.size() && strays_.empty()) refill();
-  --size_;
-  if (run_is_next()) {
-    ++run_head_;
-    return;
-  }
+EventKey HotQueue::take_stray() {
   std::pop_heap(strays_.begin(), strays_.end(), later);
+  const EventKey key = strays_.back();
   strays_.pop_back();
+  return key;
+}
+
+void HotQueue::order_strays() {
+  std::make_heap(strays_.begin(), strays_.end(), later);
 }
 
 void HotQueue::push_near(EventKey key) {
@@ -82,6 +82,24 @@ void HotQueue::push_far(EventKey key) {
   chunk.keys[chunk.size++] = key;
 }
 
+/// Ends a bucket's list at `last` (none: it is empty) and gives back the chunks behind it.
+void HotQueue::cut_bucket(std::size_t index, std::uint32_t last) {
+  Bucket& bucket = buckets_[index];
+  std::uint32_t behind = last == kNone ? bucket.first : chunks_[last].next;
+  if (last == kNone) {
+    bucket = Bucket{};
+    occupied_[index / kBuckets] &= ~(std::uint64_t{1} << index % kBuckets);
+  } else {
+    bucket.last = last;
+    chunks_[last].next = kNone;
+  }
+  while (behind != kNone) {
+    const std::uint32_t next = chunks_[behind].next;
+    return_chunk(behind);
+    behind = next;
+  }
+}
+
 std::uint32_t HotQueue::take_chunk() {
   if (free_chunk_ == kNone) {
     chunks_.emplace_back();
@@ -111,7 +129,7 @@ void HotQueue::narrow() {
   const auto leaving = std::partition(strays_.begin(), strays_.end(), stays);
   for (auto key = leaving; key != strays_.end(); ++key) push_far(*key);
   strays_.erase(leaving, strays_.end());
-  std::make_heap(strays_.begin(), strays_.end(), later);
+  order_strays();
 }
 
 void HotQueue::refill() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -48,8 +49,20 @@ class HotQueue {
     if (run_head_ == run_.size() && strays_.empty()) refill();
     return run_is_next() ? run_[run_head_] : strays_.front();
   }
-  /// Removes the earliest key. Requires !empty().
-  void pop();
+  /// True when no key is as early as `time`, if that can be told without sorting; false otherwise.
+  bool none_until(std::int64_t time) const {
+    return run_head_ == run_.size() && strays_.empty() && rank(time) <= near_last_;
+  }
+  /// Removes and returns the earliest key. Requires !empty().
+  EventKey take() {
+    if (run_head_ == run_.size() && strays_.empty()) refill();
+    --size_;
+    return run_is_next() ? run_[run_head_++] : take_stray();
+  }
+  void pop() { take(); }
+  /// Removes all keys for which `gone` says so. O(size()).
+  template <class Gone>
+  void remove_if(Gone gone);
 
  private:
   static constexpr unsigned kDigitBits = 6;  // one 64-bit mask tells which buckets hold keys
@@ -70,18 +83,22 @@ class HotQueue {
   };
 
   // Time as an unsigned number of the same order.
-  static std::uint64_t rank(EventKey key) {
-    return static_cast<std::uint64_t>(key.time) ^ std::uint64_t{1} << 63;
+  static std::uint64_t rank(std::int64_t time) {
+    return static_cast<std::uint64_t>(time) ^ std::uint64_t{1} << 63;
   }
+  static std::uint64_t rank(EventKey key) { return rank(key.time); }
   bool run_is_next() const {
     return strays_.empty() || (run_head_ != run_.size() && run_[run_head_].before(strays_.front()));
   }
+  EventKey take_stray();
+  void order_strays();
   void push_near(EventKey key);
   void push_far(EventKey key);
   void narrow();
   void refill();
   void sort_into_run(std::uint32_t first_chunk);
   void sink(std::uint32_t first_chunk);
+  void cut_bucket(std::size_t bucket, std::uint32_t last_chunk);
   std::uint32_t take_chunk();
   void return_chunk(std::uint32_t chunk);
 
@@ -96,5 +113,39 @@ class HotQueue {
   std::uint32_t free_chunk_ = kNone;
   std::size_t size_ = 0;
 };
+
+template <class Gone>
+void HotQueue::remove_if(Gone gone) {
+  std::erase_if(strays_, gone);
+  order_strays();
+  const auto run_begin = run_.begin() + static_cast<std::ptrdiff_t>(run_head_);
+  const auto run_end = std::remove_if(run_begin, run_.end(), gone);
+  run_.erase(run_end, run_.end());
+  std::size_t left = strays_.size() + run_.size() - run_head_;
+  for (std::size_t b = 0; b < buckets_.size(); ++b) {
+    Bucket& bucket = buckets_[b];
+    // What stays moves to the front of the list, the chunks behind it are given back.
+    std::uint32_t to = bucket.first;
+    std::uint32_t kept = 0;
+    std::uint32_t before = kNone;  // the last full chunk
+    for (std::uint32_t at = bucket.first; at != kNone; at = chunks_[at].next) {
+      const std::uint32_t size = chunks_[at].size;
+      for (std::uint32_t k = 0; k < size; ++k) {
+        if (gone(chunks_[at].keys[k])) continue;
+        chunks_[to].keys[kept++] = chunks_[at].keys[k];
+        ++left;
+        if (kept < chunks_[to].keys.size()) continue;
+        chunks_[to].size = kept;
+        before = to;
+        to = chunks_[to].next;
+        kept = 0;
+      }
+    }
+    if (bucket.first == kNone) continue;
+    if (to != kNone) chunks_[to].size = kept;
+    cut_bucket(b, kept > 0 ? to : before);
+  }
+  size_ = left;
+}
 
 }  // namespace orrery

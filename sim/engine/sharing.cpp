@@ -13,10 +13,6 @@ namespace {
 // than the rounding that such a sum can carry; the allocation is then off by at most this fraction.
 constexpr double kSlackTolerance = 1e-11;
 
-// The sums over the members of a resource are updated by differences; they are made afresh after
-// this many updates plus one per member, which bounds the drift and costs O(1) per update.
-constexpr std::uint32_t kUpdatesBeforeSumming = 16;
-
 }  // namespace
 
 ResourceId Sharing::add_resource(double capacity) {
@@ -29,6 +25,7 @@ ResourceId Sharing::add_resource(double capacity) {
 
 void Sharing::set_capacity(ResourceId id, double capacity) {
   ORRERY_CHECK(capacity > 0 && std::isfinite(capacity), "a resource needs a finite capacity > 0");
+  detach_removed();
   Resource& resource = resources_[id.index()];
   // Marked before and after: it may have been tight, or become so.
   mark_if_tight(static_cast<std::uint32_t>(id.index()));
@@ -44,9 +41,7 @@ void Sharing::set_capacity(ResourceId id, double capacity) {
       fresh_.push_back(member.share);
     }
     for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
-      Resource& used = resources_[uses_[u].resource];
-      used.potential += uses_[u].coefficient * difference;
-      sum_afresh_sometimes(used);
+      resources_[uses_[u].resource].potential.add(uses_[u].coefficient * difference);
       mark_if_tight(uses_[u].resource);
     }
   }
@@ -56,6 +51,7 @@ void Sharing::set_capacity(ResourceId id, double capacity) {
 ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
   ORRERY_CHECK(terms.weight > 0 && std::isfinite(terms.weight), "a share needs a weight > 0");
   ORRERY_CHECK(terms.bound > 0, "a share needs a bound > 0");
+  detach_removed();
   std::uint32_t id = 0;
   if (free_shares_.empty()) {
     id = static_cast<std::uint32_t>(shares_.size());
@@ -81,9 +77,13 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
     ORRERY_CHECK(usage.coefficient >= 0 && usage.resource.index() < resources_.size(),
                  "a usage needs a known resource and a coefficient >= 0");
     if (usage.coefficient == 0) continue;
-    *next++ = Use{static_cast<std::uint32_t>(usage.resource.index()), 0, usage.coefficient};
-    const double capacity = resources_[usage.resource.index()].capacity;
-    if (capacity < reach * usage.coefficient) reach = capacity / usage.coefficient;
+    const Resource& resource = resources_[usage.resource.index()];
+    *next = Use{static_cast<std::uint32_t>(usage.resource.index()), 0, usage.coefficient};
+    if (resource.tight) std::swap(*next, first[share.tight_count++]);
+    ++next;
+    if (resource.capacity < reach * usage.coefficient) {
+      reach = resource.capacity / usage.coefficient;
+    }
   }
   ORRERY_CHECK(std::isfinite(reach), "a share needs a usage or a finite bound");
   share.reach = reach;
@@ -98,12 +98,22 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
 void Sharing::remove(ShareId id) {
   const auto index = static_cast<std::uint32_t>(id.index());
   ORRERY_CHECK(index < shares_.size() && shares_[index].live, "a share was removed twice");
-  detach(index);
-  release_uses(shares_[index].first_use, shares_[index].room);
   shares_[index].live = false;
-  free_shares_.push_back(index);
+  removed_.push_back(index);
   count_priority(shares_[index].priority, -1);
   --active_;
+}
+
+/// In reverse: of shares that came together and leave together, the last of each resource's members
+/// is the next to go, and nothing has to be moved into a gap.
+void Sharing::detach_removed() {
+  while (!removed_.empty()) {
+    const std::uint32_t id = removed_.back();
+    removed_.pop_back();
+    detach(id);
+    release_uses(shares_[id].first_use, shares_[id].room);
+    free_shares_.push_back(id);
+  }
 }
 
 std::uint32_t Sharing::allocate_uses(std::size_t count) {
@@ -129,12 +139,10 @@ void Sharing::attach(std::uint32_t id) {
     Resource& resource = resources_[use.resource];
     use.position = static_cast<std::uint32_t>(resource.members.size());
     resource.members.push_back(Member{id, u});
-    resource.potential += use.coefficient * share.reach;
-    resource.demand += use.coefficient * share.weight;
+    resource.potential.add(use.coefficient * share.reach);
+    resource.demand.add(use.coefficient * share.weight);
     // Alone on it: it was empty, and if it was tight before that, it has been marked since.
-    if (use.position == 0) continue;
-    sum_afresh_sometimes(resource);
-    mark_if_tight(use.resource);
+    if (use.position != 0) mark_if_tight(use.resource);
   }
 }
 
@@ -145,28 +153,18 @@ void Sharing::detach(std::uint32_t id) {
     Resource& resource = resources_[use.resource];
     if (resource.members.size() == 1) {  // nobody stays who could get more
       resource.members.clear();
-      resource.potential = resource.demand = 0;
+      resource.potential = resource.demand = {};
       continue;
     }
     mark_if_tight(use.resource);  // as it was: those who stay may get more now
-    const Member last = resource.members.back();
-    resource.members[use.position] = last;
-    uses_[last.use].position = use.position;
+    if (use.position + 1 != resource.members.size()) {
+      const Member last = resource.members.back();
+      resource.members[use.position] = last;
+      uses_[last.use].position = use.position;
+    }
     resource.members.pop_back();
-    resource.potential -= use.coefficient * share.reach;
-    resource.demand -= use.coefficient * share.weight;
-    sum_afresh_sometimes(resource);
-  }
-}
-
-void Sharing::sum_afresh_sometimes(Resource& resource) const {
-  if (++resource.updates <= resource.members.size() + kUpdatesBeforeSumming) return;
-  resource.updates = 0;
-  resource.potential = 0;
-  resource.demand = 0;
-  for (const Member& member : resource.members) {
-    resource.potential += uses_[member.use].coefficient * shares_[member.share].reach;
-    resource.demand += uses_[member.use].coefficient * shares_[member.share].weight;
+    resource.potential.add(-use.coefficient * share.reach);
+    resource.demand.add(-use.coefficient * share.weight);
   }
 }
 
@@ -179,7 +177,7 @@ double Sharing::reach_of(const Share& share) const {
 }
 
 bool Sharing::is_tight(const Resource& resource) const {
-  return resource.potential > resource.capacity * (1 + kSlackTolerance) &&
+  return resource.potential.value() > resource.capacity * (1 + kSlackTolerance) &&
          resource.members.size() > 1;
 }
 

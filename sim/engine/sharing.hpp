@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/base/ids.hpp"
+#include "sim/engine/compensated_sum.hpp"
 
 namespace orrery {
 
@@ -90,10 +91,9 @@ class Sharing {
   };
   struct Resource {
     double capacity = 0;
-    double potential = 0;  // sum of coefficient × reach over members
-    double demand = 0;     // sum of coefficient × weight over members
+    CompensatedSum potential;  // of coefficient × reach over members
+    CompensatedSum demand;     // of coefficient × weight over members
     std::vector<Member> members;
-    std::uint32_t updates = 0;      // since the sums were last made afresh
     std::uint32_t tight_place = 0;  // in tight_, while tight
     bool tight = false;             // could constrain somebody, as of the last solve
     bool dirty = false;
@@ -104,12 +104,12 @@ class Sharing {
     double left = 0;            // capacity not yet given away
     double demand = 0;          // sum of coefficient × weight of unfixed members
     std::uint32_t unfixed = 0;  // members of this class without a rate yet
-    bool tight = false;
   };
   struct Share {
     std::uint32_t first_use = 0;
     std::uint16_t use_count = 0;
-    std::uint16_t room = 0;  // uses allocated: those of coefficient 0 were dropped
+    std::uint16_t tight_count = 0;  // its first uses are those of tight resources
+    std::uint16_t room = 0;         // uses allocated: those of coefficient 0 were dropped
     bool live = false;
     bool fresh = false;  // added, or its reach changed, since the last solve
     std::int32_t priority = 0;
@@ -132,13 +132,15 @@ class Sharing {
   void release_uses(std::uint32_t first, std::size_t count);
   void attach(std::uint32_t share);
   void detach(std::uint32_t share);
-  void sum_afresh_sometimes(Resource& resource) const;
+  void detach_removed();
   double reach_of(const Share& share) const;
   bool is_tight(const Resource& resource) const;
   void mark_if_tight(std::uint32_t resource);
   void count_priority(std::int32_t priority, std::int64_t change);
 
   void update_tightness();
+  void set_tight(std::uint32_t resource, bool tight);
+  void swap_uses(std::uint32_t a, std::uint32_t b);
   void fill_components();
   void fill_whole();
   void collect_component(std::uint32_t seed);
@@ -147,7 +149,7 @@ class Sharing {
   void saturate(std::uint32_t resource, double level, std::int32_t priority);
   void sift_down(std::size_t place, Level level);
   double level_of(std::uint32_t resource, std::int32_t priority);
-  void fix(std::uint32_t share, double rate, std::uint32_t full);
+  void fix(std::uint32_t share, double rate);
   void set_rate(std::uint32_t share, double rate);
 
   std::vector<Resource> resources_;
@@ -156,6 +158,7 @@ class Sharing {
   std::uint32_t epoch_ = 0;           // of the fill at hand
   std::vector<Share> shares_;
   std::vector<std::uint32_t> free_shares_;
+  std::vector<std::uint32_t> removed_;                 // but not detached yet
   std::vector<Use> uses_;                              // of all shares, in blocks
   std::vector<std::vector<std::uint32_t>> free_uses_;  // blocks given back, by size
   std::vector<PriorityClass> priorities_;              // of the live shares, highest first

@@ -1,12 +1,11 @@
 #include <algorithm>
+#include <utility>
 
 #include "sim/engine/sharing.hpp"
 
 // What shares get: progressive filling of what changed.
 namespace orrery {
 namespace {
-
-constexpr std::uint32_t kNobody = UINT32_MAX;
 
 // With so few shares a search for components costs nothing that filling everything could save.
 constexpr std::size_t kManyShares = 64;
@@ -27,6 +26,7 @@ constexpr double kNothingLeft = 1e-11;
 std::span<const ShareId> Sharing::solve() {
   ++solves_;
   changed_.clear();
+  detach_removed();
   if (!dirty_.empty()) {
     if (++epoch_ == 0) {
       std::fill(fixed_.begin(), fixed_.end(), 0);
@@ -55,16 +55,36 @@ void Sharing::update_tightness() {
     resource.dirty = false;
     const bool tight = is_tight(resource);
     if (tight == resource.tight) continue;
-    resource.tight = filling_[r].tight = tight;
-    if (tight) {
-      resource.tight_place = static_cast<std::uint32_t>(tight_.size());
-      tight_.push_back(r);
-    } else {
-      loosened_.push_back(r);
-      tight_[resource.tight_place] = tight_.back();
-      resources_[tight_.back()].tight_place = resource.tight_place;
-      tight_.pop_back();
-    }
+    if (!tight) loosened_.push_back(r);
+    set_tight(r, tight);
+  }
+}
+
+void Sharing::set_tight(std::uint32_t r, bool tight) {
+  Resource& resource = resources_[r];
+  resource.tight = tight;
+  if (tight) {
+    resource.tight_place = static_cast<std::uint32_t>(tight_.size());
+    tight_.push_back(r);
+  } else {
+    tight_[resource.tight_place] = tight_.back();
+    resources_[tight_.back()].tight_place = resource.tight_place;
+    tight_.pop_back();
+  }
+  for (std::size_t m = 0; m < resource.members.size(); ++m) {
+    const Member member = resource.members[m];
+    Share& share = shares_[member.share];
+    const std::uint32_t border = tight ? share.tight_count++ : --share.tight_count;
+    swap_uses(member.use, share.first_use + border);
+  }
+}
+
+/// Of one share.
+void Sharing::swap_uses(std::uint32_t a, std::uint32_t b) {
+  if (a == b) return;
+  std::swap(uses_[a], uses_[b]);
+  for (const std::uint32_t use : {a, b}) {
+    resources_[uses_[use].resource].members[uses_[use].position].use = use;
   }
 }
 
@@ -105,16 +125,16 @@ void Sharing::collect_component(std::uint32_t seed) {
       if (share.mark == solves_) continue;
       share.mark = solves_;
       component_shares_.push_back(member.share);
-      for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
+      for (std::uint32_t u = share.first_use; u < share.first_use + share.tight_count; ++u) {
         const std::uint32_t other = uses_[u].resource;
-        if (!filling_[other].tight || resources_[other].mark == solves_) continue;
+        if (resources_[other].mark == solves_) continue;
         resources_[other].mark = solves_;
         component_resources_.push_back(other);
       }
     }
   };
   resources_[seed].mark = solves_;
-  if (filling_[seed].tight) {
+  if (resources_[seed].tight) {
     component_resources_.push_back(seed);
   } else {
     visit_members(seed);
@@ -128,7 +148,7 @@ void Sharing::fill(std::span<const std::uint32_t> resources) {
   for (const std::uint32_t r : resources) {
     const Resource& resource = resources_[r];
     filling_[r].left = resource.capacity;
-    filling_[r].demand = resource.demand;
+    filling_[r].demand = resource.demand.value();
     filling_[r].unfixed = static_cast<std::uint32_t>(resource.members.size());
   }
   if (priorities_.size() == 1) {
@@ -199,20 +219,20 @@ void Sharing::saturate(std::uint32_t resource, double level, std::int32_t priori
     const Share& share = shares_[member.share];
     if (share.priority != priority) continue;
     if (share.reach < level * share.weight) {
-      fix(member.share, share.reach, kNobody);
+      fix(member.share, share.reach);
       bounded = true;
     }
     unfixed_.push_back(member.share);
   }
   if (bounded) return;
-  for (const std::uint32_t share : unfixed_) fix(share, level * shares_[share].weight, resource);
+  for (const std::uint32_t share : unfixed_) fix(share, level * shares_[share].weight);
   filling_[resource].left = 0;
   filling_[resource].unfixed = 0;
 }
 
 double Sharing::level_of(std::uint32_t r, std::int32_t priority) {
   Filling& filling = filling_[r];
-  if (filling.demand < kCancelled * resources_[r].demand) {
+  if (filling.demand < kCancelled * resources_[r].demand.value()) {
     filling.demand = 0;  // little is left of a difference: summed afresh
     for (const Member& member : resources_[r].members) {
       const Share& share = shares_[member.share];
@@ -223,16 +243,14 @@ double Sharing::level_of(std::uint32_t r, std::int32_t priority) {
   return std::max(0.0, filling.left) / filling.demand;
 }
 
-/// `full` is the resource that this saturates, whose books nobody will look at again.
-void Sharing::fix(std::uint32_t id, double rate, std::uint32_t full) {
+void Sharing::fix(std::uint32_t id, double rate) {
   const Share& share = shares_[id];
   fixed_[id] = epoch_;
   ++shares_filled_;
   const double weight = share.weight;
-  const Use* const end = uses_.data() + share.first_use + share.use_count;
+  const Use* const end = uses_.data() + share.first_use + share.tight_count;
   for (const Use* use = uses_.data() + share.first_use; use != end; ++use) {
     Filling& filling = filling_[use->resource];
-    if (!filling.tight || use->resource == full) continue;
     filling.left -= use->coefficient * rate;  // may end below 0 by rounding
     filling.demand -= use->coefficient * weight;
     --filling.unfixed;

@@ -212,7 +212,7 @@ class CheckLayersTest(unittest.TestCase):
             for room in ("sim/base", "hw", "models", "workloads", "traces", "tools", "tests"):
                 with self.subTest(room=room, suffix=suffix):
                     self.write(f"{room}/a.{suffix}", text)
-                    self.expect_problem(f"{room}/a.{suffix}:2", "only tools/simgrid may include it")
+                    self.expect_problem(f"{room}/a.{suffix}:2", "only tools/simgrid and tests/bench may include it")
                     (self.root / room / f"a.{suffix}").unlink()
 
     def test_build_output_is_not_checked(self):
