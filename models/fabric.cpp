@@ -1,10 +1,11 @@
 #include "models/fabric.hpp"
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "sim/base/errors.hpp"
+#include "sim/base/growing_array.hpp"
+#include "sim/base/hash.hpp"
 #include "sim/base/json_cursor.hpp"
 
 namespace orrery {
@@ -44,6 +45,70 @@ std::int64_t link_count(const Topology* topology) {
   return topology == nullptr ? 0 : static_cast<std::int64_t>(topology->links().size());
 }
 
+/// Routes that were asked for, each once.
+class RouteStore {
+ public:
+  void set_sources(std::size_t count) { last_.assign(count, kNone); }
+
+  /// `make` appends the links of a route that is not known yet, and returns its latency.
+  template <class Make>
+  Fabric::Route find(int from, int to, Make make) {
+    // Most sources send to the one they sent to last.
+    std::uint32_t& last = last_[static_cast<std::size_t>(from)];
+    if (last == kNone || stored_[last].to != to) last = index_of(from, to, make);
+    const Stored& route = stored_[last];
+    return {{links_.data() + route.begin, route.count}, route.latency};
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  struct Stored {
+    Duration latency;
+    int from = 0;
+    int to = 0;
+    std::uint32_t begin = 0;  // into links_
+    std::uint32_t count = 0;
+  };
+
+  template <class Make>
+  std::uint32_t index_of(int from, int to, Make make) {
+    if (2 * stored_.size() >= table_.size()) enlarge_table();
+    std::uint32_t& entry = table_[place_of(from, to)];
+    if (entry == kNone) {
+      made_.clear();
+      const Duration latency = make(made_);
+      entry = static_cast<std::uint32_t>(stored_.size());
+      stored_.push_back(Stored{latency, from, to, static_cast<std::uint32_t>(links_.size()),
+                               static_cast<std::uint32_t>(made_.size())});
+      for (const int link : made_) links_.push_back(link);
+    }
+    return entry;
+  }
+
+  /// Where the pair is or belongs: open addressing, half of the places are free.
+  std::size_t place_of(int from, int to) const {
+    const std::uint64_t pair = static_cast<std::uint64_t>(from) << 32U | static_cast<unsigned>(to);
+    const std::size_t mask = table_.size() - 1;
+    for (std::size_t place = scramble(pair) & mask;; place = (place + 1) & mask) {
+      const std::uint32_t at = table_[place];
+      if (at == kNone || (stored_[at].from == from && stored_[at].to == to)) return place;
+    }
+  }
+
+  void enlarge_table() {
+    table_.assign(std::max<std::size_t>(64, 2 * table_.size()), kNone);
+    for (std::uint32_t at = 0; at < stored_.size(); ++at) {
+      table_[place_of(stored_[at].from, stored_[at].to)] = at;
+    }
+  }
+
+  std::vector<std::uint32_t> last_;   // by source: its last route
+  std::vector<std::uint32_t> table_;  // of indices into stored_; a power of two
+  GrowingArray<Stored> stored_;
+  GrowingArray<int> links_;
+  std::vector<int> made_;
+};
+
 }  // namespace
 
 // Links stand in this order:
@@ -60,23 +125,11 @@ struct Fabric::Impl {
   std::size_t node_links = 0;
   std::size_t host_base = 0;
   std::size_t cluster_base = 0;
-  // Routes that were asked for. Most sources send to the one they sent to last.
-  struct Stored {
-    int to = 0;
-    std::uint32_t begin = 0;  // into route_links
-    std::uint32_t count = 0;
-    Duration latency;
-  };
-  static constexpr std::uint32_t kNone = UINT32_MAX;
-  std::vector<Stored> routes;
-  std::vector<int> route_links;
-  std::vector<std::uint32_t> last_route;                      // by source
-  std::unordered_map<std::uint64_t, std::uint32_t> route_of;  // by pair; looked up only
+  RouteStore routes;
 
   std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
   void add_links(const NodeSpec& spec);
   void check_pair(int from, int to) const;
-  std::uint32_t stored_route(int from, int to);
   void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
 };
 
@@ -173,7 +226,7 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   }
   impl->links.reserve(static_cast<std::size_t>(count));
   impl->add_links(node);
-  impl->last_route.assign(static_cast<std::size_t>(cluster.device_count()), Impl::kNone);
+  impl->routes.set_sources(static_cast<std::size_t>(cluster.device_count()));
   return std::unique_ptr<Fabric>(new Fabric(std::move(impl)));
 }
 
@@ -200,32 +253,14 @@ void Fabric::append_route(int from, int to, std::vector<int>& route) const {
   impl_->append_route(from, to, route);
 }
 
-std::uint32_t Fabric::Impl::stored_route(int from, int to) {
-  const std::uint64_t pair =
-      static_cast<std::uint64_t>(from) * static_cast<std::uint64_t>(nodes * node_devices) +
-      static_cast<std::uint64_t>(to);
-  const auto [known, is_new] =
-      route_of.try_emplace(pair, static_cast<std::uint32_t>(routes.size()));
-  if (is_new) {
-    Stored route;
-    route.to = to;
-    route.begin = static_cast<std::uint32_t>(route_links.size());
-    append_route(from, to, route_links);
-    route.count = static_cast<std::uint32_t>(route_links.size()) - route.begin;
-    for (std::uint32_t hop = 0; hop < route.count; ++hop) {
-      route.latency += links[static_cast<std::size_t>(route_links[route.begin + hop])].latency;
-    }
-    routes.push_back(route);
-  }
-  return known->second;
-}
-
 Fabric::Route Fabric::route(int from, int to) {
   impl_->check_pair(from, to);
-  std::uint32_t& last = impl_->last_route[static_cast<std::size_t>(from)];
-  if (last == Impl::kNone || impl_->routes[last].to != to) last = impl_->stored_route(from, to);
-  const Impl::Stored& route = impl_->routes[last];
-  return {{impl_->route_links.data() + route.begin, route.count}, route.latency};
+  return impl_->routes.find(from, to, [&](std::vector<int>& route) {
+    impl_->append_route(from, to, route);
+    Duration latency;
+    for (const int link : route) latency += impl_->links[static_cast<std::size_t>(link)].latency;
+    return latency;
+  });
 }
 
 }  // namespace orrery

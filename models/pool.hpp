@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "sim/base/growing_array.hpp"
 
 namespace orrery {
 
@@ -24,8 +27,9 @@ class Pool {
   Item& operator[](std::size_t index) { return items_[index]; }
 
  private:
-  std::vector<Item> items_;
-  std::vector<std::uint32_t> free_;
+  std::conditional_t<std::is_trivially_copyable_v<Item>, GrowingArray<Item>, std::vector<Item>>
+      items_;
+  GrowingArray<std::uint32_t> free_;
 };
 
 }  // namespace orrery

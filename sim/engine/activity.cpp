@@ -1,7 +1,6 @@
 #include "sim/engine/activity.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "sim/base/errors.hpp"
 
@@ -11,6 +10,12 @@ namespace {
 constexpr std::uint64_t kSolve = UINT64_MAX;
 constexpr double kPicoseconds = static_cast<double>(kPicosecondsPerSecond);
 constexpr double kLongest = 9.2e18;  // just below 2^63 ps
+
+/// Halves up. Requires 0 <= value < 2^63; std::llround is a call.
+std::int64_t nearest(double value) {
+  const auto whole = static_cast<std::int64_t>(value);
+  return whole + (value - static_cast<double>(whole) >= 0.5 ? 1 : 0);
+}
 
 }  // namespace
 
@@ -23,11 +28,13 @@ ShareId Activities::start(const Activity& activity, EventHandler& on_complete,
                           std::uint64_t token) {
   ORRERY_CHECK(activity.work >= 0, "an activity needs work >= 0");
   const ShareId id = sharing_.add(activity.usages, activity.terms);
-  if (id.index() >= progress_.size()) progress_.resize(id.index() + 1);
+  if (id.index() == progress_.size()) progress_.push_back(Progress{});
   progress_[id.index()] =
       Progress{activity.work, 0, engine_->now(), EventId{}, &on_complete, token};
   ++started_;
-  count(id, activity.work);
+  for (const Usage& usage : activity.usages) {
+    carried_[usage.resource.index()] += activity.work * usage.coefficient;
+  }
   request_solve();
   return id;
 }
@@ -35,14 +42,12 @@ ShareId Activities::start(const Activity& activity, EventHandler& on_complete,
 void Activities::cancel(ShareId id) {
   Progress& progress = progress_[id.index()];
   settle(progress);
-  count(id, -progress.left);
+  sharing_.for_each_usage(id, [&](ResourceId resource, double coefficient) {
+    carried_[resource.index()] -= progress.left * coefficient;
+  });
   engine_->cancel(progress.completion);
   sharing_.remove(id);
   request_solve();
-}
-
-double Activities::carried(ResourceId resource) const {
-  return resource.index() < carried_.size() ? carried_[resource.index()] : 0;
 }
 
 void Activities::handle_event(std::uint64_t token) {
@@ -59,7 +64,7 @@ void Activities::handle_event(std::uint64_t token) {
 void Activities::request_solve() {
   if (solve_pending_) return;
   solve_pending_ = true;
-  engine_->schedule(engine_->now(), Phase::solve, *this, kSolve);
+  engine_->post(Phase::solve, *this, kSolve);
 }
 
 void Activities::solve() {
@@ -73,7 +78,7 @@ void Activities::solve() {
     // left × 1e12 first: whole work units come out exact, 1 MiB at 1 GB/s in 1 048 576 000 ps.
     const double picoseconds = progress.left > 0 ? progress.left * kPicoseconds / progress.rate : 0;
     if (!(picoseconds < kLongest)) throw_overflow("duration", "of an activity");
-    const Duration rest(std::llround(picoseconds));
+    const Duration rest(nearest(picoseconds));
     progress.completion =
         engine_->schedule(engine_->now() + rest, Phase::complete, *this, id.index());
   }
@@ -85,13 +90,6 @@ void Activities::settle(Progress& progress) const {
     progress.left = std::max(0.0, progress.left - done);
   }
   progress.since = engine_->now();
-}
-
-void Activities::count(ShareId id, double work) {
-  if (carried_.size() < sharing_.resource_count()) carried_.resize(sharing_.resource_count());
-  sharing_.for_each_usage(id, [&](ResourceId resource, double coefficient) {
-    carried_[resource.index()] += work * coefficient;
-  });
 }
 
 }  // namespace orrery

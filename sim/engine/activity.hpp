@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "sim/base/growing_array.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/engine/sharing.hpp"
 
@@ -25,7 +26,10 @@ class Activities final : private EventHandler {
   Activities(const Activities&) = delete;
   Activities& operator=(const Activities&) = delete;
 
-  ResourceId add_resource(double capacity) { return sharing_.add_resource(capacity); }
+  ResourceId add_resource(double capacity) {
+    carried_.push_back(0);
+    return sharing_.add_resource(capacity);
+  }
   /// Takes effect at this instant.
   void set_capacity(ResourceId resource, double capacity);
 
@@ -37,7 +41,7 @@ class Activities final : private EventHandler {
   std::uint64_t started() const { return started_; }
   /// Work × coefficient that went through each resource so far, for utilisation; counted when an
   /// activity starts (a cancelled one gives back what it did not do).
-  double carried(ResourceId resource) const;
+  double carried(ResourceId resource) const { return carried_[resource.index()]; }
 
  private:
   struct Progress {
@@ -53,11 +57,10 @@ class Activities final : private EventHandler {
   void request_solve();
   void solve();
   void settle(Progress& progress) const;
-  void count(ShareId activity, double work);
 
   Engine* engine_;
   Sharing sharing_;
-  std::vector<Progress> progress_;  // by share
+  GrowingArray<Progress> progress_;  // by share
   std::vector<double> carried_;     // by resource
   bool solve_pending_ = false;
   std::uint64_t started_ = 0;

@@ -9,6 +9,8 @@ namespace orrery {
 /// n²·2^-106 of the sum of magnitudes.
 class CompensatedSum {
  public:
+  CompensatedSum() = default;
+  explicit CompensatedSum(double first) : sum_(first) {}
   double value() const { return sum_ + rest_; }
   void add(double term) {
     const double sum = sum_ + term;

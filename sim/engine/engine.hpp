@@ -22,6 +22,10 @@ class Engine {
 
   /// Requires time >= now(). An event for this instant in a phase that has passed still runs next.
   EventId schedule(Time time, Phase phase, EventHandler& handler, std::uint64_t token = 0);
+  /// At now(), behind what is already scheduled there in this phase; cannot be cancelled.
+  void post(Phase phase, EventHandler& handler, std::uint64_t token = 0) {
+    queue_.post(phase, handler, token);
+  }
   bool cancel(EventId id) { return queue_.cancel(id); }
   /// Cancels (when still pending) and schedules anew, behind everything already scheduled there.
   EventId reschedule(EventId id, Time time, Phase phase, EventHandler& handler,

@@ -1,5 +1,8 @@
 #include "sim/engine/event_queue.hpp"
 
+#include <algorithm>
+#include <bit>
+
 #include "sim/base/errors.hpp"
 
 namespace orrery {
@@ -7,6 +10,7 @@ namespace {
 
 constexpr unsigned kSlotBits = 24;
 constexpr unsigned kSequenceBits = 38;
+constexpr unsigned kPhaseShift = kSlotBits + kSequenceBits;
 constexpr std::uint64_t kSlotMask = (std::uint64_t{1} << kSlotBits) - 1;
 
 // Dead keys that are not worth a purge.
@@ -18,16 +22,11 @@ std::uint32_t slot_of(std::uint64_t order) {
 
 }  // namespace
 
-void EventQueue::Fifo::push(std::uint64_t order) {
-  if (empty()) {
-    orders_.clear();
-    head_ = 0;
-  } else if (orders_.size() == orders_.capacity() && head_ > orders_.size() / 2) {
-    // One that never runs empty must still give back what was popped.
-    orders_.erase(orders_.begin(), orders_.begin() + static_cast<std::ptrdiff_t>(head_));
-    head_ = 0;
-  }
-  orders_.push_back(order);
+void EventQueue::Fifo::drop_popped() {
+  const std::size_t left = items_.size() - head_;
+  std::copy_n(items_.data() + head_, left, items_.data());
+  items_.resize(left);
+  head_ = 0;
 }
 
 EventId EventQueue::push(Time time, Phase phase, EventHandler& handler, std::uint64_t token) {
@@ -35,20 +34,20 @@ EventId EventQueue::push(Time time, Phase phase, EventHandler& handler, std::uin
   if (free_slots_.empty()) {
     if (slots_.size() > kSlotMask) throw LimitError("more than 2^24 events are pending");
     slot = static_cast<std::uint32_t>(slots_.size());
-    slots_.emplace_back();
+    slots_.push_back(Slot{});
   } else {
     slot = free_slots_.back();
     free_slots_.pop_back();
   }
-  if (next_sequence_ >> kSequenceBits != 0)
-    throw LimitError("more than 2^38 events were scheduled");
   slots_[slot].handler = &handler;
   slots_[slot].token = token;
-  const std::uint64_t order = static_cast<std::uint64_t>(phase) << (kSlotBits + kSequenceBits) |
-                              next_sequence_++ << kSlotBits | slot;
   if (time == now_) {
-    present_[static_cast<std::size_t>(phase)].push(order);
+    enqueue(phase, Posted{.slot = slot});
   } else {
+    if (next_sequence_ >> kSequenceBits != 0)
+      throw LimitError("more than 2^38 events were scheduled");
+    const std::uint64_t order = static_cast<std::uint64_t>(phase) << kPhaseShift |
+                                next_sequence_++ << kSlotBits | slot;
     keys_.push(EventKey{time.picoseconds(), order});
   }
   ++live_;
@@ -75,54 +74,43 @@ void EventQueue::purge() {
   });
 }
 
-/// The first of the present's keys, or null. They are all behind those of their phase in keys_.
-EventQueue::Fifo* EventQueue::present() {
-  for (Fifo& fifo : present_) {
-    if (!fifo.empty()) return &fifo;
-  }
-  return nullptr;
-}
-
-/// Whether the present's first key runs before all of keys_.
-bool EventQueue::runs_now(const Fifo* fifo) {
-  if (fifo == nullptr) return false;
+/// Whether what waits in the present runs before all of keys_. What lies there for the same phase
+/// was pushed earlier.
+bool EventQueue::present_is_next() {
   const std::int64_t now = now_.picoseconds();
-  return keys_.empty() || keys_.none_until(now) || EventKey{now, fifo->front()}.before(keys_.top());
-}
-
-Time EventQueue::next_time() {
-  for (;;) {
-    Fifo* const fifo = present();
-    if (runs_now(fifo)) {
-      if (slots_[slot_of(fifo->front())].handler != nullptr) return now_;
-      free_slots_.push_back(slot_of(fifo->pop()));
-      continue;
-    }
-    ORRERY_CHECK(!keys_.empty(), "next_time of an empty event queue");
-    const EventKey key = keys_.top();
-    if (slots_[slot_of(key.order)].handler != nullptr) return Time(Duration(key.time));
-    free_slots_.push_back(slot_of(keys_.take().order));
-  }
+  if (keys_.empty() || keys_.none_until(now)) return true;
+  const EventKey& key = keys_.top();
+  const auto phase = static_cast<unsigned>(std::countr_zero(waiting_));
+  return key.time > now || (key.time == now && key.order >> kPhaseShift > phase);
 }
 
 EventQueue::Event EventQueue::pop() {
+  ORRERY_CHECK(live_ > 0, "pop from an empty event queue");
   for (;;) {
-    Fifo* const fifo = present();
-    EventKey key{now_.picoseconds(), 0};
-    if (runs_now(fifo)) {
-      key.order = fifo->pop();
+    Time time = now_;
+    std::uint32_t index = 0;
+    if (waiting_ != 0 && present_is_next()) {
+      const auto phase = static_cast<unsigned>(std::countr_zero(waiting_));
+      const Posted item = present_[phase].pop();
+      if (present_[phase].empty()) waiting_ &= ~(1U << phase);
+      if (item.slot == kNoSlot) {
+        --live_;
+        return Event{now_, item.handler, item.token};
+      }
+      index = item.slot;
     } else {
-      ORRERY_CHECK(!keys_.empty(), "pop from an empty event queue");
-      key = keys_.take();
+      const EventKey key = keys_.take();
+      time = Time(Duration(key.time));
+      index = slot_of(key.order);
     }
-    Slot& slot = slots_[slot_of(key.order)];
-    free_slots_.push_back(slot_of(key.order));
+    Slot& slot = slots_[index];
+    free_slots_.push_back(index);
     if (slot.handler == nullptr) continue;  // cancelled
-    const Event event{Time(Duration(key.time)), slot.handler, slot.token};
+    const Event event{time, slot.handler, slot.token};
     ++slot.generation;
     slot.handler = nullptr;
     --live_;
-    if (fifo == nullptr) now_ = event.time;
+    if (waiting_ == 0) now_ = time;
     return event;
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sim/base/growing_array.hpp"
 #include "sim/base/units.hpp"
 #include "sim/engine/hot_queue.hpp"
 
@@ -30,10 +31,10 @@ struct EventId {
 
 /// Pending events ordered by (time, phase, sequence): first scheduled, first run, within a phase.
 ///
-/// A HotQueue of 16-byte keys, and a FIFO for each phase of the present instant, to which events
-/// mostly add more events; handler and token lie in slots beside them. Cancelling empties the slot
-/// and leaves the key to be dropped when it surfaces (lazy invalidation), or when more keys are
-/// dead than alive: O(1) on average.
+/// A HotQueue of 16-byte keys, whose handlers and tokens lie in slots beside them, and a FIFO for
+/// each phase of the present instant, to which events mostly add more events. Cancelling empties
+/// the slot and leaves the key to be dropped when it surfaces (lazy invalidation), or when more
+/// keys are dead than alive: O(1) on average.
 class EventQueue {
  public:
   struct Event {
@@ -44,12 +45,15 @@ class EventQueue {
 
   /// At most 2^24 events may be pending and 2^38 may ever be pushed; beyond: LimitError.
   EventId push(Time time, Phase phase, EventHandler& handler, std::uint64_t token);
+  /// At the time of the last pop (at first: 0), and not to be cancelled: no limit, and less work.
+  void post(Phase phase, EventHandler& handler, std::uint64_t token) {
+    enqueue(phase, Posted{&handler, token, kNoSlot});
+    ++live_;
+  }
   /// False when the event has run or was cancelled before.
   bool cancel(EventId id);
   bool empty() const { return live_ == 0; }
   std::size_t size() const { return live_; }
-  /// Time of the next event. Requires !empty().
-  Time next_time();
   /// Removes and returns the next event. Requires !empty().
   Event pop();
 
@@ -62,28 +66,50 @@ class EventQueue {
     std::uint32_t generation = 0;
   };
 
-  // Orders of keys, which all have the same time.
+  static constexpr std::uint32_t kNoSlot = UINT32_MAX;
+  struct Posted {
+    EventHandler* handler = nullptr;
+    std::uint64_t token = 0;
+    std::uint32_t slot = kNoSlot;  // where handler and token are instead, for what can be cancelled
+  };
   class Fifo {
    public:
-    bool empty() const { return head_ == orders_.size(); }
-    std::uint64_t front() const { return orders_[head_]; }
-    void push(std::uint64_t order);
-    std::uint64_t pop() { return orders_[head_++]; }
+    bool empty() const { return head_ == items_.size(); }
+    void push(const Posted& item) {
+      // One that never runs empty must still give back what was popped.
+      if (head_ > kPoppedAllowed && head_ > items_.size() / 2) drop_popped();
+      items_.push_back(item);
+    }
+    Posted pop() {
+      const Posted item = items_[head_++];
+      if (head_ == items_.size()) {
+        items_.clear();
+        head_ = 0;
+      }
+      return item;
+    }
 
    private:
-    std::vector<std::uint64_t> orders_;
+    static constexpr std::size_t kPoppedAllowed = 1024;
+    void drop_popped();
+
+    GrowingArray<Posted> items_;
     std::size_t head_ = 0;
   };
 
-  Fifo* present();
-  bool runs_now(const Fifo* fifo);
+  void enqueue(Phase phase, const Posted& item) {
+    present_[static_cast<std::size_t>(phase)].push(item);
+    waiting_ |= 1U << static_cast<unsigned>(phase);
+  }
+  bool present_is_next();
   void purge();
 
   HotQueue keys_;
-  std::array<Fifo, 4> present_;  // by phase: keys of the time now_ that were pushed since it is so
-  Time now_;                     // of the last pop, or of the keys in present_
-  std::vector<Slot> slots_;
-  std::vector<std::uint32_t> free_slots_;
+  std::array<Fifo, 4> present_;  // by phase: events of the time now_ that came since it is so
+  std::uint32_t waiting_ = 0;    // a bit for each of them that is not empty
+  Time now_;                     // of the last pop, or of the events in present_
+  GrowingArray<Slot> slots_;
+  GrowingArray<std::uint32_t> free_slots_;
   std::uint64_t next_sequence_ = 0;
   std::size_t live_ = 0;
 };

@@ -9,7 +9,9 @@ namespace orrery {
 namespace {
 
 // Sorting 64 keys is cheaper than sinking them; 48 to 200 measured alike in tests/bench.
-constexpr std::size_t kSortLimit = 64;
+constexpr std::size_t kSortLimit = 32;
+// Moving 64 keys of 16 bytes is cheaper than a heap.
+constexpr std::size_t kInsertLimit = 64;
 // A heap of this size stays in the first-level cache; beyond it sinking is cheaper.
 constexpr std::size_t kStrayLimit = 64;
 
@@ -21,15 +23,6 @@ bool later(const EventKey& a, const EventKey& b) {
 }
 
 }  // namespace
-
-void HotQueue::push(EventKey key) {
-  ++size_;
-  if (rank(key) <= near_last_) {
-    push_near(key);
-  } else {
-    push_far(key);
-  }
-}
 
 EventKey HotQueue::take_stray() {
   std::pop_heap(strays_.begin(), strays_.end(), later);
@@ -55,6 +48,17 @@ void HotQueue::push_near(EventKey key) {
       run_head_ = 0;
     }
     run_.push_back(key);
+    return;
+  }
+  if (run_.size() - run_head_ <= kInsertLimit) {
+    const auto begin = run_.begin() + static_cast<std::ptrdiff_t>(run_head_);
+    const auto place = std::upper_bound(begin, run_.end(), key, earlier);
+    if (run_head_ == 0) {
+      run_.insert(place, key);
+    } else {  // into the gap that popped keys left
+      *std::move(begin, place, begin - 1) = key;
+      --run_head_;
+    }
     return;
   }
   strays_.push_back(key);
@@ -102,7 +106,7 @@ void HotQueue::cut_bucket(std::size_t index, std::uint32_t last) {
 
 std::uint32_t HotQueue::take_chunk() {
   if (free_chunk_ == kNone) {
-    chunks_.emplace_back();
+    chunks_.push_back(Chunk{});
     return static_cast<std::uint32_t>(chunks_.size() - 1);
   }
   const std::uint32_t chunk = free_chunk_;

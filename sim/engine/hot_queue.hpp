@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "sim/base/growing_array.hpp"
+
 namespace orrery {
 
 /// What a pending event is sorted by: 16 bytes, totally ordered by (time, order).
@@ -43,7 +45,14 @@ class HotQueue {
  public:
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
-  void push(EventKey key);
+  void push(EventKey key) {
+    ++size_;
+    if (rank(key) <= near_last_) {
+      push_near(key);
+    } else {
+      push_far(key);
+    }
+  }
   /// The earliest key. Requires !empty().
   const EventKey& top() {
     if (run_head_ == run_.size() && strays_.empty()) refill();
@@ -109,7 +118,7 @@ class HotQueue {
   std::uint64_t base_ = 0;       // not after any far key
   std::array<std::uint64_t, kLevels> occupied_{};
   std::vector<Bucket> buckets_;  // (kLevels, kBuckets); empty until the first far key
-  std::vector<Chunk> chunks_;
+  GrowingArray<Chunk> chunks_;
   std::uint32_t free_chunk_ = kNone;
   std::size_t size_ = 0;
 };

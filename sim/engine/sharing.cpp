@@ -13,6 +13,10 @@ namespace {
 // than the rounding that such a sum can carry; the allocation is then off by at most this fraction.
 constexpr double kSlackTolerance = 1e-11;
 
+// Members of a resource are few of them below one in so many: to take one out at a time then costs
+// less than to look at all.
+constexpr std::size_t kFewDead = 8;
+
 }  // namespace
 
 ResourceId Sharing::add_resource(double capacity) {
@@ -25,7 +29,7 @@ ResourceId Sharing::add_resource(double capacity) {
 
 void Sharing::set_capacity(ResourceId id, double capacity) {
   ORRERY_CHECK(capacity > 0 && std::isfinite(capacity), "a resource needs a finite capacity > 0");
-  detach_removed();
+  if (!removed_.empty()) detach_removed();
   Resource& resource = resources_[id.index()];
   // Marked before and after: it may have been tight, or become so.
   mark_if_tight(static_cast<std::uint32_t>(id.index()));
@@ -51,26 +55,13 @@ void Sharing::set_capacity(ResourceId id, double capacity) {
 ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
   ORRERY_CHECK(terms.weight > 0 && std::isfinite(terms.weight), "a share needs a weight > 0");
   ORRERY_CHECK(terms.bound > 0, "a share needs a bound > 0");
-  detach_removed();
-  std::uint32_t id = 0;
-  if (free_shares_.empty()) {
-    id = static_cast<std::uint32_t>(shares_.size());
-    shares_.emplace_back();
-    fixed_.push_back(0);
-  } else {
-    id = free_shares_.back();
-    free_shares_.pop_back();
-  }
-  const std::uint32_t first_use = allocate_uses(usages.size());
+  if (!removed_.empty()) detach_removed();
+  const std::uint32_t id = take_share(usages.size());
   Share& share = shares_[id];
-  share = Share{.first_use = first_use,
-                .room = static_cast<std::uint16_t>(usages.size()),
-                .live = true,
-                .fresh = true,
-                .priority = terms.priority,
-                .weight = terms.weight,
-                .bound = terms.bound};
-  Use* const first = uses_.data() + first_use;
+  share.priority = terms.priority;
+  share.weight = terms.weight;
+  share.bound = terms.bound;
+  Use* const first = uses_.data() + share.first_use;
   Use* next = first;
   double reach = terms.bound;
   for (const Usage& usage : usages) {
@@ -88,11 +79,38 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
   ORRERY_CHECK(std::isfinite(reach), "a share needs a usage or a finite bound");
   share.reach = reach;
   share.use_count = static_cast<std::uint16_t>(next - first);
-  attach(id);
+  for (Use* use = first; use != next; ++use) {
+    attach(id, share, *use);
+  }
   fresh_.push_back(id);
   count_priority(terms.priority, 1);
   ++active_;
   return ShareId(id);
+}
+
+/// A live one that has nothing yet but room for so many uses: a used one of that size, or new.
+std::uint32_t Sharing::take_share(std::size_t room) {
+  if (room >= free_shares_.size()) free_shares_.resize(room + 1);
+  std::vector<std::uint32_t>& free = free_shares_[room];
+  if (free.empty()) {
+    const auto id = static_cast<std::uint32_t>(shares_.size());
+    shares_.push_back(Share{.first_use = static_cast<std::uint32_t>(uses_.size()),
+                            .room = static_cast<std::uint16_t>(room),
+                            .live = true,
+                            .fresh = true});
+    fixed_.push_back(0);
+    uses_.resize(uses_.size() + room);
+    return id;
+  }
+  const std::uint32_t id = free.back();
+  free.pop_back();
+  Share& share = shares_[id];
+  share.tight_count = 0;
+  share.live = true;
+  share.fresh = true;
+  share.rate = 0;
+  fixed_[id] = 0;
+  return id;
 }
 
 void Sharing::remove(ShareId id) {
@@ -104,68 +122,111 @@ void Sharing::remove(ShareId id) {
   --active_;
 }
 
-/// In reverse: of shares that came together and leave together, the last of each resource's members
-/// is the next to go, and nothing has to be moved into a gap.
+/// What was removed is taken out of the member lists as late as possible: then there is most to
+/// take out at once.
 void Sharing::detach_removed() {
-  while (!removed_.empty()) {
-    const std::uint32_t id = removed_.back();
-    removed_.pop_back();
-    detach(id);
-    release_uses(shares_[id].first_use, shares_[id].room);
-    free_shares_.push_back(id);
+  if (removed_.size() == 1) {
+    detach_each();
+  } else {
+    detach_together();
+  }
+  for (const std::uint32_t id : removed_) free_shares_[shares_[id].room].push_back(id);
+  removed_.clear();
+}
+
+void Sharing::detach_each() {
+  for (const std::uint32_t id : removed_) {
+    const Share& share = shares_[id];
+    for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
+      detach(share, uses_[u]);
+    }
   }
 }
 
-std::uint32_t Sharing::allocate_uses(std::size_t count) {
-  if (count >= free_uses_.size()) free_uses_.resize(count + 1);
-  if (!free_uses_[count].empty()) {
-    const std::uint32_t first = free_uses_[count].back();
-    free_uses_[count].pop_back();
-    return first;
+/// Where few of a resource's members leave, each gives its place to the last; where many do, those
+/// who stay are looked at once.
+void Sharing::detach_together() {
+  for (const std::uint32_t id : removed_) {
+    const Share& share = shares_[id];
+    fixed_[id] = kDead;
+    for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
+      Resource& resource = resources_[uses_[u].resource];
+      if (resource.members.size() == 1) {
+        resource.members.clear();  // nobody stays who could get more
+      } else if (resource.dead++ == 0) {
+        thinned_.push_back(uses_[u].resource);
+      }
+    }
   }
-  const auto first = static_cast<std::uint32_t>(uses_.size());
-  uses_.resize(uses_.size() + count);
-  return first;
-}
-
-void Sharing::release_uses(std::uint32_t first, std::size_t count) {
-  free_uses_[count].push_back(first);
-}
-
-void Sharing::attach(std::uint32_t id) {
-  const Share& share = shares_[id];
-  for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
-    Use& use = uses_[u];
-    Resource& resource = resources_[use.resource];
-    use.position = static_cast<std::uint32_t>(resource.members.size());
-    resource.members.push_back(Member{id, u});
-    resource.potential.add(use.coefficient * share.reach);
-    resource.demand.add(use.coefficient * share.weight);
-    // Alone on it: it was empty, and if it was tight before that, it has been marked since.
-    if (use.position != 0) mark_if_tight(use.resource);
-  }
-}
-
-void Sharing::detach(std::uint32_t id) {
-  const Share& share = shares_[id];
-  for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
-    const Use& use = uses_[u];
-    Resource& resource = resources_[use.resource];
-    if (resource.members.size() == 1) {  // nobody stays who could get more
-      resource.members.clear();
-      resource.potential = resource.demand = {};
+  std::size_t few = 0;
+  for (const std::uint32_t r : thinned_) {
+    Resource& resource = resources_[r];
+    if (kFewDead * resource.dead < resource.members.size()) {
+      thinned_[few++] = r;
       continue;
     }
-    mark_if_tight(use.resource);  // as it was: those who stay may get more now
-    if (use.position + 1 != resource.members.size()) {
-      const Member last = resource.members.back();
-      resource.members[use.position] = last;
-      uses_[last.use].position = use.position;
-    }
-    resource.members.pop_back();
-    resource.potential.add(-use.coefficient * share.reach);
-    resource.demand.add(-use.coefficient * share.weight);
+    mark_if_tight(r);  // as it was: those who stay may get more now
+    drop_dead(resource);
   }
+  thinned_.resize(few);
+  if (few == 0) return;
+  for (const std::uint32_t id : removed_) {
+    const Share& share = shares_[id];
+    for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
+      if (resources_[uses_[u].resource].dead > 0) detach(share, uses_[u]);
+    }
+  }
+  for (const std::uint32_t r : thinned_) resources_[r].dead = 0;
+  thinned_.clear();
+}
+
+void Sharing::detach(const Share& share, const Use& use) {
+  Resource& resource = resources_[use.resource];
+  if (resource.members.size() == 1) {
+    resource.members.clear();
+    return;
+  }
+  mark_if_tight(use.resource);  // as it was: those who stay may get more now
+  if (use.position + 1 != resource.members.size()) {
+    const Member last = resource.members.back();
+    resource.members[use.position] = last;
+    uses_[last.use].position = use.position;
+  }
+  resource.members.pop_back();
+  resource.potential.add(-use.coefficient * share.reach);
+  resource.demand.add(-use.coefficient * share.weight);
+}
+
+void Sharing::drop_dead(Resource& resource) {
+  resource.potential = resource.demand = {};
+  std::size_t kept = 0;
+  if (resource.dead < resource.members.size()) {
+    for (const Member member : resource.members) {
+      if (fixed_[member.share] == kDead) continue;
+      Use& use = uses_[member.use];
+      use.position = static_cast<std::uint32_t>(kept);
+      resource.members[kept++] = member;
+      resource.potential.add(use.coefficient * shares_[member.share].reach);
+      resource.demand.add(use.coefficient * shares_[member.share].weight);
+    }
+  }
+  resource.members.resize(kept);
+  resource.dead = 0;
+}
+
+void Sharing::attach(std::uint32_t id, const Share& share, Use& use) {
+  Resource& resource = resources_[use.resource];
+  use.position = static_cast<std::uint32_t>(resource.members.size());
+  resource.members.push_back(Member{id, static_cast<std::uint32_t>(&use - uses_.data())});
+  if (use.position == 0) {
+    // Alone on it; if it was tight before it became empty, it has been marked since.
+    resource.potential = CompensatedSum(use.coefficient * share.reach);
+    resource.demand = CompensatedSum(use.coefficient * share.weight);
+    return;
+  }
+  resource.potential.add(use.coefficient * share.reach);
+  resource.demand.add(use.coefficient * share.weight);
+  mark_if_tight(use.resource);
 }
 
 double Sharing::reach_of(const Share& share) const {
@@ -189,12 +250,7 @@ void Sharing::mark_if_tight(std::uint32_t id) {
   dirty_.push_back(id);
 }
 
-/// change: 1 or -1.
-void Sharing::count_priority(std::int32_t priority, std::int64_t change) {
-  if (!priorities_.empty() && priorities_.front().priority == priority) {
-    priorities_.front().count += change;  // nearly always: there is only one
-    return;
-  }
+void Sharing::count_other_priority(std::int32_t priority, std::int64_t change) {
   std::erase_if(priorities_, [](const PriorityClass& c) { return c.count == 0; });
   const auto place = std::find_if(priorities_.begin(), priorities_.end(),
                                   [=](const PriorityClass& c) { return c.priority <= priority; });

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/growing_array.hpp"
 #include "sim/base/ids.hpp"
 #include "sim/engine/compensated_sum.hpp"
 
@@ -94,6 +95,7 @@ class Sharing {
     CompensatedSum potential;  // of coefficient × reach over members
     CompensatedSum demand;     // of coefficient × weight over members
     std::vector<Member> members;
+    std::uint32_t dead = 0;         // members that are being removed
     std::uint32_t tight_place = 0;  // in tight_, while tight
     bool tight = false;             // could constrain somebody, as of the last solve
     bool dirty = false;
@@ -128,15 +130,25 @@ class Sharing {
     std::int64_t count = 0;
   };
 
-  std::uint32_t allocate_uses(std::size_t count);
-  void release_uses(std::uint32_t first, std::size_t count);
-  void attach(std::uint32_t share);
-  void detach(std::uint32_t share);
+  std::uint32_t take_share(std::size_t room);
+  void attach(std::uint32_t id, const Share& share, Use& use);
   void detach_removed();
+  void detach_each();
+  void detach_together();
+  void detach(const Share& share, const Use& use);
+  void drop_dead(Resource& resource);
   double reach_of(const Share& share) const;
   bool is_tight(const Resource& resource) const;
   void mark_if_tight(std::uint32_t resource);
-  void count_priority(std::int32_t priority, std::int64_t change);
+  /// change: 1 or -1.
+  void count_priority(std::int32_t priority, std::int64_t change) {
+    if (!priorities_.empty() && priorities_.front().priority == priority) {
+      priorities_.front().count += change;  // nearly always: there is only one
+    } else {
+      count_other_priority(priority, change);
+    }
+  }
+  void count_other_priority(std::int32_t priority, std::int64_t change);
 
   void update_tightness();
   void set_tight(std::uint32_t resource, bool tight);
@@ -152,15 +164,17 @@ class Sharing {
   void fix(std::uint32_t share, double rate);
   void set_rate(std::uint32_t share, double rate);
 
+  static constexpr std::uint32_t kDead = UINT32_MAX;
+
   std::vector<Resource> resources_;
   std::vector<Filling> filling_;      // by resource
-  std::vector<std::uint32_t> fixed_;  // by share: the fill that last gave it a rate
+  GrowingArray<std::uint32_t> fixed_;  // by share: the fill that last gave it a rate, or kDead
   std::uint32_t epoch_ = 0;           // of the fill at hand
-  std::vector<Share> shares_;
-  std::vector<std::uint32_t> free_shares_;
-  std::vector<std::uint32_t> removed_;                 // but not detached yet
-  std::vector<Use> uses_;                              // of all shares, in blocks
-  std::vector<std::vector<std::uint32_t>> free_uses_;  // blocks given back, by size
+  GrowingArray<Share> shares_;
+  std::vector<std::vector<std::uint32_t>> free_shares_;  // by room for uses, which they keep
+  std::vector<std::uint32_t> removed_;  // but not detached yet
+  std::vector<std::uint32_t> thinned_;   // resources with dead members
+  GrowingArray<Use> uses_;                              // of all shares, in blocks
   std::vector<PriorityClass> priorities_;              // of the live shares, highest first
   std::vector<std::uint32_t> tight_;
   std::vector<std::uint32_t> dirty_;

@@ -26,10 +26,10 @@ constexpr double kNothingLeft = 1e-11;
 std::span<const ShareId> Sharing::solve() {
   ++solves_;
   changed_.clear();
-  detach_removed();
+  if (!removed_.empty()) detach_removed();
   if (!dirty_.empty()) {
-    if (++epoch_ == 0) {
-      std::fill(fixed_.begin(), fixed_.end(), 0);
+    if (++epoch_ == kDead) {
+      std::fill_n(fixed_.data(), fixed_.size(), 0);
       epoch_ = 1;
     }
     update_tightness();
