@@ -1,6 +1,7 @@
 #include "models/fabric.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "sim/base/errors.hpp"
@@ -45,24 +46,43 @@ std::int64_t link_count(const Topology* topology) {
   return topology == nullptr ? 0 : static_cast<std::int64_t>(topology->links().size());
 }
 
-/// Routes that were asked for, each once.
+/// Routes that were asked for: the last of every source, and those worth keeping, each once.
 class RouteStore {
  public:
-  void set_sources(std::size_t count) { last_.assign(count, kNone); }
+  void set_sources(std::size_t count) { last_.resize(count); }
 
-  /// `make` appends the links of a route that is not known yet, and returns its latency.
+  /// `make` appends the links of a route that is not at hand, and returns its latency.
   template <class Make>
-  Fabric::Route find(int from, int to, Make make) {
-    // Most sources send to the one they sent to last.
-    std::uint32_t& last = last_[static_cast<std::size_t>(from)];
-    if (last == kNone || stored_[last].to != to) last = index_of(from, to, make);
-    const Stored& route = stored_[last];
-    return {{links_.data() + route.begin, route.count}, route.latency};
+  Fabric::Route find(int from, int to, bool keep, Make make) {
+    Last& last = last_[static_cast<std::size_t>(from)];
+    if (last.to == to) return {{last.links.data(), last.count}, last.latency};
+    Fabric::Route route;
+    if (keep) {
+      const Kept& kept = kept_[index_of(from, to, make)];
+      route = {{links_.data() + kept.begin, kept.count}, kept.latency};
+    } else {
+      made_.clear();
+      const Duration latency = make(made_);
+      route = {made_, latency};
+    }
+    if (route.links.size() <= last.links.size()) {
+      last.latency = route.latency;
+      last.to = to;
+      last.count = static_cast<std::uint32_t>(route.links.size());
+      std::copy(route.links.begin(), route.links.end(), last.links.begin());
+    }
+    return route;
   }
 
  private:
+  struct Last {
+    Duration latency;
+    int to = -1;
+    std::uint32_t count = 0;
+    std::array<int, 6> links{};  // host links, and up and down a fat tree of two levels
+  };
   static constexpr std::uint32_t kNone = UINT32_MAX;
-  struct Stored {
+  struct Kept {
     Duration latency;
     int from = 0;
     int to = 0;
@@ -72,14 +92,14 @@ class RouteStore {
 
   template <class Make>
   std::uint32_t index_of(int from, int to, Make make) {
-    if (2 * stored_.size() >= table_.size()) enlarge_table();
+    if (2 * kept_.size() >= table_.size()) enlarge_table();
     std::uint32_t& entry = table_[place_of(from, to)];
     if (entry == kNone) {
       made_.clear();
       const Duration latency = make(made_);
-      entry = static_cast<std::uint32_t>(stored_.size());
-      stored_.push_back(Stored{latency, from, to, static_cast<std::uint32_t>(links_.size()),
-                               static_cast<std::uint32_t>(made_.size())});
+      entry = static_cast<std::uint32_t>(kept_.size());
+      kept_.push_back(Kept{latency, from, to, static_cast<std::uint32_t>(links_.size()),
+                           static_cast<std::uint32_t>(made_.size())});
       for (const int link : made_) links_.push_back(link);
     }
     return entry;
@@ -91,20 +111,20 @@ class RouteStore {
     const std::size_t mask = table_.size() - 1;
     for (std::size_t place = scramble(pair) & mask;; place = (place + 1) & mask) {
       const std::uint32_t at = table_[place];
-      if (at == kNone || (stored_[at].from == from && stored_[at].to == to)) return place;
+      if (at == kNone || (kept_[at].from == from && kept_[at].to == to)) return place;
     }
   }
 
   void enlarge_table() {
     table_.assign(std::max<std::size_t>(64, 2 * table_.size()), kNone);
-    for (std::uint32_t at = 0; at < stored_.size(); ++at) {
-      table_[place_of(stored_[at].from, stored_[at].to)] = at;
+    for (std::uint32_t at = 0; at < kept_.size(); ++at) {
+      table_[place_of(kept_[at].from, kept_[at].to)] = at;
     }
   }
 
-  std::vector<std::uint32_t> last_;   // by source: its last route
-  std::vector<std::uint32_t> table_;  // of indices into stored_; a power of two
-  GrowingArray<Stored> stored_;
+  std::vector<Last> last_;            // by source
+  std::vector<std::uint32_t> table_;  // of indices into kept_; a power of two
+  GrowingArray<Kept> kept_;
   GrowingArray<int> links_;
   std::vector<int> made_;
 };
@@ -255,7 +275,9 @@ void Fabric::append_route(int from, int to, std::vector<int>& route) const {
 
 Fabric::Route Fabric::route(int from, int to) {
   impl_->check_pair(from, to);
-  return impl_->routes.find(from, to, [&](std::vector<int>& route) {
+  // Inside a node a route is short and made in no time; between nodes it may take a search.
+  const bool keep = from / impl_->node_devices != to / impl_->node_devices;
+  return impl_->routes.find(from, to, keep, [&](std::vector<int>& route) {
     impl_->append_route(from, to, route);
     Duration latency;
     for (const int link : route) latency += impl_->links[static_cast<std::size_t>(link)].latency;

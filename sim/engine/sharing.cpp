@@ -34,7 +34,7 @@ void Sharing::set_capacity(ResourceId id, double capacity) {
   // Marked before and after: it may have been tight, or become so.
   mark_if_tight(static_cast<std::uint32_t>(id.index()));
   resource.capacity = capacity;
-  for (const Member& member : resource.members) {
+  for (const Member& member : members_of(resource)) {
     Share& share = shares_[member.share];
     const double reach = reach_of(share);
     const double difference = reach - share.reach;
@@ -151,8 +151,8 @@ void Sharing::detach_together() {
     fixed_[id] = kDead;
     for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
       Resource& resource = resources_[uses_[u].resource];
-      if (resource.members.size() == 1) {
-        resource.members.clear();  // nobody stays who could get more
+      if (resource.members.size == 1) {
+        resource.members.size = 0;  // nobody stays who could get more
       } else if (resource.dead++ == 0) {
         thinned_.push_back(uses_[u].resource);
       }
@@ -161,7 +161,7 @@ void Sharing::detach_together() {
   std::size_t few = 0;
   for (const std::uint32_t r : thinned_) {
     Resource& resource = resources_[r];
-    if (kFewDead * resource.dead < resource.members.size()) {
+    if (kFewDead * resource.dead < resource.members.size) {
       thinned_[few++] = r;
       continue;
     }
@@ -182,42 +182,45 @@ void Sharing::detach_together() {
 
 void Sharing::detach(const Share& share, const Use& use) {
   Resource& resource = resources_[use.resource];
-  if (resource.members.size() == 1) {
-    resource.members.clear();
+  if (resource.members.size == 1) {
+    resource.members.size = 0;
     return;
   }
   mark_if_tight(use.resource);  // as it was: those who stay may get more now
-  if (use.position + 1 != resource.members.size()) {
-    const Member last = resource.members.back();
-    resource.members[use.position] = last;
+  if (use.position + 1 != resource.members.size) {
+    const std::span<Member> members = members_of(resource);
+    const Member last = members.back();
+    members[use.position] = last;
     uses_[last.use].position = use.position;
   }
-  resource.members.pop_back();
+  --resource.members.size;
   resource.potential.add(-use.coefficient * share.reach);
   resource.demand.add(-use.coefficient * share.weight);
 }
 
 void Sharing::drop_dead(Resource& resource) {
   resource.potential = resource.demand = {};
-  std::size_t kept = 0;
-  if (resource.dead < resource.members.size()) {
-    for (const Member member : resource.members) {
+  const std::span<Member> members = members_of(resource);
+  std::uint32_t kept = 0;
+  if (resource.dead < resource.members.size) {
+    for (const Member member : members) {
       if (fixed_[member.share] == kDead) continue;
       Use& use = uses_[member.use];
-      use.position = static_cast<std::uint32_t>(kept);
-      resource.members[kept++] = member;
+      use.position = kept;
+      members[kept++] = member;
       resource.potential.add(use.coefficient * shares_[member.share].reach);
       resource.demand.add(use.coefficient * shares_[member.share].weight);
     }
   }
-  resource.members.resize(kept);
+  resource.members.size = kept;
   resource.dead = 0;
 }
 
 void Sharing::attach(std::uint32_t id, const Share& share, Use& use) {
   Resource& resource = resources_[use.resource];
-  use.position = static_cast<std::uint32_t>(resource.members.size());
-  resource.members.push_back(Member{id, static_cast<std::uint32_t>(&use - uses_.data())});
+  use.position = resource.members.size;
+  members_.push_back(resource.members,
+                     Member{id, static_cast<std::uint32_t>(&use - uses_.data())});
   if (use.position == 0) {
     // Alone on it; if it was tight before it became empty, it has been marked since.
     resource.potential = CompensatedSum(use.coefficient * share.reach);
@@ -239,7 +242,7 @@ double Sharing::reach_of(const Share& share) const {
 
 bool Sharing::is_tight(const Resource& resource) const {
   return resource.potential.value() > resource.capacity * (1 + kSlackTolerance) &&
-         resource.members.size() > 1;
+         resource.members.size > 1;
 }
 
 /// A change at a resource that is slack, before and after it, is nobody else's business.

@@ -8,6 +8,7 @@
 
 #include "sim/base/growing_array.hpp"
 #include "sim/base/ids.hpp"
+#include "sim/base/list_pool.hpp"
 #include "sim/engine/compensated_sum.hpp"
 
 namespace orrery {
@@ -94,7 +95,7 @@ class Sharing {
     double capacity = 0;
     CompensatedSum potential;  // of coefficient × reach over members
     CompensatedSum demand;     // of coefficient × weight over members
-    std::vector<Member> members;
+    ListPool<Member>::List members;
     std::uint32_t dead = 0;         // members that are being removed
     std::uint32_t tight_place = 0;  // in tight_, while tight
     bool tight = false;             // could constrain somebody, as of the last solve
@@ -131,6 +132,7 @@ class Sharing {
   };
 
   std::uint32_t take_share(std::size_t room);
+  std::span<Member> members_of(const Resource& resource) { return members_.of(resource.members); }
   void attach(std::uint32_t id, const Share& share, Use& use);
   void detach_removed();
   void detach_each();
@@ -167,6 +169,7 @@ class Sharing {
   static constexpr std::uint32_t kDead = UINT32_MAX;
 
   std::vector<Resource> resources_;
+  ListPool<Member> members_;
   std::vector<Filling> filling_;      // by resource
   GrowingArray<std::uint32_t> fixed_;  // by share: the fill that last gave it a rate, or kDead
   std::uint32_t epoch_ = 0;           // of the fill at hand

@@ -71,8 +71,7 @@ void Sharing::set_tight(std::uint32_t r, bool tight) {
     resources_[tight_.back()].tight_place = resource.tight_place;
     tight_.pop_back();
   }
-  for (std::size_t m = 0; m < resource.members.size(); ++m) {
-    const Member member = resource.members[m];
+  for (const Member& member : members_of(resource)) {
     Share& share = shares_[member.share];
     const std::uint32_t border = tight ? share.tight_count++ : --share.tight_count;
     swap_uses(member.use, share.first_use + border);
@@ -84,7 +83,7 @@ void Sharing::swap_uses(std::uint32_t a, std::uint32_t b) {
   if (a == b) return;
   std::swap(uses_[a], uses_[b]);
   for (const std::uint32_t use : {a, b}) {
-    resources_[uses_[use].resource].members[uses_[use].position].use = use;
+    members_of(resources_[uses_[use].resource])[uses_[use].position].use = use;
   }
 }
 
@@ -108,7 +107,7 @@ void Sharing::fill_whole() {
   ++whole_fills_;
   fill(tight_);
   for (const std::uint32_t r : loosened_) {
-    for (const Member& member : resources_[r].members) {
+    for (const Member& member : members_of(resources_[r])) {
       if (fixed_[member.share] != epoch_) set_rate(member.share, shares_[member.share].reach);
     }
   }
@@ -120,7 +119,7 @@ void Sharing::collect_component(std::uint32_t seed) {
   component_resources_.clear();
   component_shares_.clear();
   const auto visit_members = [this](std::uint32_t r) {
-    for (const Member& member : resources_[r].members) {
+    for (const Member& member : members_of(resources_[r])) {
       Share& share = shares_[member.share];
       if (share.mark == solves_) continue;
       share.mark = solves_;
@@ -149,7 +148,7 @@ void Sharing::fill(std::span<const std::uint32_t> resources) {
     const Resource& resource = resources_[r];
     filling_[r].left = resource.capacity;
     filling_[r].demand = resource.demand.value();
-    filling_[r].unfixed = static_cast<std::uint32_t>(resource.members.size());
+    filling_[r].unfixed = resource.members.size;
   }
   if (priorities_.size() == 1) {
     fill_class(resources, priorities_.front().priority);
@@ -160,7 +159,7 @@ void Sharing::fill(std::span<const std::uint32_t> resources) {
       if (filling_[r].left < kNothingLeft * resources_[r].capacity) filling_[r].left = 0;
       filling_[r].demand = 0;
       filling_[r].unfixed = 0;
-      for (const Member& member : resources_[r].members) {
+      for (const Member& member : members_of(resources_[r])) {
         const Share& share = shares_[member.share];
         if (share.priority != of.priority) continue;
         filling_[r].demand += uses_[member.use].coefficient * share.weight;
@@ -214,7 +213,7 @@ void Sharing::sift_down(std::size_t place, Level level) {
 void Sharing::saturate(std::uint32_t resource, double level, std::int32_t priority) {
   unfixed_.clear();
   bool bounded = false;
-  for (const Member& member : resources_[resource].members) {
+  for (const Member& member : members_of(resources_[resource])) {
     if (fixed_[member.share] == epoch_) continue;
     const Share& share = shares_[member.share];
     if (share.priority != priority) continue;
@@ -234,7 +233,7 @@ double Sharing::level_of(std::uint32_t r, std::int32_t priority) {
   Filling& filling = filling_[r];
   if (filling.demand < kCancelled * resources_[r].demand.value()) {
     filling.demand = 0;  // little is left of a difference: summed afresh
-    for (const Member& member : resources_[r].members) {
+    for (const Member& member : members_of(resources_[r])) {
       const Share& share = shares_[member.share];
       if (fixed_[member.share] == epoch_ || share.priority != priority) continue;
       filling.demand += uses_[member.use].coefficient * share.weight;
