@@ -229,7 +229,11 @@ void Sharing::attach(std::uint32_t id, const Share& share, Use& use) {
   }
   resource.potential.add(use.coefficient * share.reach);
   resource.demand.add(use.coefficient * share.weight);
-  mark_if_tight(use.resource);
+  if (!resource.tight) {
+    if (!is_tight(resource)) return;
+    set_tight(use.resource, true);  // now, while few members have to hear of it
+  }
+  mark(use.resource);
 }
 
 double Sharing::reach_of(const Share& share) const {
@@ -247,9 +251,13 @@ bool Sharing::is_tight(const Resource& resource) const {
 
 /// A change at a resource that is slack, before and after it, is nobody else's business.
 void Sharing::mark_if_tight(std::uint32_t id) {
-  Resource& resource = resources_[id];
-  if (resource.dirty || !(resource.tight || is_tight(resource))) return;
-  resource.dirty = true;
+  const Resource& resource = resources_[id];
+  if (resource.tight || is_tight(resource)) mark(id);
+}
+
+void Sharing::mark(std::uint32_t id) {
+  if (resources_[id].dirty) return;
+  resources_[id].dirty = true;
   dirty_.push_back(id);
 }
 

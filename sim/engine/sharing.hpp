@@ -98,7 +98,7 @@ class Sharing {
     ListPool<Member>::List members;
     std::uint32_t dead = 0;         // members that are being removed
     std::uint32_t tight_place = 0;  // in tight_, while tight
-    bool tight = false;             // could constrain somebody, as of the last solve
+    bool tight = false;  // could constrain somebody, as of the last solve or a later start
     bool dirty = false;
     std::uint64_t mark = 0;  // of the component it was last put into
   };
@@ -142,6 +142,8 @@ class Sharing {
   double reach_of(const Share& share) const;
   bool is_tight(const Resource& resource) const;
   void mark_if_tight(std::uint32_t resource);
+  void mark(std::uint32_t resource);
+  void order_changed();
   /// change: 1 or -1.
   void count_priority(std::int32_t priority, std::int64_t change) {
     if (!priorities_.empty() && priorities_.front().priority == priority) {
@@ -184,6 +186,7 @@ class Sharing {
   std::vector<std::uint32_t> loosened_;  // were tight before this solve, are not any more
   std::vector<std::uint32_t> fresh_;
   std::vector<ShareId> changed_;
+  std::vector<std::uint64_t> changed_bits_;  // by share; all zero between uses
   std::vector<std::uint32_t> component_shares_;
   std::vector<std::uint32_t> component_resources_;
   std::vector<Level> levels_;           // a binary heap, the lowest first

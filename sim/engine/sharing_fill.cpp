@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "sim/engine/sharing.hpp"
@@ -12,6 +13,10 @@ constexpr std::size_t kManyShares = 64;
 // Everything is filled for so many solves before components are looked at again. A search visits
 // every use of the component once more, about as much as filling it: one in 32 is 3 % at most.
 constexpr unsigned kWholeFills = 32;
+
+// Changes are put in order where they are so many, and one share in so many changed.
+constexpr std::size_t kManyChanges = 1024;
+constexpr std::size_t kDenseChanges = 16;
 
 // The demand that fixed shares leave is a difference; below this part of the whole its rounding
 // (2^-53 of the whole for each term) could matter.
@@ -33,6 +38,10 @@ std::span<const ShareId> Sharing::solve() {
       epoch_ = 1;
     }
     update_tightness();
+    // So many that are new belong together, or are looked at once in any case.
+    if (fresh_.size() >= kManyShares && 2 * fresh_.size() > active_) {
+      whole_left_ = std::max(whole_left_, 1U);
+    }
     if (whole_left_ > 0) {
       fill_whole();
     } else {
@@ -45,7 +54,24 @@ std::span<const ShareId> Sharing::solve() {
     if (share.live && share.fresh) set_rate(id, share.reach);
   }
   fresh_.clear();
+  if (changed_.size() >= kManyChanges && kDenseChanges * changed_.size() > shares_.size()) {
+    order_changed();
+  }
   return changed_;
+}
+
+/// By their numbers: whoever goes through them then reads memory in order.
+void Sharing::order_changed() {
+  changed_bits_.resize((shares_.size() + 63) / 64, 0);
+  for (const ShareId id : changed_) {
+    changed_bits_[id.index() / 64] |= std::uint64_t{1} << id.index() % 64;
+  }
+  changed_.clear();
+  for (std::size_t word = 0; word < changed_bits_.size(); ++word) {
+    for (std::uint64_t& bits = changed_bits_[word]; bits != 0; bits &= bits - 1) {
+      changed_.push_back(ShareId(64 * word + static_cast<std::size_t>(std::countr_zero(bits))));
+    }
+  }
 }
 
 void Sharing::update_tightness() {
