@@ -108,7 +108,7 @@ std::uint32_t Sharing::take_share(std::size_t room) {
   share.tight_count = 0;
   share.live = true;
   share.fresh = true;
-  share.rate = 0;
+  share.rate = kNoRate;
   fixed_[id] = 0;
   return id;
 }

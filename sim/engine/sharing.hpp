@@ -82,6 +82,10 @@ class Sharing {
   std::uint64_t whole_fills() const { return whole_fills_; }
 
  private:
+  static constexpr std::uint32_t kDead = UINT32_MAX;
+  // Of a share that no solve has seen: equal to no rate, so that its first one is a change.
+  static constexpr double kNoRate = std::numeric_limits<double>::quiet_NaN();
+
   struct Use {
     std::uint32_t resource;
     std::uint32_t position;  // in the member list of the resource
@@ -120,7 +124,7 @@ class Sharing {
     double weight = 1;
     double reach = 0;  // greatest rate possible: min of bound and capacity / coefficient
     double bound = 0;
-    double rate = 0;
+    double rate = kNoRate;
   };
   struct Level {  // the fair level of a resource when it was last looked at
     double level;
@@ -165,10 +169,8 @@ class Sharing {
   void saturate(std::uint32_t resource, double level, std::int32_t priority);
   void sift_down(std::size_t place, Level level);
   double level_of(std::uint32_t resource, std::int32_t priority);
-  void fix(std::uint32_t share, double rate);
   void set_rate(std::uint32_t share, double rate);
 
-  static constexpr std::uint32_t kDead = UINT32_MAX;
 
   std::vector<Resource> resources_;
   ListPool<Member> members_;

@@ -32,11 +32,11 @@ std::span<const ShareId> Sharing::solve() {
   ++solves_;
   changed_.clear();
   if (!removed_.empty()) detach_removed();
+  if (++epoch_ == kDead) {
+    std::fill_n(fixed_.data(), fixed_.size(), 0);
+    epoch_ = 1;
+  }
   if (!dirty_.empty()) {
-    if (++epoch_ == kDead) {
-      std::fill_n(fixed_.data(), fixed_.size(), 0);
-      epoch_ = 1;
-    }
     update_tightness();
     // So many that are new belong together, or are looked at once in any case.
     if (fresh_.size() >= kManyShares && 2 * fresh_.size() > active_) {
@@ -50,8 +50,9 @@ std::span<const ShareId> Sharing::solve() {
     dirty_.clear();
   }
   for (const std::uint32_t id : fresh_) {
-    const Share& share = shares_[id];
-    if (share.live && share.fresh) set_rate(id, share.reach);
+    Share& share = shares_[id];
+    share.fresh = false;
+    if (share.live && fixed_[id] != epoch_) set_rate(id, share.reach);
   }
   fresh_.clear();
   if (changed_.size() >= kManyChanges && kDenseChanges * changed_.size() > shares_.size()) {
@@ -237,22 +238,42 @@ void Sharing::sift_down(std::size_t place, Level level) {
 /// Bounded shares elsewhere can wait for their own bottleneck, as the level computed for a resource
 /// is never above its true one, and the lowest is right once its own members are.
 void Sharing::saturate(std::uint32_t resource, double level, std::int32_t priority) {
+  // The innermost loops of the simulator: nothing here is looked up through `this`.
+  const Share* const shares = shares_.data();
+  const Use* const uses = uses_.data();
+  Filling* const filling = filling_.data();
+  std::uint32_t* const fixed = fixed_.data();
+  const std::uint32_t epoch = epoch_;
+  const auto fix = [=, this](std::uint32_t id, const Share& share, double rate) {
+    const Use* const end = uses + share.first_use + share.tight_count;
+    for (const Use* use = uses + share.first_use; use != end; ++use) {
+      Filling& of = filling[use->resource];
+      of.left -= use->coefficient * rate;  // may end below 0 by rounding
+      of.demand -= use->coefficient * share.weight;
+      --of.unfixed;
+    }
+    fixed[id] = epoch;
+    if (share.rate != rate) set_rate(id, rate);
+  };
   unfixed_.clear();
-  bool bounded = false;
+  std::size_t bounded = 0;
   for (const Member& member : members_of(resources_[resource])) {
-    if (fixed_[member.share] == epoch_) continue;
-    const Share& share = shares_[member.share];
+    if (fixed[member.share] == epoch) continue;
+    const Share& share = shares[member.share];
     if (share.priority != priority) continue;
     if (share.reach < level * share.weight) {
-      fix(member.share, share.reach);
-      bounded = true;
+      fix(member.share, share, share.reach);
+      ++bounded;
+    } else if (bounded == 0) {
+      unfixed_.push_back(member.share);
     }
-    unfixed_.push_back(member.share);
   }
-  if (bounded) return;
-  for (const std::uint32_t share : unfixed_) fix(share, level * shares_[share].weight);
-  filling_[resource].left = 0;
-  filling_[resource].unfixed = 0;
+  shares_filled_ += bounded;
+  if (bounded > 0) return;
+  for (const std::uint32_t id : unfixed_) fix(id, shares[id], level * shares[id].weight);
+  shares_filled_ += unfixed_.size();
+  filling[resource].left = 0;
+  filling[resource].unfixed = 0;
 }
 
 double Sharing::level_of(std::uint32_t r, std::int32_t priority) {
@@ -268,26 +289,10 @@ double Sharing::level_of(std::uint32_t r, std::int32_t priority) {
   return std::max(0.0, filling.left) / filling.demand;
 }
 
-void Sharing::fix(std::uint32_t id, double rate) {
-  const Share& share = shares_[id];
-  fixed_[id] = epoch_;
-  ++shares_filled_;
-  const double weight = share.weight;
-  const Use* const end = uses_.data() + share.first_use + share.tight_count;
-  for (const Use* use = uses_.data() + share.first_use; use != end; ++use) {
-    Filling& filling = filling_[use->resource];
-    filling.left -= use->coefficient * rate;  // may end below 0 by rounding
-    filling.demand -= use->coefficient * weight;
-    --filling.unfixed;
-  }
-  set_rate(id, rate);
-}
-
 void Sharing::set_rate(std::uint32_t id, double rate) {
   Share& share = shares_[id];
-  if (share.rate == rate && !share.fresh) return;
+  if (share.rate == rate) return;
   share.rate = rate;
-  share.fresh = false;
   changed_.push_back(ShareId(id));
 }
 
