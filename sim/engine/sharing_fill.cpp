@@ -255,23 +255,28 @@ void Sharing::saturate(std::uint32_t resource, double level, std::int32_t priori
     fixed[id] = epoch;
     if (share.rate != rate) set_rate(id, rate);
   };
-  unfixed_.clear();
+  const std::span<const Member> members = members_of(resources_[resource]);
+  if (unfixed_.size() < members.size()) unfixed_.resize(members.size());
+  std::uint32_t* const first = unfixed_.data();
+  std::uint32_t* last = first;
   std::size_t bounded = 0;
-  for (const Member& member : members_of(resources_[resource])) {
+  for (const Member& member : members) {
     if (fixed[member.share] == epoch) continue;
     const Share& share = shares[member.share];
     if (share.priority != priority) continue;
     if (share.reach < level * share.weight) {
       fix(member.share, share, share.reach);
       ++bounded;
-    } else if (bounded == 0) {
-      unfixed_.push_back(member.share);
+    } else {
+      *last++ = member.share;
     }
   }
   shares_filled_ += bounded;
   if (bounded > 0) return;
-  for (const std::uint32_t id : unfixed_) fix(id, shares[id], level * shares[id].weight);
-  shares_filled_ += unfixed_.size();
+  for (const std::uint32_t* id = first; id != last; ++id) {
+    fix(*id, shares[*id], level * shares[*id].weight);
+  }
+  shares_filled_ += static_cast<std::uint64_t>(last - first);
   filling[resource].left = 0;
   filling[resource].unfixed = 0;
 }
