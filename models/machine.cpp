@@ -236,13 +236,17 @@ void Machine::Impl::start_message(Message message, Rank source, Rank destination
 
 void Machine::Impl::message_left(std::uint32_t index) {
   const Message message = messages[index];
-  const Time arrival = engine->now() + message.latency;
-  engine->schedule(arrival, Phase::complete, *this, token_of(Topic::message_arrived, index));
+  const bool arrives_now = message.latency == Duration(0);
+  if (!arrives_now) {
+    const Time arrival = engine->now() + message.latency;
+    engine->schedule(arrival, Phase::complete, *this, token_of(Topic::message_arrived, index));
+  }
   if (message.run == kNoRun) {
     listener->sent(message.instance);
   } else {
     collectives.message_sent(message.run, message.from);
   }
+  if (arrives_now) message_arrived(index);
 }
 
 void Machine::Impl::message_arrived(std::uint32_t index) {

@@ -34,6 +34,10 @@ class GrowingArray {
   bool empty() const { return size_ == 0; }
   Value* data() { return values_; }
   const Value* data() const { return values_; }
+  Value* begin() { return values_; }
+  Value* end() { return values_ + size_; }
+  const Value* begin() const { return values_; }
+  const Value* end() const { return values_ + size_; }
   Value& operator[](std::size_t index) { return values_[index]; }
   const Value& operator[](std::size_t index) const { return values_[index]; }
   Value& back() { return values_[size_ - 1]; }

@@ -163,6 +163,7 @@ void HotQueue::refill() {
       sink(first);
       continue;
     }
+    run_.reserve(count);
     sort_into_run(first);
     // The rest of a small bucket is near too; after a large one of one time only that instant.
     const std::uint64_t width = std::uint64_t{1} << level * kDigitBits;

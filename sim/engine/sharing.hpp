@@ -179,20 +179,20 @@ class Sharing {
   std::uint32_t epoch_ = 0;           // of the fill at hand
   GrowingArray<Share> shares_;
   std::vector<std::vector<std::uint32_t>> free_shares_;  // by room for uses, which they keep
-  std::vector<std::uint32_t> removed_;  // but not detached yet
+  GrowingArray<std::uint32_t> removed_;  // but not detached yet
   std::vector<std::uint32_t> thinned_;   // resources with dead members
   GrowingArray<Use> uses_;                              // of all shares, in blocks
   std::vector<PriorityClass> priorities_;              // of the live shares, highest first
   std::vector<std::uint32_t> tight_;
   std::vector<std::uint32_t> dirty_;
   std::vector<std::uint32_t> loosened_;  // were tight before this solve, are not any more
-  std::vector<std::uint32_t> fresh_;
-  std::vector<ShareId> changed_;
+  GrowingArray<std::uint32_t> fresh_;
+  GrowingArray<ShareId> changed_;
   std::vector<std::uint64_t> changed_bits_;  // by share; all zero between uses
-  std::vector<std::uint32_t> component_shares_;
+  GrowingArray<std::uint32_t> component_shares_;
   std::vector<std::uint32_t> component_resources_;
   std::vector<Level> levels_;           // a binary heap, the lowest first
-  std::vector<std::uint32_t> unfixed_;  // members of the bottleneck at hand
+  GrowingArray<std::uint32_t> unfixed_;  // members of the bottleneck at hand
   std::size_t active_ = 0;
   unsigned whole_left_ = 0;  // solves to go before components are tried again
   std::uint64_t solves_ = 0;

@@ -58,7 +58,7 @@ std::span<const ShareId> Sharing::solve() {
   if (changed_.size() >= kManyChanges && kDenseChanges * changed_.size() > shares_.size()) {
     order_changed();
   }
-  return changed_;
+  return {changed_.data(), changed_.size()};
 }
 
 /// By their numbers: whoever goes through them then reads memory in order.

@@ -13,6 +13,12 @@ using layered::kHosts;
 class Run final : public EventHandler {
  public:
   explicit Run(int layers) : layers_(layers), activities_(engine_), hosts_(kHosts) {
+    targets_.reserve(static_cast<std::size_t>(layers) * kHosts);
+    for (int layer = 0; layer < layers; ++layer) {
+      for (int host = 0; host < kHosts; ++host) {
+        targets_.push_back(static_cast<std::uint8_t>(layered::target_of(layer, host)));
+      }
+    }
     for (Host& host : hosts_) {
       host.math = activities_.add_resource(kHostFlopsPerSecond);
       host.up = activities_.add_resource(static_cast<double>(kLinkBytesPerSecond));
@@ -39,7 +45,10 @@ class Run final : public EventHandler {
     std::vector<bool> arrived;  // by layer
   };
 
-  static bool sends(int layer, int host) { return layered::target_of(layer, host) != host; }
+  int target_of(int layer, int host) const {
+    return targets_[static_cast<std::size_t>(layer) * kHosts + static_cast<std::size_t>(host)];
+  }
+  bool sends(int layer, int host) const { return target_of(layer, host) != host; }
   Host& at(int host) { return hosts_[static_cast<std::size_t>(host)]; }
 
   void handle_event(std::uint64_t token) override {
@@ -51,7 +60,7 @@ class Run final : public EventHandler {
     } else {
       at(host).sending = false;
       const int layer = at(host).sent++;
-      const int target = layered::target_of(layer, host);
+      const int target = target_of(layer, host);
       at(target).arrived[static_cast<std::size_t>(layer)] = true;
       compute_next(target);
     }
@@ -79,7 +88,7 @@ class Run final : public EventHandler {
     if (host.sent == host.computed) return;
     host.sending = true;
     const std::array<Usage, 2> usages = {Usage{host.up},
-                                         Usage{at(layered::target_of(host.sent, index)).down}};
+                                         Usage{at(target_of(host.sent, index)).down}};
     const auto bytes = static_cast<double>(layered::bytes_of(host.sent, index));
     activities_.start(Activity{bytes, usages, {}}, *this,
                       2 * static_cast<std::uint64_t>(index) + 1);
@@ -89,6 +98,7 @@ class Run final : public EventHandler {
   Engine engine_;
   Activities activities_;
   std::vector<Host> hosts_;
+  std::vector<std::uint8_t> targets_;  // (layers, hosts)
 };
 
 }  // namespace
