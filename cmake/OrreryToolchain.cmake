@@ -35,6 +35,13 @@ if(NOT ORRERY_SANITIZE STREQUAL "")
   add_link_options("$<$<LINK_LANGUAGE:CXX>:-fsanitize=${ORRERY_SANITIZE}>")
 endif()
 
+# Programs are optimised as a whole: the engine's calls are small and cross from file to file. Objects
+# hold ordinary code too, for the tests, which are many and would link slowly (see orrery_test).
+if(ORRERY_LTO)
+  list(APPEND orrery_cxx_options -flto=auto -ffat-lto-objects)
+  add_link_options("$<$<LINK_LANGUAGE:CXX>:-flto=auto>")
+endif()
+
 # Only C++: nvcc, when kernels/ is built, takes its own.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${orrery_cxx_options}>")
 

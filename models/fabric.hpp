@@ -38,7 +38,8 @@ class Fabric {
 
   int devices() const;
   std::span<const Link> links() const;
-  /// Between nodes computed once per pair and kept. Requires from != to. The flow hash is that of the pair.
+  /// Between nodes computed once per pair and kept. Requires from != to. The flow hash is that of
+  /// the pair.
   Route route(int from, int to);
   /// The same links, appended; nothing is kept. For who asks for many routes once.
   void append_route(int from, int to, std::vector<int>& route) const;

@@ -11,8 +11,8 @@ struct Block {
   void* memory = nullptr;
   std::size_t bytes = 0;
 };
-/// At least `bytes` (more than `old` has), which begin with the first `kept` of `old`; that is given
-/// back. Throws std::bad_alloc.
+/// At least `bytes` (more than `old` has), which begin with the first `kept` of `old`; that is
+/// given back. Throws std::bad_alloc.
 Block grow(Block old, std::size_t kept, std::size_t bytes);
 void free(Block block);
 }  // namespace growing_array

@@ -12,8 +12,8 @@
 
 namespace orrery {
 
-/// Many lists of plain values in one array. A list that grows moves to a room of twice the size, and
-/// leaves its old one to others. Requires fewer than 2^32 values in all rooms together.
+/// Many lists of plain values in one array. A list that grows moves to a room of twice the size,
+/// and leaves its old one to others. Requires fewer than 2^32 values in all rooms together.
 template <class Value>
 class ListPool {
  public:

@@ -61,7 +61,7 @@ class Activities final : private EventHandler {
   Engine* engine_;
   Sharing sharing_;
   GrowingArray<Progress> progress_;  // by share
-  std::vector<double> carried_;     // by resource
+  std::vector<double> carried_;      // by resource
   bool solve_pending_ = false;
   std::uint64_t started_ = 0;
 };

@@ -46,8 +46,8 @@ EventId EventQueue::push(Time time, Phase phase, EventHandler& handler, std::uin
   } else {
     if (next_sequence_ >> kSequenceBits != 0)
       throw LimitError("more than 2^38 events were scheduled");
-    const std::uint64_t order = static_cast<std::uint64_t>(phase) << kPhaseShift |
-                                next_sequence_++ << kSlotBits | slot;
+    const std::uint64_t order =
+        static_cast<std::uint64_t>(phase) << kPhaseShift | next_sequence_++ << kSlotBits | slot;
     keys_.push(EventKey{time.picoseconds(), order});
   }
   ++live_;

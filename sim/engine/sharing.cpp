@@ -69,9 +69,13 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
                  "a usage needs a known resource and a coefficient >= 0");
     if (usage.coefficient == 0) continue;
     const Resource& resource = resources_[usage.resource.index()];
-    *next = Use{static_cast<std::uint32_t>(usage.resource.index()), 0, usage.coefficient};
-    if (resource.tight) std::swap(*next, first[share.tight_count++]);
-    ++next;
+    Use* place = next++;
+    if (resource.tight) {
+      Use* const border = first + share.tight_count++;
+      *place = *border;
+      place = border;
+    }
+    *place = Use{static_cast<std::uint32_t>(usage.resource.index()), 0, usage.coefficient};
     if (resource.capacity < reach * usage.coefficient) {
       reach = resource.capacity / usage.coefficient;
     }
@@ -195,7 +199,7 @@ void Sharing::detach(const Share& share, const Use& use) {
   }
   --resource.members.size;
   resource.potential.add(-use.coefficient * share.reach);
-  resource.demand.add(-use.coefficient * share.weight);
+  if (resource.tight) resource.demand.add(-use.coefficient * share.weight);
 }
 
 void Sharing::drop_dead(Resource& resource) {
@@ -209,7 +213,7 @@ void Sharing::drop_dead(Resource& resource) {
       use.position = kept;
       members[kept++] = member;
       resource.potential.add(use.coefficient * shares_[member.share].reach);
-      resource.demand.add(use.coefficient * shares_[member.share].weight);
+      if (resource.tight) resource.demand.add(use.coefficient * shares_[member.share].weight);
     }
   }
   resource.members.size = kept;
@@ -219,19 +223,20 @@ void Sharing::drop_dead(Resource& resource) {
 void Sharing::attach(std::uint32_t id, const Share& share, Use& use) {
   Resource& resource = resources_[use.resource];
   use.position = resource.members.size;
-  members_.push_back(resource.members,
-                     Member{id, static_cast<std::uint32_t>(&use - uses_.data())});
+  members_.push_back(resource.members, Member{id, static_cast<std::uint32_t>(&use - uses_.data())});
   if (use.position == 0) {
     // Alone on it; if it was tight before it became empty, it has been marked since.
     resource.potential = CompensatedSum(use.coefficient * share.reach);
-    resource.demand = CompensatedSum(use.coefficient * share.weight);
+    if (resource.tight) resource.demand = CompensatedSum(use.coefficient * share.weight);
     return;
   }
   resource.potential.add(use.coefficient * share.reach);
-  resource.demand.add(use.coefficient * share.weight);
-  if (!resource.tight) {
-    if (!is_tight(resource)) return;
+  if (resource.tight) {
+    resource.demand.add(use.coefficient * share.weight);
+  } else if (is_tight(resource)) {
     set_tight(use.resource, true);  // now, while few members have to hear of it
+  } else {
+    return;
   }
   mark(use.resource);
 }

@@ -98,7 +98,7 @@ class Sharing {
   struct Resource {
     double capacity = 0;
     CompensatedSum potential;  // of coefficient × reach over members
-    CompensatedSum demand;     // of coefficient × weight over members
+    CompensatedSum demand;     // of coefficient × weight over members, while tight
     ListPool<Member>::List members;
     std::uint32_t dead = 0;         // members that are being removed
     std::uint32_t tight_place = 0;  // in tight_, while tight
@@ -171,18 +171,17 @@ class Sharing {
   double level_of(std::uint32_t resource, std::int32_t priority);
   void set_rate(std::uint32_t share, double rate);
 
-
   std::vector<Resource> resources_;
   ListPool<Member> members_;
-  std::vector<Filling> filling_;      // by resource
+  std::vector<Filling> filling_;       // by resource
   GrowingArray<std::uint32_t> fixed_;  // by share: the fill that last gave it a rate, or kDead
-  std::uint32_t epoch_ = 0;           // of the fill at hand
+  std::uint32_t epoch_ = 0;            // of the fill at hand
   GrowingArray<Share> shares_;
   std::vector<std::vector<std::uint32_t>> free_shares_;  // by room for uses, which they keep
-  GrowingArray<std::uint32_t> removed_;  // but not detached yet
-  std::vector<std::uint32_t> thinned_;   // resources with dead members
-  GrowingArray<Use> uses_;                              // of all shares, in blocks
-  std::vector<PriorityClass> priorities_;              // of the live shares, highest first
+  GrowingArray<std::uint32_t> removed_;                  // but not detached yet
+  std::vector<std::uint32_t> thinned_;                   // resources with dead members
+  GrowingArray<Use> uses_;                               // of all shares, in blocks
+  std::vector<PriorityClass> priorities_;                // of the live shares, highest first
   std::vector<std::uint32_t> tight_;
   std::vector<std::uint32_t> dirty_;
   std::vector<std::uint32_t> loosened_;  // were tight before this solve, are not any more
@@ -191,7 +190,7 @@ class Sharing {
   std::vector<std::uint64_t> changed_bits_;  // by share; all zero between uses
   GrowingArray<std::uint32_t> component_shares_;
   std::vector<std::uint32_t> component_resources_;
-  std::vector<Level> levels_;           // a binary heap, the lowest first
+  std::vector<Level> levels_;            // a binary heap, the lowest first
   GrowingArray<std::uint32_t> unfixed_;  // members of the bottleneck at hand
   std::size_t active_ = 0;
   unsigned whole_left_ = 0;  // solves to go before components are tried again

@@ -98,8 +98,10 @@ void Sharing::set_tight(std::uint32_t r, bool tight) {
     resources_[tight_.back()].tight_place = resource.tight_place;
     tight_.pop_back();
   }
+  resource.demand = {};
   for (const Member& member : members_of(resource)) {
     Share& share = shares_[member.share];
+    if (tight) resource.demand.add(uses_[member.use].coefficient * share.weight);
     const std::uint32_t border = tight ? share.tight_count++ : --share.tight_count;
     swap_uses(member.use, share.first_use + border);
   }
@@ -259,16 +261,20 @@ void Sharing::saturate(std::uint32_t resource, double level, std::int32_t priori
   if (unfixed_.size() < members.size()) unfixed_.resize(members.size());
   std::uint32_t* const first = unfixed_.data();
   std::uint32_t* last = first;
-  std::size_t bounded = 0;
   for (const Member& member : members) {
-    if (fixed[member.share] == epoch) continue;
-    const Share& share = shares[member.share];
-    if (share.priority != priority) continue;
+    *last = member.share;
+    last += fixed[member.share] != epoch ? 1 : 0;  // as good as random: no branch
+  }
+  if (priorities_.size() > 1) {
+    last = std::remove_if(first, last,
+                          [=](std::uint32_t id) { return shares[id].priority != priority; });
+  }
+  std::uint64_t bounded = 0;
+  for (const std::uint32_t* id = first; id != last; ++id) {
+    const Share& share = shares[*id];
     if (share.reach < level * share.weight) {
-      fix(member.share, share, share.reach);
+      fix(*id, share, share.reach);
       ++bounded;
-    } else {
-      *last++ = member.share;
     }
   }
   shares_filled_ += bounded;
