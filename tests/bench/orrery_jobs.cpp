@@ -167,7 +167,8 @@ TaskGraph layered_graph(int layers) {
 }
 
 constexpr int kShortLayers = 10;
-constexpr int kLayers = 8'000;  // a million activities
+constexpr int kCountedLayers = 200;  // enough to fill the queues, seconds under valgrind
+constexpr int kLayers = 8'000;       // a million activities
 
 struct Job {
   ClusterSpec cluster;
@@ -206,6 +207,7 @@ const std::map<std::string, JobMaker>& machine_jobs() {
          return Job{leaves(256), all_to_all(256)};
        }},
       {"graph_short_tasks", [] { return graph_job(kShortLayers); }},
+      {"graph_25k_tasks", [] { return graph_job(kCountedLayers); }},
       {"graph_1m_tasks", [] { return graph_job(kLayers); }},
       {"graph_10m_tasks", [] { return graph_job(10 * kLayers); }},
       {"idle_4096", [] { return idle_job(4096); }},
