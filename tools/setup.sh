@@ -20,6 +20,7 @@ packages=(
   python3
   python3-jsonschema
   python3-matplotlib
+  valgrind
 )
 
 die() {
