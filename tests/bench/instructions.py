@@ -84,7 +84,7 @@ def facts_of_libraries(program, valgrind):
 
 
 def check_comparable(facts, recorded):
-    for key in ("processor", "compiler", "sanitizers", "build_type", "flags"):
+    for key in ("processor", "compiler", "sanitizers", "build_type", "flags", "lto"):
         here, there = facts[key], recorded.get(key, "")
         # Minor versions of a compiler mend errors and leave the code that they make.
         if key == "compiler":

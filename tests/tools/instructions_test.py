@@ -25,6 +25,7 @@ BUILD = {
     "compiler": "GNU 12.2.0",
     "build_type": "Release",
     "flags": '-O2 -DNAME="a=b"',
+    "lto": "ON",
     "sanitizers": "",
 }
 
@@ -146,6 +147,7 @@ class InstructionsTest(unittest.TestCase):
             ("compiler", "Clang 12.2.0"),
             ("build_type", "Debug"),
             ("flags", "-O3"),
+            ("lto", "OFF"),
             ("sanitizers", "address,undefined"),
         ):
             with self.subTest(key=key, value=value):
