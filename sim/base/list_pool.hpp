@@ -29,8 +29,11 @@ class ListPool {
     return {values_.data() + list.first, list.size};
   }
   void push_back(List& list, const Value& value) {
-    if (list.size == list.room) enlarge(list);
+    if (list.size == list.room) move(list, std::max(kLeastRoom, 2 * list.room));
     values_[list.first + list.size++] = value;
+  }
+  void reserve(List& list, std::uint32_t size) {
+    if (size > list.room) move(list, std::max(kLeastRoom, std::bit_ceil(size)));
   }
 
  private:
@@ -39,8 +42,7 @@ class ListPool {
   std::vector<std::uint32_t>& free_rooms(std::uint32_t room) {
     return free_rooms_[static_cast<std::size_t>(std::countr_zero(room))];
   }
-  void enlarge(List& list) {
-    const std::uint32_t room = std::max(kLeastRoom, 2 * list.room);
+  void move(List& list, std::uint32_t room) {
     std::uint32_t first = static_cast<std::uint32_t>(values_.size());
     if (free_rooms(room).empty()) {
       values_.resize(values_.size() + room);

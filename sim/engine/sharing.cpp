@@ -17,6 +17,10 @@ constexpr double kSlackTolerance = 1e-11;
 // less than to look at all.
 constexpr std::size_t kFewDead = 8;
 
+// Where so many shares for each resource come at once, they are counted first, so that member lists
+// grow only once.
+constexpr std::size_t kManyPerResource = 4;
+
 }  // namespace
 
 ResourceId Sharing::add_resource(double capacity) {
@@ -30,6 +34,7 @@ ResourceId Sharing::add_resource(double capacity) {
 void Sharing::set_capacity(ResourceId id, double capacity) {
   ORRERY_CHECK(capacity > 0 && std::isfinite(capacity), "a resource needs a finite capacity > 0");
   if (!removed_.empty()) detach_removed();
+  attach_added();
   Resource& resource = resources_[id.index()];
   // Marked before and after: it may have been tight, or become so.
   mark_if_tight(static_cast<std::uint32_t>(id.index()));
@@ -50,6 +55,7 @@ void Sharing::set_capacity(ResourceId id, double capacity) {
     }
   }
   mark_if_tight(static_cast<std::uint32_t>(id.index()));
+  attached_ = fresh_.size();
 }
 
 ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
@@ -69,13 +75,7 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
                  "a usage needs a known resource and a coefficient >= 0");
     if (usage.coefficient == 0) continue;
     const Resource& resource = resources_[usage.resource.index()];
-    Use* place = next++;
-    if (resource.tight) {
-      Use* const border = first + share.tight_count++;
-      *place = *border;
-      place = border;
-    }
-    *place = Use{static_cast<std::uint32_t>(usage.resource.index()), 0, usage.coefficient};
+    *next++ = Use{static_cast<std::uint32_t>(usage.resource.index()), 0, usage.coefficient};
     if (resource.capacity < reach * usage.coefficient) {
       reach = resource.capacity / usage.coefficient;
     }
@@ -83,9 +83,6 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
   ORRERY_CHECK(std::isfinite(reach), "a share needs a usage or a finite bound");
   share.reach = reach;
   share.use_count = static_cast<std::uint16_t>(next - first);
-  for (Use* use = first; use != next; ++use) {
-    attach(id, share, *use);
-  }
   fresh_.push_back(id);
   count_priority(terms.priority, 1);
   ++active_;
@@ -120,6 +117,7 @@ std::uint32_t Sharing::take_share(std::size_t room) {
 void Sharing::remove(ShareId id) {
   const auto index = static_cast<std::uint32_t>(id.index());
   ORRERY_CHECK(index < shares_.size() && shares_[index].live, "a share was removed twice");
+  if (shares_[index].fresh) attach_added();
   shares_[index].live = false;
   removed_.push_back(index);
   count_priority(shares_[index].priority, -1);
@@ -157,31 +155,31 @@ void Sharing::detach_together() {
       Resource& resource = resources_[uses_[u].resource];
       if (resource.members.size == 1) {
         resource.members.size = 0;  // nobody stays who could get more
-      } else if (resource.dead++ == 0) {
-        thinned_.push_back(uses_[u].resource);
+      } else if (resource.leaving++ == 0) {
+        touched_.push_back(uses_[u].resource);
       }
     }
   }
   std::size_t few = 0;
-  for (const std::uint32_t r : thinned_) {
+  for (const std::uint32_t r : touched_) {
     Resource& resource = resources_[r];
-    if (kFewDead * resource.dead < resource.members.size) {
-      thinned_[few++] = r;
+    if (kFewDead * resource.leaving < resource.members.size) {
+      touched_[few++] = r;
       continue;
     }
     mark_if_tight(r);  // as it was: those who stay may get more now
     drop_dead(resource);
   }
-  thinned_.resize(few);
+  touched_.resize(few);
   if (few == 0) return;
   for (const std::uint32_t id : removed_) {
     const Share& share = shares_[id];
     for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
-      if (resources_[uses_[u].resource].dead > 0) detach(share, uses_[u]);
+      if (resources_[uses_[u].resource].leaving > 0) detach(share, uses_[u]);
     }
   }
-  for (const std::uint32_t r : thinned_) resources_[r].dead = 0;
-  thinned_.clear();
+  for (const std::uint32_t r : touched_) resources_[r].leaving = 0;
+  touched_.clear();
 }
 
 void Sharing::detach(const Share& share, const Use& use) {
@@ -206,7 +204,7 @@ void Sharing::drop_dead(Resource& resource) {
   resource.potential = resource.demand = {};
   const std::span<Member> members = members_of(resource);
   std::uint32_t kept = 0;
-  if (resource.dead < resource.members.size) {
+  if (resource.leaving < resource.members.size) {
     for (const Member member : members) {
       if (fixed_[member.share] == kDead) continue;
       Use& use = uses_[member.use];
@@ -217,28 +215,58 @@ void Sharing::drop_dead(Resource& resource) {
     }
   }
   resource.members.size = kept;
-  resource.dead = 0;
+  resource.leaving = 0;
 }
 
-void Sharing::attach(std::uint32_t id, const Share& share, Use& use) {
+/// Shares enter the member lists as late as possible: then it is known how long these become.
+void Sharing::attach_added() {
+  const std::span<const std::uint32_t> added{fresh_.data() + attached_, fresh_.size() - attached_};
+  if (added.size() > kManyPerResource * resources_.size()) make_room(added);
+  for (const std::uint32_t id : added) {
+    const Share& share = shares_[id];
+    for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
+      attach(id, u);
+    }
+  }
+  attached_ = fresh_.size();
+}
+
+void Sharing::make_room(std::span<const std::uint32_t> added) {
+  for (const std::uint32_t id : added) {
+    const Share& share = shares_[id];
+    for (std::uint32_t u = share.first_use; u < share.first_use + share.use_count; ++u) {
+      if (resources_[uses_[u].resource].coming++ == 0) touched_.push_back(uses_[u].resource);
+    }
+  }
+  for (const std::uint32_t r : touched_) {
+    Resource& resource = resources_[r];
+    members_.reserve(resource.members, resource.members.size + resource.coming);
+    resource.coming = 0;
+  }
+  touched_.clear();
+}
+
+void Sharing::attach(std::uint32_t id, std::uint32_t u) {
+  Share& share = shares_[id];
+  Use& use = uses_[u];
   Resource& resource = resources_[use.resource];
   use.position = resource.members.size;
-  members_.push_back(resource.members, Member{id, static_cast<std::uint32_t>(&use - uses_.data())});
+  // Empty, it may have been tight before, and marked when it became so.
+  if (use.position == 0 && resource.tight) set_tight(use.resource, false);
+  members_.push_back(resource.members, Member{id, u});
   if (use.position == 0) {
-    // Alone on it; if it was tight before it became empty, it has been marked since.
     resource.potential = CompensatedSum(use.coefficient * share.reach);
-    if (resource.tight) resource.demand = CompensatedSum(use.coefficient * share.weight);
     return;
   }
   resource.potential.add(use.coefficient * share.reach);
   if (resource.tight) {
+    mark(use.resource);
     resource.demand.add(use.coefficient * share.weight);
+    swap_uses(u, share.first_use + share.tight_count++);
   } else if (is_tight(resource)) {
+    mark(use.resource);
     set_tight(use.resource, true);  // now, while few members have to hear of it
-  } else {
-    return;
   }
-  mark(use.resource);
 }
 
 double Sharing::reach_of(const Share& share) const {

@@ -100,7 +100,8 @@ class Sharing {
     CompensatedSum potential;  // of coefficient × reach over members
     CompensatedSum demand;     // of coefficient × weight over members, while tight
     ListPool<Member>::List members;
-    std::uint32_t dead = 0;         // members that are being removed
+    std::uint32_t coming = 0;       // members that are being attached
+    std::uint32_t leaving = 0;      // members that are being detached
     std::uint32_t tight_place = 0;  // in tight_, while tight
     bool tight = false;  // could constrain somebody, as of the last solve or a later start
     bool dirty = false;
@@ -137,7 +138,9 @@ class Sharing {
 
   std::uint32_t take_share(std::size_t room);
   std::span<Member> members_of(const Resource& resource) { return members_.of(resource.members); }
-  void attach(std::uint32_t id, const Share& share, Use& use);
+  void attach_added();
+  void make_room(std::span<const std::uint32_t> added);
+  void attach(std::uint32_t share, std::uint32_t use);
   void detach_removed();
   void detach_each();
   void detach_together();
@@ -179,13 +182,14 @@ class Sharing {
   GrowingArray<Share> shares_;
   std::vector<std::vector<std::uint32_t>> free_shares_;  // by room for uses, which they keep
   GrowingArray<std::uint32_t> removed_;                  // but not detached yet
-  std::vector<std::uint32_t> thinned_;                   // resources with dead members
-  GrowingArray<Use> uses_;                               // of all shares, in blocks
-  std::vector<PriorityClass> priorities_;                // of the live shares, highest first
+  std::vector<std::uint32_t> touched_;     // resources with members that come or leave
+  GrowingArray<Use> uses_;                 // of all shares, in blocks
+  std::vector<PriorityClass> priorities_;  // of the live shares, highest first
   std::vector<std::uint32_t> tight_;
   std::vector<std::uint32_t> dirty_;
   std::vector<std::uint32_t> loosened_;  // were tight before this solve, are not any more
-  GrowingArray<std::uint32_t> fresh_;
+  GrowingArray<std::uint32_t> fresh_;    // added, or their reach changed, since the last solve
+  std::size_t attached_ = 0;             // so many of these are in the member lists
   GrowingArray<ShareId> changed_;
   std::vector<std::uint64_t> changed_bits_;  // by share; all zero between uses
   GrowingArray<std::uint32_t> component_shares_;

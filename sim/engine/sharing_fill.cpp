@@ -32,6 +32,7 @@ std::span<const ShareId> Sharing::solve() {
   ++solves_;
   changed_.clear();
   if (!removed_.empty()) detach_removed();
+  attach_added();
   if (++epoch_ == kDead) {
     std::fill_n(fixed_.data(), fixed_.size(), 0);
     epoch_ = 1;
@@ -55,6 +56,7 @@ std::span<const ShareId> Sharing::solve() {
     if (share.live && fixed_[id] != epoch_) set_rate(id, share.reach);
   }
   fresh_.clear();
+  attached_ = 0;
   if (changed_.size() >= kManyChanges && kDenseChanges * changed_.size() > shares_.size()) {
     order_changed();
   }
