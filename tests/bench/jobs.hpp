@@ -1,10 +1,22 @@
 #pragma once
 
 #include <cstdint>
+#include <fstream>
+#include <string>
 
 // The jobs that orrery and SimGrid are both given (tests/bench/compare): every size, seed and shape
 // that they need to agree on. No engine is included here.
 namespace orrery::jobs {
+
+/// Of this process, in KiB. Not getrusage's: that begins with the peak of whoever started it.
+inline long peak_kib() {
+  std::ifstream status("/proc/self/status");
+  long peak = 0;
+  for (std::string word; status >> word;) {
+    if (word == "VmHWM:") status >> peak;
+  }
+  return peak;
+}
 
 inline constexpr std::int64_t kLinkBytesPerSecond = 12'500'000'000;
 inline constexpr double kHostFlopsPerSecond = 1e12;

@@ -1,7 +1,5 @@
 // orrery_jobs JOB: runs one of the jobs of the comparison and prints what it took, as JSON. With
 // "_folded" behind its name interchangeable ranks are simulated once.
-#include <sys/resource.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -19,13 +17,6 @@
 
 namespace orrery::jobs {
 namespace {
-
-double user_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec) +
-         static_cast<double>(usage.ru_utime.tv_usec) * 1e-6;
-}
 
 ClusterSpec star(int devices, std::int64_t hop_picoseconds = kHopPicoseconds) {
   // Memory and math so fast that only links and computes take time, as in SimGrid's jobs.
@@ -224,13 +215,11 @@ const std::map<std::string, int>& engine_jobs() {
 }
 
 void print(const std::string& name, Time end, std::uint64_t activities, std::uint64_t events) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   std::printf(
       "{\"job\": \"%s\", \"makespan_s\": %.12f, \"activities\": %llu, \"events\": %llu, "
-      "\"user_s\": %.6f, \"peak_kib\": %ld}\n",
+      "\"peak_kib\": %ld}\n",
       name.c_str(), to_seconds(end.since_start()), static_cast<unsigned long long>(activities),
-      static_cast<unsigned long long>(events), user_seconds(), usage.ru_maxrss);
+      static_cast<unsigned long long>(events), peak_kib());
 }
 
 void run(const std::string& name, const Job& job, bool fold) {

@@ -3,8 +3,6 @@
 // options each job runs the way that is fastest for it.
 #include "tests/bench/simgrid_jobs.hpp"
 
-#include <sys/resource.h>
-
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -122,16 +120,9 @@ void run(const std::string& name, const Job& job, Options options) {
   words.push_back(nullptr);
   simgrid::s4u::Engine engine(&count, words.data());
   const Activities activities = job.run(options.api, options.zone);
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  std::printf(
-      "{\"job\": \"%s\", \"makespan_s\": %.12f, \"activities\": %llu, \"user_s\": %.6f, "
-      "\"peak_kib\": %ld}\n",
-      name.c_str(), simgrid::s4u::Engine::get_clock(),
-      static_cast<unsigned long long>(activities.count),
-      static_cast<double>(usage.ru_utime.tv_sec) +
-          static_cast<double>(usage.ru_utime.tv_usec) * 1e-6,
-      usage.ru_maxrss);
+  std::printf("{\"job\": \"%s\", \"makespan_s\": %.12f, \"activities\": %llu, \"peak_kib\": %ld}\n",
+              name.c_str(), simgrid::s4u::Engine::get_clock(),
+              static_cast<unsigned long long>(activities.count), peak_kib());
 }
 
 }  // namespace
