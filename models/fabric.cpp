@@ -142,6 +142,7 @@ struct Fabric::Impl {
   std::unique_ptr<Topology> node;     // null when a node is one device
   std::unique_ptr<Topology> cluster;  // null when there is one node
   std::vector<Link> links;
+  std::vector<Port> ports;  // by device
   std::size_t node_links = 0;
   std::size_t host_base = 0;
   std::size_t cluster_base = 0;
@@ -154,11 +155,17 @@ struct Fabric::Impl {
 };
 
 void Fabric::Impl::add_links(const NodeSpec& spec) {
+  ports.resize(static_cast<std::size_t>(nodes * node_devices));
   node_links = static_cast<std::size_t>(link_count(node.get()));
   for (std::int64_t index = 0; node != nullptr && index < nodes; ++index) {
     const std::string prefix = "node " + std::to_string(index) + ", ";
     for (const TopologyLink& link : node->links()) {
       links.push_back(fabric_link(link, prefix));
+      const double capacity = links.back().capacity;
+      const auto first = static_cast<std::size_t>(index * node_devices);
+      if (link.from < node_devices)
+        ports[first + static_cast<std::size_t>(link.from)].out += capacity;
+      if (link.to < node_devices) ports[first + static_cast<std::size_t>(link.to)].in += capacity;
     }
   }
   host_base = links.size();
@@ -169,6 +176,8 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
     const std::string nic = "NIC " + std::to_string(nic_of(local));
     links.push_back(fabric_link(host_link(*spec.host_link, device, nic), prefix));
     links.push_back(fabric_link(host_link(*spec.host_link, nic, device), prefix));
+    ports[static_cast<std::size_t>(index)].out += links.back().capacity;
+    ports[static_cast<std::size_t>(index)].in += links.back().capacity;
   }
   cluster_base = links.size();
   for (std::size_t index = 0; cluster != nullptr && index < cluster->links().size(); ++index) {
@@ -256,6 +265,10 @@ Fabric::~Fabric() = default;
 
 int Fabric::devices() const {
   return static_cast<int>(impl_->nodes * impl_->node_devices);
+}
+
+Fabric::Port Fabric::port(int device) const {
+  return impl_->ports[static_cast<std::size_t>(device)];
 }
 
 std::span<const Fabric::Link> Fabric::links() const {

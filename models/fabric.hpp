@@ -36,7 +36,14 @@ class Fabric {
                                        Diagnostics& diagnostics);
   ~Fabric();
 
+  /// What the links that begin or end at a device carry together, in bytes/s.
+  struct Port {
+    double out = 0;
+    double in = 0;
+  };
+
   int devices() const;
+  Port port(int device) const;
   std::span<const Link> links() const;
   /// Between nodes computed once per pair and kept. Requires from != to. The flow hash is that of
   /// the pair.

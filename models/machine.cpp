@@ -57,6 +57,21 @@ struct RunningCollective {
   int priority = 0;
 };
 
+/// A copy on one device counts with the kernels: no link limits it.
+MachineResources::MemoryUse memory_use(const TaskGraph& graph) {
+  using Use = MachineResources::MemoryUse;
+  for (const Op& op : graph.ops()) {
+    if (op.kind == OpKind::compute) return Use::kernels;
+    if (op.kind != OpKind::transfer) continue;
+    const std::span<const Rank> sources = graph.ranks(op.ranks);
+    const std::span<const Rank> destinations = graph.ranks(op.peers);
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      if (sources[i] == destinations[i]) return Use::kernels;
+    }
+  }
+  return Use::messages;
+}
+
 }  // namespace
 
 struct Machine::Impl final : EventHandler, MessageCarrier {
@@ -118,7 +133,8 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
   ORRERY_CHECK(!impl_->resources, "a machine runs once");
   impl_->listener = &listener;
   impl_->symmetry = symmetry;
-  impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry);
+  impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry,
+                           memory_use(graph));
   impl_->kernel_costs.clear();
   for (const Kernel& kernel : graph.kernels()) {
     const std::string refusal = impl_->cost->refusal(kernel, impl_->device);
@@ -224,11 +240,12 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
 
 void Machine::Impl::start_message(Message message, Rank source, Rank destination, bool reduces,
                                   int priority) {
-  counters.messages += message.alike;
-  counters.bytes_sent += message.bytes.as_double() * static_cast<double>(message.alike);
-  const MachineResources::Way way = resources->way(source, destination, reduces, message.alike);
-  message.latency = way.latency;
   const double bytes = message.bytes.as_double();
+  counters.messages += message.alike;
+  counters.bytes_sent += bytes * static_cast<double>(message.alike);
+  const MachineResources::Way way =
+      resources->way(source, destination, reduces, message.alike, bytes);
+  message.latency = way.latency;
   const std::uint32_t index = messages.take(message);
   activities.start(Activity{bytes, way.usages, ShareTerms{.priority = priority}}, *this,
                    token_of(Topic::message_left, index));

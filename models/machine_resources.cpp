@@ -5,7 +5,7 @@
 namespace orrery {
 
 MachineResources::MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
-                                   const Symmetry* symmetry)
+                                   const Symmetry* symmetry, MemoryUse use)
     : activities_(&activities), device_(device), fabric_(&fabric), symmetry_(symmetry) {
   const auto count = static_cast<std::size_t>(fabric.devices());
   devices_.resize(count);
@@ -18,6 +18,7 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
     if (!of.math.valid() && (folded || symmetry == nullptr)) {
       of.math = activities.add_resource(1);
       of.memory = activities.add_resource(device.memory_bandwidth.as_double());
+      of.scarce = use == MemoryUse::kernels || can_be_short(static_cast<int>(d));
     }
     devices_[d] = of;
   }
@@ -37,37 +38,53 @@ std::uint64_t MachineResources::alike(Rank rank) const {
   return symmetry_->ranks_in[symmetry_->rank_class[static_cast<std::size_t>(rank)]];
 }
 
+/// Bytes leave a device and come to it over its links, and are touched as often as `way` says.
+bool MachineResources::can_be_short(int device) const {
+  const Fabric::Port port = fabric_->port(device);
+  const double touched = (port.out + 2 * port.in) / device_.memory_efficiency;
+  return touched > device_.memory_bandwidth.as_double();
+}
+
 MachineResources::Way MachineResources::way(Rank source, Rank destination, bool reduces,
-                                            std::uint64_t messages) {
+                                            std::uint64_t messages, double bytes) {
   // Achievable memory bandwidth is the same share of peak as for kernels.
   const double touch = 1 / device_.memory_efficiency;
   const double written = reduces ? 2 * touch : touch;
+  const auto all = static_cast<double>(messages);
   usages_.clear();
   if (source == destination) {
     put(devices_[static_cast<std::size_t>(source)].memory,
-        2 * touch * static_cast<double>(messages) / static_cast<double>(alike(source)));
+        2 * touch * all / static_cast<double>(alike(source)));
     return {usages_, Duration(0)};
   }
   const Fabric::Route route = fabric_->route(source, destination);
   if (symmetry_ == nullptr) {
-    usages_.push_back({devices_[static_cast<std::size_t>(source)].memory, touch});
+    put_memory(source, touch, bytes);
     for (const int link : route.links) {
       usages_.push_back({links_[static_cast<std::size_t>(link)], 1});
     }
-    usages_.push_back({devices_[static_cast<std::size_t>(destination)].memory, written});
+    put_memory(destination, written, bytes);
   } else {
     // All of the class run at one rate; each device and link carries its part of them.
-    const auto all = static_cast<double>(messages);
-    put(devices_[static_cast<std::size_t>(source)].memory,
-        touch * all / static_cast<double>(alike(source)));
+    put_memory(source, touch * all / static_cast<double>(alike(source)), bytes);
     for (const int link : route.links) {
       const std::uint32_t of = symmetry_->link_class[static_cast<std::size_t>(link)];
       put(links_[static_cast<std::size_t>(link)], all / symmetry_->links_in[of]);
     }
-    put(devices_[static_cast<std::size_t>(destination)].memory,
-        written * all / static_cast<double>(alike(destination)));
+    put_memory(destination, written * all / static_cast<double>(alike(destination)), bytes);
   }
   return {usages_, route.latency};
+}
+
+void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {
+  const DeviceResources& device = devices_[static_cast<std::size_t>(rank)];
+  if (!device.scarce) {
+    activities_->count(device.memory, coefficient * bytes);
+  } else if (symmetry_ == nullptr) {
+    usages_.push_back({device.memory, coefficient});
+  } else {
+    put(device.memory, coefficient);
+  }
 }
 
 /// A resource may be named once, and several of a route may be in one class.

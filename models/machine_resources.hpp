@@ -16,13 +16,20 @@ namespace orrery {
 /// What is shared in a machine, as resources of the engine, and what kernels and messages take of
 /// it.
 ///
+/// Memory takes part in the sharing where it can be short. Where messages alone use it, it serves
+/// all that the device's links can bring and fetch, or it does not: if it does, it constrains
+/// nobody (its load is below its capacity whatever the rates are), so that leaving it out changes
+/// no rate.
+///
 /// Folded by a symmetry, a resource stands for all devices or links of a class, with the capacity
 /// of one; what many alike messages take of it is what they put on each.
 class MachineResources {
  public:
+  /// What uses the devices' memory.
+  enum class MemoryUse { messages, kernels };
   /// `symmetry` may be null, and must outlive this otherwise. Ranks are device indices.
   MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
-                   const Symmetry* symmetry);
+                   const Symmetry* symmetry, MemoryUse use);
 
   /// What a message takes while it leaves: source memory (read), every link of its route, and
   /// destination memory (written; read again when it reduces).
@@ -30,8 +37,9 @@ class MachineResources {
     std::span<const Usage> usages;  // valid until the next call
     Duration latency;
   };
-  /// `messages`: so many alike, of which this is one; 1 without a symmetry.
-  Way way(Rank source, Rank destination, bool reduces, std::uint64_t messages);
+  /// `messages`: so many alike, of which this is one; 1 without a symmetry. Counts the bytes that
+  /// go through memories that are left out.
+  Way way(Rank source, Rank destination, bool reduces, std::uint64_t messages, double bytes);
 
   /// What a kernel takes, as an activity of work 1.
   struct Load {
@@ -56,11 +64,14 @@ class MachineResources {
 
  private:
   struct DeviceResources {
-    ResourceId math;    // capacity 1: device-seconds per second
-    ResourceId memory;  // capacity: bytes per second
+    ResourceId math;     // capacity 1: device-seconds per second
+    ResourceId memory;   // capacity: bytes per second
+    bool scarce = true;  // memory can be short
   };
 
   void put(ResourceId resource, double coefficient);
+  void put_memory(Rank rank, double coefficient, double bytes);
+  bool can_be_short(int device) const;
 
   Activities* activities_;
   DeviceSpec device_;

@@ -37,6 +37,9 @@ class Activities final : private EventHandler {
   /// Ends it without completion.
   void cancel(ShareId activity);
 
+  /// Counts what goes through a resource without competing for it, where it cannot be short.
+  void count(ResourceId resource, double amount) { carried_[resource.index()] += amount; }
+
   const Sharing& sharing() const { return sharing_; }
   std::uint64_t started() const { return started_; }
   /// Work × coefficient that went through each resource so far, for utilisation; counted when an

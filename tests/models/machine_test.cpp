@@ -92,5 +92,65 @@ TEST(Machine, UtilisationCountsEveryTouchOfMemory) {
   }
 }
 
+/// Collectives that reduce, messages that cross them, and an incast.
+GraphOf busy_graph(int ranks) {
+  GraphOf graph(ranks);
+  graph.collective(CollectiveKind::all_reduce, 7_MB, ranks);
+  graph.collective(CollectiveKind::all_to_all, 5_MB, ranks);
+  for (Rank rank = 1; rank < ranks; ++rank) graph.transfer(rank, 0, rank * 1_MB);
+  return graph;
+}
+
+/// The memory that all of a device's links in and out could keep busy: read once, written, and read
+/// again to reduce.
+Bandwidth memory_for(const LinkSpec& link, const DeviceNumbers& numbers) {
+  return Bandwidth(
+      static_cast<std::int64_t>(3 * link.bandwidth.as_double() / numbers.memory_efficiency));
+}
+
+// A kernel brings memory into the sharing. One that does nothing brings nothing else.
+TEST(Machine, MemoryThatCannotBeShortIsLeftOutWithoutATrace) {
+  constexpr int kRanks = 6;
+  DeviceNumbers numbers;
+  numbers.memory = memory_for(kWire, numbers);
+  const GraphOf graph = busy_graph(kRanks);
+  GraphOf with_kernel = busy_graph(kRanks);
+  with_kernel.compute({0}, kernel_of(Flops(0), Bytes(0)));
+  const Finished without = run(crossbar_of(kRanks, kWire, numbers), graph);
+  const Finished with = run(crossbar_of(kRanks, kWire, numbers), with_kernel);
+  EXPECT_GT(without.end, Time());
+  for (std::size_t op = 0; op < graph.ops().size(); ++op) {
+    EXPECT_EQ(without.end_of(OpId(op)), with.end_of(OpId(op))) << "op " << op;
+  }
+}
+
+TEST(Machine, MemoryThatTheLinksOutrunIsWhatMessagesWaitFor) {
+  DeviceNumbers numbers;
+  numbers.memory_efficiency = 1;
+  numbers.memory = 50_GBps;  // half of the link's
+  GraphOf graph(2);
+  graph.transfer(0, 1, 1_MB);
+  const Finished done = run(crossbar_of(2, kWire, numbers), graph);
+  EXPECT_EQ(done.end.since_start(), transfer_time(1_MB, numbers.memory) + 2 * kWire.latency);
+}
+
+// A copy from a device to itself crosses no link, and competes with messages for memory.
+TEST(Machine, ACopyOnADeviceMakesItsMemoryScarce) {
+  DeviceNumbers numbers;
+  numbers.memory_efficiency = 1;
+  numbers.memory = 3 * kWire.bandwidth;
+  GraphOf graph(2);
+  const OpId copy = graph.transfer(0, 0, 30_MB, "copy");
+  const OpId message = graph.transfer(0, 1, 10_MB);
+  const Finished done = run(crossbar_of(2, kWire, numbers), graph);
+  // Byte for byte, the copy touching each twice: 3 shares of the memory, one of them the message's,
+  // as fast as its link allows.
+  const Bandwidth share = numbers.memory / 3;
+  EXPECT_EQ(done.end_of(message), transfer_time(10_MB, share) + 2 * kWire.latency);
+  const Bytes rest = 30_MB - 10_MB;
+  EXPECT_EQ(done.end_of(copy),
+            transfer_time(10_MB, share) + transfer_time(2 * rest, numbers.memory));
+}
+
 }  // namespace
 }  // namespace orrery
