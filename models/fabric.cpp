@@ -189,6 +189,10 @@ void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<
   const auto devices = static_cast<std::uint64_t>(nodes * node_devices);
   const std::uint64_t flow_hash =
       static_cast<std::uint64_t>(from) * devices + static_cast<std::uint64_t>(to);
+  if (nodes == 1) {
+    node->append_route(static_cast<int>(from), static_cast<int>(to), flow_hash, route);
+    return;
+  }
   const std::int64_t from_node = from / node_devices;
   const std::int64_t to_node = to / node_devices;
   const std::int64_t from_local = from % node_devices;
@@ -289,7 +293,7 @@ void Fabric::append_route(int from, int to, std::vector<int>& route) const {
 Fabric::Route Fabric::route(int from, int to) {
   impl_->check_pair(from, to);
   // Inside a node a route is short and made in no time; between nodes it may take a search.
-  const bool keep = from / impl_->node_devices != to / impl_->node_devices;
+  const bool keep = impl_->nodes > 1 && from / impl_->node_devices != to / impl_->node_devices;
   return impl_->routes.find(from, to, keep, [&](std::vector<int>& route) {
     impl_->append_route(from, to, route);
     Duration latency;
