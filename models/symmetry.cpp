@@ -12,7 +12,7 @@
 namespace orrery {
 namespace {
 
-/// More messages than this are not looked at: it would take about a second and 300 MB.
+/// More messages than this are not looked at: it would take about half a second and 300 MB.
 constexpr std::size_t kMaximumRelations = 8'000'000;
 
 enum class Fact : std::uint64_t { in_set, link, transfer, member, message };
@@ -43,14 +43,15 @@ struct Alike {
   auto operator<=>(const Alike&) const = default;
 };
 
-/// Objects: first the ranks, then the links, then the groups of collectives.
+/// Objects: first the links, then the ranks, then the groups of collectives.
 class Search {
  public:
   Search(const TaskGraph& graph, const Fabric& fabric, CollectiveCalls& calls)
       : graph_(&graph),
         fabric_(&fabric),
         calls_(&calls),
-        rank_count_(static_cast<std::uint32_t>(graph.world_size())) {}
+        rank_count_(static_cast<std::size_t>(graph.world_size())),
+        first_rank_(static_cast<int>(fabric.links().size())) {}
 
   std::optional<Symmetry> find() {
     std::set<Alike> seen;
@@ -70,47 +71,55 @@ class Search {
         return std::nullopt;
       }
     }
-    const std::size_t links = fabric_->links().size();
-    const auto classes = refinement.refine((rank_count_ + links + group_count_) / 2 + 1);
+    const std::size_t objects = fabric_->links().size() + rank_count_ + group_count_;
+    const auto classes = refinement.refine(objects / 2 + 1);
     if (!classes) return std::nullopt;
     return symmetry_of(*classes);
   }
 
  private:
-  /// Ranks by the sets they are in, links by what they are. Ranks beyond the graph's are idle.
+  /// Links by what they are, ranks by the sets they are in. Ranks beyond the graph's are idle.
   std::vector<std::uint64_t> first_colours(std::span<const Op* const> ops) {
-    std::vector<std::uint64_t> colours(rank_count_, 0);
-    for (std::size_t set = 0; set < graph_->rank_set_count(); ++set) {
-      for (const Rank rank : graph_->ranks(RankSetId(set))) {
-        colours[static_cast<std::size_t>(rank)] += key_of(Fact::in_set, set);
-      }
-    }
-    for (const Fabric::Link& link : fabric_->links()) {
-      colours.push_back(key_of(Fact::link, std::bit_cast<std::uint64_t>(link.capacity),
-                               link.latency.count(), fnv1a(link.kind)));
-    }
     for (const Op* op : ops) {
       if (op->kind == OpKind::collective) {
         group_count_ += graph_->ranks(op->ranks).size() / op->group_size;
       }
     }
-    colours.resize(colours.size() + group_count_, 0);
-    next_group_ = static_cast<std::uint32_t>(rank_count_ + fabric_->links().size());
+    std::vector<std::uint64_t> colours;
+    colours.reserve(fabric_->links().size() + rank_count_ + group_count_);
+    for (const Fabric::Link& link : fabric_->links()) {
+      colours.push_back(key_of(Fact::link, std::bit_cast<std::uint64_t>(link.capacity),
+                               link.latency.count(), fnv1a(link.kind)));
+    }
+    colours.resize(colours.size() + rank_count_ + group_count_, 0);
+    for (std::size_t set = 0; set < graph_->rank_set_count(); ++set) {
+      const std::uint64_t in_set = key_of(Fact::in_set, set);
+      for (const Rank rank : graph_->ranks(RankSetId(set))) {
+        colours[static_cast<std::size_t>(first_rank_ + rank)] += in_set;
+      }
+    }
+    next_group_ = first_rank_ + static_cast<int>(rank_count_);
     return colours;
   }
 
-  /// From one rank to another over the links between them.
+  /// From one rank to another over the links between them. Held back, to be added with others that
+  /// are alike.
   void add_message(std::uint64_t key, Rank from, Rank to, ColourRefinement& refinement) {
-    objects_.assign({static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to)});
-    if (from != to) {
-      route_.clear();
-      fabric_->append_route(from, to, route_);
-      for (const int link : route_) {
-        objects_.push_back(rank_count_ + static_cast<std::uint32_t>(link));
-      }
-    }
-    // The length is part of the key: a route of two links is nothing like one of four.
-    refinement.add(key + objects_.size(), objects_);
+    const std::size_t before = objects_.size();
+    objects_.push_back(first_rank_ + from);
+    objects_.push_back(first_rank_ + to);
+    if (from != to) fabric_->append_route(from, to, objects_);
+    const std::size_t length = objects_.size() - before;
+    if (key == held_key_ && length == held_length_ && before < kMostHeld) return;
+    add_held(before, refinement);
+    held_key_ = key;
+    held_length_ = length;
+  }
+
+  void add_held(std::size_t size, ColourRefinement& refinement) {
+    if (size == 0) return;
+    refinement.add(held_key_, held_length_, std::span(objects_).first(size));
+    objects_.erase(objects_.begin(), objects_.begin() + static_cast<std::ptrdiff_t>(size));
   }
 
   bool add_transfer(const Op& op, ColourRefinement& refinement) {
@@ -120,6 +129,7 @@ class Search {
     for (std::size_t i = 0; i < sources.size(); ++i) {
       add_message(key, sources[i], destinations[i], refinement);
     }
+    add_held(objects_.size(), refinement);
     return refinement.relations() <= kMaximumRelations;
   }
 
@@ -138,8 +148,8 @@ class Search {
     for (std::size_t begin = 0; begin < ranks.size(); begin += op.group_size) {
       const std::span<const Rank> group = ranks.subspan(begin, op.group_size);
       for (const Rank rank : group) {
-        const std::uint32_t pair[] = {next_group_, static_cast<std::uint32_t>(rank)};
-        refinement.add(key, pair);
+        const int pair[] = {next_group_, first_rank_ + rank};
+        refinement.add(key, std::size(pair), pair);
       }
       ++next_group_;
       for (const int step : patterns) {
@@ -153,15 +163,25 @@ class Search {
 
   void add_step(const CollectiveProgram& program, int step, std::span<const Rank> group,
                 std::uint64_t step_key, ColourRefinement& refinement) {
+    const std::size_t before = refinement.members();
+    std::uint64_t known = UINT64_MAX;  // what was sent last is mostly sent again
+    std::uint64_t key = 0;
     for (std::size_t member = 0; member < group.size(); ++member) {
       sends_.clear();
       program.sends(static_cast<int>(member), step, sends_);
       for (const Send& send : sends_) {
-        const auto size = static_cast<std::uint64_t>(send.bytes.count());
-        add_message(scramble(step_key ^ (size << 1U | (send.reduces ? 1U : 0U))), group[member],
-                    group[static_cast<std::size_t>(send.to)], refinement);
+        const std::uint64_t sent =
+            static_cast<std::uint64_t>(send.bytes.count()) << 1U | (send.reduces ? 1U : 0U);
+        if (sent != known) key = scramble(step_key ^ sent);
+        known = sent;
+        add_message(key, group[member], group[static_cast<std::size_t>(send.to)], refinement);
+      }
+      if (member == 0) {  // others will send about as much
+        const std::size_t added = refinement.members() + objects_.size() - before;
+        refinement.reserve(before + added * group.size());
       }
     }
+    add_held(objects_.size(), refinement);
   }
 
   /// The classes of ranks and of links, each numbered by itself.
@@ -181,21 +201,25 @@ class Search {
       }
     };
     Symmetry symmetry;
-    split(0, rank_count_, symmetry.rank_class, symmetry.ranks_in);
+    const std::size_t links = fabric_->links().size();
+    split(links, links + rank_count_, symmetry.rank_class, symmetry.ranks_in);
     if (2 * symmetry.ranks_in.size() > rank_count_) return std::nullopt;
-    split(rank_count_, rank_count_ + fabric_->links().size(), symmetry.link_class,
-          symmetry.links_in);
+    split(0, links, symmetry.link_class, symmetry.links_in);
     return symmetry;
   }
 
   const TaskGraph* graph_;
   const Fabric* fabric_;
   CollectiveCalls* calls_;
-  std::uint32_t rank_count_;
+  std::size_t rank_count_;
+  int first_rank_;
   std::size_t group_count_ = 0;
-  std::uint32_t next_group_ = 0;
-  std::vector<std::uint32_t> objects_;
-  std::vector<int> route_;
+  int next_group_ = 0;
+  // Messages that are not added yet: so many objects at most, and one message.
+  static constexpr std::size_t kMostHeld = 4096;
+  std::uint64_t held_key_ = 0;
+  std::size_t held_length_ = 0;
+  std::vector<int> objects_;
   std::vector<Send> sends_;
 };
 

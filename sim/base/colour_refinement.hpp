@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "sim/base/growing_array.hpp"
+
 namespace orrery {
 
 /// Splits objects into classes that nothing they take part in tells apart.
@@ -17,17 +19,23 @@ namespace orrery {
 /// Mladenov, Selman 2014, "Dimension reduction via colour refinement", which gives what it is used
 /// for here: a convex program may be solved on the classes alone).
 ///
-/// Multisets are compared by two independent 64-bit sums of hashes, so two that differ pass as
-/// equal with probability 2^-64 for the first and as little again for the second.
+/// Every round hashes anew what each object takes part in, and the last one, in which no class
+/// splits, is at once the test of the result. Equal multisets have equal hashes. Two that differ
+/// pass as equal with a probability below 2^-57 for each relation of the two objects
+/// (colour_refinement.cpp says why), and a result that is too coarse needs that to happen, in one
+/// round, to all pairs of objects that differ and share a class.
 class ColourRefinement {
  public:
   /// By object: what is known of it beforehand.
   explicit ColourRefinement(std::vector<std::uint64_t> colours) : colours_(std::move(colours)) {}
 
-  void reserve(std::size_t relations, std::size_t members);
-  /// Relations of one key have one length.
-  void add(std::uint64_t key, std::span<const std::uint32_t> objects);
-  std::size_t relations() const { return keys_.size(); }
+  /// Relations of one key and one length, at least 1: their objects, one relation behind the other.
+  /// Another key is another kind, and so is another length. The more at once the faster.
+  void add(std::uint64_t key, std::size_t length, std::span<const int> objects);
+  std::size_t relations() const { return relations_; }
+  /// For who will add many: members of all relations together, those that are here included.
+  std::size_t members() const { return members_.size(); }
+  void reserve(std::size_t members) { members_.reserve(members); }
 
   /// By object: its class, numbered in the order of their first objects. Gives up, with nothing, as
   /// soon as there are more than `maximum_classes`, or after kMaximumRounds (a difference that has
@@ -37,12 +45,19 @@ class ColourRefinement {
 
  private:
   using Colours = std::vector<std::uint64_t>;
-  void accumulate(const Colours& colours, std::uint64_t salt, Colours& sums) const;
+  struct Run {  // relations of one kind
+    std::uint64_t key = 0;
+    std::size_t length = 0;  // of each
+    std::size_t size = 0;    // of all
+  };
+
+  void accumulate(const Colours& colours, const Colours& weights, Colours& sums) const;
 
   Colours colours_;
-  std::vector<std::uint64_t> keys_;    // by relation
-  std::vector<std::uint32_t> begins_;  // by relation, into members_
-  std::vector<std::uint32_t> members_;
+  std::vector<Run> runs_;
+  GrowingArray<int> members_;  // of all relations, in their order
+  std::size_t relations_ = 0;
+  std::size_t greatest_length_ = 0;
 };
 
 }  // namespace orrery

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <type_traits>
 
 namespace orrery {
@@ -53,13 +54,18 @@ class GrowingArray {
     }
     values_[size_++] = value;
   }
+  /// Values that do not lie in the array.
+  void append(std::span<const Value> values) {
+    reserve(size_ + values.size());
+    std::copy(values.begin(), values.end(), end());
+    size_ += values.size();
+  }
   void resize(std::size_t size) {
     reserve(size);
     for (std::size_t i = size_; i < size; ++i) values_[i] = Value{};
     size_ = size;
   }
-
- private:
+  /// Room for so many. At least twice what there was, so that it may be asked for little by little.
   void reserve(std::size_t size) {
     if (size <= capacity_) return;
     const std::size_t capacity = std::max({size, 2 * capacity_, std::size_t{16}});
@@ -68,6 +74,7 @@ class GrowingArray {
     capacity_ = block_.bytes / sizeof(Value);
   }
 
+ private:
   Value* values_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
