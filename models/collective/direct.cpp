@@ -17,8 +17,9 @@ class DirectAllToAll final : public CollectiveProgram {
   int receives(int, int) const override { return members_ - 1; }
   int pattern(int step) const override { return pieces_.equal() ? 0 : step; }
   void sends(int member, int step, std::vector<Send>& out) const override {
+    int to = member;
     for (int distance = 1; distance < members_; ++distance) {
-      const int to = (member + distance) % members_;
+      to = to + 1 < members_ ? to + 1 : 0;
       out.push_back(Send{to, pieces_.size(to, step), false});
     }
   }
