@@ -33,6 +33,7 @@ std::unique_ptr<Topology> make_crossbar(JsonCursor parameters, const TopologySit
   }
 
   auto topology = std::make_unique<GraphTopology>(site.endpoints);
+  topology->reserve_links(2 * static_cast<std::size_t>(site.endpoints));
   const int hub = topology->add_vertex();
   const std::string hub_name = "switch";
   for (int endpoint = 0; endpoint < site.endpoints; ++endpoint) {

@@ -132,6 +132,10 @@ GraphTopology::GraphTopology(int endpoints) : impl_(std::make_unique<Impl>()) {
 
 GraphTopology::~GraphTopology() = default;
 
+void GraphTopology::reserve_links(std::size_t count) {
+  impl_->links.reserve(count);
+}
+
 int GraphTopology::add_vertex() {
   impl_->core.reset();
   impl_->ends.emplace_back();

@@ -24,6 +24,8 @@ class GraphTopology final : public Topology {
   explicit GraphTopology(int endpoints);
   ~GraphTopology() override;
 
+  /// Room for so many links, for who knows.
+  void reserve_links(std::size_t count);
   /// A switch. Returns its vertex.
   int add_vertex();
   /// One direction; both vertices exist and differ. Returns its index. Also parallel links are

@@ -12,6 +12,7 @@ class LeafSpine final : public Topology {
   explicit LeafSpine(int hosts)
       : hosts_(hosts),
         leaves_((hosts + leaf_spine::kHostsPerLeaf - 1) / leaf_spine::kHostsPerLeaf) {
+    links_.reserve(2 * static_cast<std::size_t>(hosts + leaves_ * leaf_spine::kSpines));
     for (int host = 0; host < hosts; ++host) join(host, leaf_of(host));
     for (int leaf = 0; leaf < leaves_; ++leaf) {
       for (int s = 0; s < leaf_spine::kSpines; ++s) join(hosts + leaf, hosts + leaves_ + s);
