@@ -17,10 +17,12 @@ class DirectAllToAll final : public CollectiveProgram {
   int receives(int, int) const override { return members_ - 1; }
   int pattern(int step) const override { return pieces_.equal() ? 0 : step; }
   void sends(int member, int step, std::vector<Send>& out) const override {
+    const std::size_t before = out.size();
+    out.resize(before + static_cast<std::size_t>(members_) - 1);
     int to = member;
-    for (int distance = 1; distance < members_; ++distance) {
+    for (std::size_t next = before; next < out.size(); ++next) {
       to = to + 1 < members_ ? to + 1 : 0;
-      out.push_back(Send{to, pieces_.size(to, step), false});
+      out[next] = Send{to, pieces_.size(to, step), false};
     }
   }
 

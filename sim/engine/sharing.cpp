@@ -13,6 +13,9 @@ namespace {
 // than the rounding that such a sum can carry; the allocation is then off by at most this fraction.
 constexpr double kSlackTolerance = 1e-11;
 
+// A quotient is rounded, a product with the divisor again.
+constexpr double kJustBelow = 1 - 1e-15;
+
 // Members of a resource are few of them below one in so many: to take one out at a time then costs
 // less than to look at all.
 constexpr std::size_t kFewDead = 8;
@@ -45,6 +48,7 @@ void Sharing::set_capacity(ResourceId id, double capacity) {
     const double difference = reach - share.reach;
     if (difference == 0) continue;
     share.reach = reach;
+    least_reach_ = std::min(least_reach_, reach / share.weight * kJustBelow);
     if (!share.fresh) {
       share.fresh = true;  // its rate follows its reach also where nothing is tight
       fresh_.push_back(member.share);
@@ -62,6 +66,7 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
   ORRERY_CHECK(terms.weight > 0 && std::isfinite(terms.weight), "a share needs a weight > 0");
   ORRERY_CHECK(terms.bound > 0, "a share needs a bound > 0");
   if (!removed_.empty()) detach_removed();
+  if (active_ == 0) least_reach_ = kUnbounded;
   const std::uint32_t id = take_share(usages.size());
   Share& share = shares_[id];
   share.priority = terms.priority;
@@ -82,6 +87,7 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
   }
   ORRERY_CHECK(std::isfinite(reach), "a share needs a usage or a finite bound");
   share.reach = reach;
+  least_reach_ = std::min(least_reach_, reach / share.weight * kJustBelow);
   share.use_count = static_cast<std::uint16_t>(next - first);
   fresh_.push_back(id);
   count_priority(terms.priority, 1);

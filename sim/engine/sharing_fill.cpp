@@ -272,7 +272,8 @@ void Sharing::saturate(std::uint32_t resource, double level, std::int32_t priori
                           [=](std::uint32_t id) { return shares[id].priority != priority; });
   }
   std::uint64_t bounded = 0;
-  for (const std::uint32_t* id = first; id != last; ++id) {
+  const bool may_bound = level > least_reach_;
+  for (const std::uint32_t* id = first; may_bound && id != last; ++id) {
     const Share& share = shares[*id];
     if (share.reach < level * share.weight) {
       fix(*id, share, share.reach);

@@ -25,13 +25,12 @@ class LeafSpine final : public Topology {
     if (from == to) return;
     const int a = leaf_of(from) - hosts_;
     const int b = leaf_of(to) - hosts_;
-    route.push_back(2 * from);
-    if (a != b) {
+    if (a == b) {
+      route.insert(route.end(), {2 * from, 2 * to + 1});
+    } else {
       const int spine = leaf_spine::spine_of(from, to);
-      route.push_back(uplink(a, spine));
-      route.push_back(uplink(b, spine) + 1);
+      route.insert(route.end(), {2 * from, uplink(a, spine), uplink(b, spine) + 1, 2 * to + 1});
     }
-    route.push_back(2 * to + 1);
   }
 
  private:
