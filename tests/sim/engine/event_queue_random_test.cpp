@@ -43,6 +43,14 @@ class Twins {
     EXPECT_EQ(queue_.size(), model_.size());
     return found.time;
   }
+  /// Removes the keys whose order leaves no rest; so many are left.
+  std::size_t remove_multiples(std::uint64_t divisor) {
+    const auto gone = [=](const EventKey& key) { return key.order % divisor == 0; };
+    queue_.remove_if(gone);
+    std::erase_if(model_, gone);
+    EXPECT_EQ(queue_.size(), model_.size());
+    return model_.size();
+  }
   bool agreed() const { return !testing::Test::HasFailure(); }
   bool empty() const { return model_.empty(); }
   std::size_t size() const { return model_.size(); }
@@ -156,6 +164,22 @@ TEST(HotQueue, EqualTimesWithFallingOrders) {
   while (!twins.empty() && twins.agreed()) twins.pop();
 }
 
+// From the run, the strays and the buckets of all levels, at every state of the queue; none, some
+// and all of them.
+TEST(HotQueue, WhatIsRemovedIsGoneAndTheRestStaysInOrder) {
+  RandomStream random(15, "event_queue_random_test");
+  Twins twins;
+  std::int64_t now = 0;
+  for (int wave = 0; wave < 300 && twins.agreed(); ++wave) {
+    const std::int64_t count = random.integer(1, 300);
+    const std::int64_t span = std::int64_t{1} << random.integer(0, 40);
+    for (std::int64_t i = 0; i < count; ++i) twins.push(now + random.integer(0, span));
+    for (std::int64_t i = 0; i < count / 3 && !twins.empty(); ++i) now = twins.pop();
+    twins.remove_multiples(static_cast<std::uint64_t>(random.integer(1, 5)));
+  }
+  while (!twins.empty() && twins.agreed()) twins.pop();
+}
+
 struct NullHandler final : EventHandler {
   void handle_event(std::uint64_t) override {}
 };
@@ -201,6 +225,58 @@ TEST(EventQueue, AgreesWithASetWhileTimeMovesOn) {
     ASSERT_EQ(queue.pop().token, std::get<2>(model.begin()->first));
     model.erase(model.begin());
   }
+  EXPECT_TRUE(queue.empty());
+}
+
+// Far more dead keys than live ones: they are swept out, and their slots are used again.
+TEST(EventQueue, OfManyEventsTheFewThatAreNotCancelledRunInOrder) {
+  constexpr std::uint64_t kEvents = 20'000;
+  constexpr std::uint64_t kOneIn = 37;
+  RandomStream random(16, "event_queue_random_test");
+  EventQueue queue;
+  NullHandler handler;
+  std::map<std::pair<std::int64_t, std::uint64_t>, std::uint64_t> model;  // (time, token)
+  std::vector<EventId> ids;
+  for (std::uint64_t token = 0; token < kEvents; ++token) {
+    const std::int64_t time = random.integer(0, 1'000) * random.integer(0, 1'000);
+    ids.push_back(queue.push(Time(Duration(time)), Phase::complete, handler, token));
+    if (token % kOneIn == 0) model[{time, token}] = token;
+  }
+  for (std::uint64_t token = 0; token < kEvents; ++token) {
+    if (token % kOneIn != 0) {
+      ASSERT_TRUE(queue.cancel(ids[token]));
+    }
+  }
+  EXPECT_EQ(queue.size(), model.size());
+  EXPECT_LT(queue.push(Time(Duration(0)), Phase::observe, handler, kEvents).slot, kEvents);
+  ASSERT_EQ(queue.pop().time, Time(Duration(model.begin()->first.first)));
+  model.erase(model.begin());
+  std::size_t found = 0;
+  while (!queue.empty()) {
+    const EventQueue::Event event = queue.pop();
+    if (event.token == kEvents) continue;
+    ASSERT_EQ(event.token, model.begin()->second);
+    model.erase(model.begin());
+    ++found;
+  }
+  EXPECT_GT(found, 0U);
+  EXPECT_TRUE(model.empty());
+}
+
+// Posted events are behind those of their phase that were pushed for the same time before.
+TEST(EventQueue, PostedEventsRunInTheirPhaseBehindWhatWasPushedForTheirTime) {
+  EventQueue queue;
+  NullHandler handler;
+  const Time later(Duration(5));
+  queue.push(later, Phase::complete, handler, 0);
+  queue.push(later, Phase::issue, handler, 2);
+  queue.push(later, Phase::solve, handler, 4);
+  queue.push(Time(Duration(6)), Phase::complete, handler, 6);
+  EXPECT_EQ(queue.pop().token, 0U);
+  queue.post(Phase::solve, handler, 5);
+  queue.post(Phase::issue, handler, 3);
+  queue.post(Phase::complete, handler, 1);
+  for (std::uint64_t token = 1; token <= 6; ++token) EXPECT_EQ(queue.pop().token, token);
   EXPECT_TRUE(queue.empty());
 }
 

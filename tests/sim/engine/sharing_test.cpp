@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
 #include "sim/base/errors.hpp"
+#include "sim/base/random.hpp"
 
 namespace orrery {
 namespace {
@@ -130,6 +132,93 @@ TEST(Sharing, NonsenseIsOurMistake) {
   EXPECT_THROW(use(sharing, {{link, -1}}), InternalError);
   EXPECT_THROW(use(sharing, {{link, 1}}, {.weight = 0}), InternalError);
   EXPECT_THROW(use(sharing, {{link, 1}}, {.bound = 0}), InternalError);
+}
+
+/// Thousands of shares that come and go by the thousand, beside the same from scratch.
+class Crowd {
+ public:
+  static constexpr int kResources = 120;
+
+  explicit Crowd(std::uint64_t seed) : random_(seed, "sharing_test crowd") {
+    for (int r = 0; r < kResources; ++r) {
+      capacities_.push_back(static_cast<double>(random_.integer(1, 20)));
+      resources_.push_back(sharing_.add_resource(capacities_.back()));
+    }
+  }
+
+  void add(std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      Member member;
+      std::vector<bool> named(kResources, false);
+      for (std::int64_t uses = random_.integer(1, 5); uses > 0; --uses) {
+        const auto resource = static_cast<std::size_t>(random_.integer(0, kResources - 1));
+        if (named[resource]) continue;
+        named[resource] = true;
+        member.usages.push_back(
+            {resources_[resource], static_cast<double>(random_.integer(1, 4)) / 3});
+      }
+      member.terms.weight = static_cast<double>(random_.integer(1, 3)) / 7;
+      if (random_.integer(0, 3) == 0) member.terms.bound = random_.uniform() / 10;
+      member.id = sharing_.add(member.usages, member.terms);
+      members_.push_back(std::move(member));
+    }
+  }
+  /// About one in `one_in`.
+  void remove(std::int64_t one_in) {
+    std::erase_if(members_, [&](const Member& member) {
+      const bool goes = random_.integer(1, one_in) == 1;
+      if (goes) sharing_.remove(member.id);
+      return goes;
+    });
+  }
+  void expect_equal_to_fresh() {
+    std::vector<bool> told(std::size_t{1} << 20U, false);
+    for (const ShareId id : sharing_.solve()) {
+      EXPECT_FALSE(told[id.index()]) << "told twice";
+      told[id.index()] = true;
+    }
+    Sharing fresh;
+    for (const double capacity : capacities_) fresh.add_resource(capacity);
+    std::vector<ShareId> ids;
+    for (const Member& member : members_) ids.push_back(fresh.add(member.usages, member.terms));
+    fresh.solve();
+    for (std::size_t m = 0; m < members_.size(); ++m) {
+      Member& member = members_[m];
+      const double rate = sharing_.rate(member.id);
+      ASSERT_NEAR(rate, fresh.rate(ids[m]), 1e-10 * fresh.rate(ids[m]));
+      EXPECT_TRUE(rate == member.rate || told[member.id.index()]) << "changed in silence";
+      member.rate = rate;
+    }
+  }
+
+ private:
+  struct Member {
+    std::vector<Usage> usages;
+    ShareTerms terms;
+    ShareId id;
+    double rate = -1;
+  };
+  RandomStream random_;
+  Sharing sharing_;
+  std::vector<double> capacities_;
+  std::vector<ResourceId> resources_;
+  std::vector<Member> members_;
+};
+
+TEST(Sharing, CrowdsThatComeAndGoTogetherShareAsIfTheyHadAlwaysBeenThere) {
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    SCOPED_TRACE(seed);
+    Crowd crowd(seed);
+    crowd.add(3'000);
+    crowd.expect_equal_to_fresh();
+    for (const std::int64_t one_in : {2, 50, 1'000, 3, 20, 1}) {
+      crowd.remove(one_in);
+      crowd.expect_equal_to_fresh();
+      crowd.add(one_in % 2 == 0 ? 1'500 : 20);
+      crowd.remove(9);  // of the new ones too, before anybody has seen them
+      crowd.expect_equal_to_fresh();
+    }
+  }
 }
 
 }  // namespace
