@@ -19,18 +19,23 @@ constexpr std::size_t kLeastMapping = std::size_t{1} << 24U;
 
 // Huge pages mean fewer faults and fewer misses of the TLB, but a small array would rather waste
 // such a page than need it. So a mapping begins this long before the first huge page that it can
-// hold.
+// hold, unless it is known from the beginning to fill half of one.
 constexpr std::size_t kHugePage = std::size_t{1} << 21U;
 constexpr std::size_t kBeforeHuge = kHugePage / 4;
 
-void* map(std::size_t bytes) {
+/// Bytes from there to the next huge page.
+std::size_t before_huge(const void* memory) {
+  return (kHugePage - reinterpret_cast<std::uintptr_t>(memory) % kHugePage) % kHugePage;
+}
+
+/// Begins `lead` before a huge page.
+void* map(std::size_t bytes, std::size_t lead) {
   const std::size_t wider = bytes + kHugePage;
   void* const memory = ::mmap(nullptr, wider, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   char* const begin = static_cast<char*>(memory);
-  const std::size_t past = (reinterpret_cast<std::uintptr_t>(begin) + kBeforeHuge) % kHugePage;
-  const std::size_t before = past == 0 ? 0 : kHugePage - past;
+  const std::size_t before = before_huge(begin + lead);
   if (before > 0) ::munmap(begin, before);
   if (before < kHugePage) ::munmap(begin + before + bytes, kHugePage - before);
   ::madvise(begin + before, bytes, MADV_HUGEPAGE);  // a wish: without it things are only slower
@@ -47,7 +52,10 @@ Block grow(Block old, std::size_t kept, std::size_t bytes) {
   }
   const std::size_t mapped =
       std::max(kLeastMapping, (bytes * kAhead + kHugePage - 1) / kHugePage * kHugePage);
-  const Block block{map(mapped), mapped};
+  // Huge pages that are moved have to stay aligned.
+  std::size_t lead = bytes >= kHugePage / 2 ? 0 : kBeforeHuge;
+  if (old.bytes >= kMapped) lead = before_huge(old.memory);
+  const Block block{map(mapped, lead), mapped};
   if (old.bytes < kMapped) {
     if (kept > 0) std::memcpy(block.memory, old.memory, kept);
     std::free(old.memory);
