@@ -12,7 +12,8 @@
 namespace orrery {
 namespace {
 
-/// More messages than this are not looked at: it would take about half a second and 300 MB.
+/// More messages than this are not looked at: so many take 200 MB and a quarter of a second, more
+/// where routes have to be searched for.
 constexpr std::size_t kMaximumRelations = 8'000'000;
 
 enum class Fact : std::uint64_t { in_set, link, transfer, member, message };
