@@ -198,7 +198,7 @@ class Sharing {
   GrowingArray<std::uint32_t> unfixed_;  // members of the bottleneck at hand
   std::size_t active_ = 0;
   double least_reach_ = kUnbounded;  // reach / weight is not below it for any live share
-  unsigned whole_left_ = 0;  // solves to go before components are tried again
+  unsigned whole_left_ = 0;          // solves to go before components are tried again
   std::uint64_t solves_ = 0;
   std::uint64_t shares_filled_ = 0;
   std::uint64_t whole_fills_ = 0;
