@@ -21,7 +21,7 @@ constexpr std::size_t kLeastMapping = std::size_t{1} << 24U;
 // such a page than need it. So a mapping begins this long before the first huge page that it can
 // hold, unless it is known from the beginning to fill half of one.
 constexpr std::size_t kHugePage = std::size_t{1} << 21U;
-constexpr std::size_t kBeforeHuge = kHugePage / 4;
+constexpr std::size_t kBeforeHuge = kHugePage / 8;
 
 /// Bytes from there to the next huge page.
 std::size_t before_huge(const void* memory) {
@@ -38,7 +38,12 @@ void* map(std::size_t bytes, std::size_t lead) {
   const std::size_t before = before_huge(begin + lead);
   if (before > 0) ::munmap(begin, before);
   if (before < kHugePage) ::munmap(begin + before + bytes, kHugePage - before);
-  ::madvise(begin + before, bytes, MADV_HUGEPAGE);  // a wish: without it things are only slower
+  // Wishes: where they are not granted, things are only slower. The small pages are brought in
+  // together, since a fault costs ten times as much as a page.
+  ::madvise(begin + before, bytes, MADV_HUGEPAGE);
+#ifdef MADV_POPULATE_WRITE
+  if (lead > 0) ::madvise(begin + before, lead, MADV_POPULATE_WRITE);
+#endif
   return begin + before;
 }
 

@@ -7,7 +7,6 @@
 namespace orrery {
 namespace {
 
-constexpr std::uint64_t kSolve = UINT64_MAX;
 constexpr double kPicoseconds = static_cast<double>(kPicosecondsPerSecond);
 constexpr double kLongest = 9.2e18;  // just below 2^63 ps
 
@@ -59,12 +58,6 @@ void Activities::handle_event(std::uint64_t token) {
   sharing_.remove(ShareId(token));
   request_solve();
   done.handler->handle_event(done.token);
-}
-
-void Activities::request_solve() {
-  if (solve_pending_) return;
-  solve_pending_ = true;
-  engine_->post(Phase::solve, *this, kSolve);
 }
 
 void Activities::solve() {

@@ -47,6 +47,7 @@ class Activities final : private EventHandler {
   double carried(ResourceId resource) const { return carried_[resource.index()]; }
 
  private:
+  static constexpr std::uint64_t kSolve = UINT64_MAX;  // a token that is no share's
   struct Progress {
     double left = 0;  // work, as of `since`
     double rate = 0;
@@ -57,7 +58,10 @@ class Activities final : private EventHandler {
   };
 
   void handle_event(std::uint64_t token) override;
-  void request_solve();
+  void request_solve() {
+    if (!solve_pending_) engine_->post(Phase::solve, *this, kSolve);
+    solve_pending_ = true;
+  }
   void solve();
   void settle(Progress& progress) const;
 

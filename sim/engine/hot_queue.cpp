@@ -72,7 +72,6 @@ void HotQueue::push_far(EventKey key) {
   const unsigned level =
       (63U - static_cast<unsigned>(std::countl_zero(difference | 1))) / kDigitBits;
   const unsigned digit = static_cast<unsigned>(time >> level * kDigitBits) % kBuckets;
-  if (buckets_.empty()) buckets_.resize(std::size_t{kLevels} * kBuckets);
   Bucket& bucket = buckets_[level * kBuckets + digit];
   if (bucket.first == kNone) {
     occupied_[level] |= std::uint64_t{1} << digit;
@@ -148,32 +147,41 @@ void HotQueue::refill() {
     bucket = Bucket{};
 
     std::size_t count = 0;
+    for (std::uint32_t at = first; at != kNone; at = chunks_[at].next) count += chunks_[at].size;
+    const std::uint64_t width = std::uint64_t{1} << level * kDigitBits;
+    if (count <= kSortLimit) {
+      move_to_run(first, count);
+      std::sort(run_.begin(), run_.end(), earlier);
+      base_ = rank(run_.front());
+      near_last_ = base_ | (width - 1);  // the rest of a small bucket is near too
+      return;
+    }
     std::uint64_t least = UINT64_MAX;
     std::uint64_t most = 0;
     for (std::uint32_t at = first; at != kNone; at = chunks_[at].next) {
-      const Chunk& chunk = chunks_[at];
-      count += chunk.size;
-      for (std::uint32_t k = 0; k < chunk.size; ++k) {
-        least = std::min(least, rank(chunk.keys[k]));
-        most = std::max(most, rank(chunk.keys[k]));
+      for (std::uint32_t k = 0; k < chunks_[at].size; ++k) {
+        least = std::min(least, rank(chunks_[at].keys[k]));
+        most = std::max(most, rank(chunks_[at].keys[k]));
       }
     }
     base_ = least;
-    if (count > kSortLimit && least != most) {
+    if (least != most) {
       sink(first);
       continue;
     }
-    run_.reserve(count);
-    sort_into_run(first);
-    // The rest of a small bucket is near too; after a large one of one time only that instant.
-    const std::uint64_t width = std::uint64_t{1} << level * kDigitBits;
-    near_last_ = count > kSortLimit ? least : least | (width - 1);
+    move_to_run(first, count);
+    // Of one time, they mostly lie in their order already.
+    if (!std::is_sorted(run_.begin(), run_.end(), earlier)) {
+      std::sort(run_.begin(), run_.end(), earlier);
+    }
+    near_last_ = least;
     return;
   }
 }
 
-void HotQueue::sort_into_run(std::uint32_t first_chunk) {
+void HotQueue::move_to_run(std::uint32_t first_chunk, std::size_t count) {
   run_.clear();
+  run_.reserve(count);
   run_head_ = 0;
   for (std::uint32_t at = first_chunk; at != kNone;) {
     const Chunk& chunk = chunks_[at];
@@ -182,9 +190,6 @@ void HotQueue::sort_into_run(std::uint32_t first_chunk) {
     return_chunk(at);
     at = next;
   }
-  // Equal times mostly lie in their order already.
-  if (!std::is_sorted(run_.begin(), run_.end(), earlier))
-    std::sort(run_.begin(), run_.end(), earlier);
 }
 
 void HotQueue::sink(std::uint32_t first_chunk) {

@@ -105,7 +105,7 @@ class HotQueue {
   void push_far(EventKey key);
   void narrow();
   void refill();
-  void sort_into_run(std::uint32_t first_chunk);
+  void move_to_run(std::uint32_t first_chunk, std::size_t count);
   void sink(std::uint32_t first_chunk);
   void cut_bucket(std::size_t bucket, std::uint32_t last_chunk);
   std::uint32_t take_chunk();
@@ -117,7 +117,7 @@ class HotQueue {
   std::uint64_t near_last_ = 0;  // ranks, as is base_
   std::uint64_t base_ = 0;       // not after any far key
   std::array<std::uint64_t, kLevels> occupied_{};
-  std::vector<Bucket> buckets_;  // (kLevels, kBuckets); empty until the first far key
+  std::vector<Bucket> buckets_ = std::vector<Bucket>(std::size_t{kLevels} * kBuckets);
   GrowingArray<Chunk> chunks_;
   std::uint32_t free_chunk_ = kNone;
   std::size_t size_ = 0;
