@@ -64,7 +64,7 @@ class Sharing {
   /// Settles everything since the last call; returns the shares whose rate changed (new ones too),
   /// valid until the next call of any member.
   std::span<const ShareId> solve();
-  /// As of the last solve(); 0 for a share that higher priorities starve.
+  /// As of the last solve(); 0 for a share that higher priorities starve, NaN before its first.
   double rate(ShareId share) const { return shares_[share.index()].rate; }
   /// Calls visit(resource, coefficient) for what the share was added with.
   template <class Visit>
