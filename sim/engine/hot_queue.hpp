@@ -111,7 +111,7 @@ class HotQueue {
   std::uint32_t take_chunk();
   void return_chunk(std::uint32_t chunk);
 
-  std::vector<EventKey> run_;
+  GrowingArray<EventKey> run_;
   std::size_t run_head_ = 0;
   std::vector<EventKey> strays_;
   std::uint64_t near_last_ = 0;  // ranks, as is base_
@@ -127,9 +127,8 @@ template <class Gone>
 void HotQueue::remove_if(Gone gone) {
   std::erase_if(strays_, gone);
   order_strays();
-  const auto run_begin = run_.begin() + static_cast<std::ptrdiff_t>(run_head_);
-  const auto run_end = std::remove_if(run_begin, run_.end(), gone);
-  run_.erase(run_end, run_.end());
+  const EventKey* const run_end = std::remove_if(run_.begin() + run_head_, run_.end(), gone);
+  run_.resize(static_cast<std::size_t>(run_end - run_.begin()));
   std::size_t left = strays_.size() + run_.size() - run_head_;
   for (std::size_t b = 0; b < buckets_.size(); ++b) {
     Bucket& bucket = buckets_[b];
