@@ -32,6 +32,13 @@ class Twins {
     ASSERT_TRUE(model_.insert(EventKey{time, order}).second);
   }
   void push(std::int64_t time) { push(time, next_order_++); }
+  /// Between 1 and `most` keys within a span of 2^0 to 2^40; how many.
+  std::int64_t push_wave(RandomStream& random, std::int64_t now, std::int64_t most) {
+    const std::int64_t count = random.integer(1, most);
+    const std::int64_t span = std::int64_t{1} << random.integer(0, 40);
+    for (std::int64_t i = 0; i < count; ++i) push(now + random.integer(0, span));
+    return count;
+  }
   /// The time of what was popped.
   std::int64_t pop() {
     const EventKey expected = *model_.begin();
@@ -133,9 +140,7 @@ TEST(HotQueue, RunsDryAndFillsAgain) {
   Twins twins;
   std::int64_t now = 0;
   for (int wave = 0; wave < 200 && twins.agreed(); ++wave) {
-    const std::int64_t count = random.integer(1, 400);
-    const std::int64_t span = std::int64_t{1} << random.integer(0, 40);
-    for (std::int64_t i = 0; i < count; ++i) twins.push(now + random.integer(0, span));
+    const std::int64_t count = twins.push_wave(random, now, 400);
     const auto left = static_cast<std::size_t>(random.integer(0, 2) == 0 ? 0 : count / 3);
     while (twins.size() > left && twins.agreed()) now = twins.pop();
   }
@@ -171,9 +176,7 @@ TEST(HotQueue, WhatIsRemovedIsGoneAndTheRestStaysInOrder) {
   Twins twins;
   std::int64_t now = 0;
   for (int wave = 0; wave < 300 && twins.agreed(); ++wave) {
-    const std::int64_t count = random.integer(1, 300);
-    const std::int64_t span = std::int64_t{1} << random.integer(0, 40);
-    for (std::int64_t i = 0; i < count; ++i) twins.push(now + random.integer(0, span));
+    const std::int64_t count = twins.push_wave(random, now, 300);
     for (std::int64_t i = 0; i < count / 3 && !twins.empty(); ++i) now = twins.pop();
     twins.remove_multiples(static_cast<std::uint64_t>(random.integer(1, 5)));
   }
