@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "sim/base/errors.hpp"
 
@@ -97,9 +98,9 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
 
 /// A live one that has nothing yet but room for so many uses: a used one of that size, or new.
 std::uint32_t Sharing::take_share(std::size_t room) {
-  if (room >= free_shares_.size()) free_shares_.resize(room + 1);
-  std::vector<std::uint32_t>& free = free_shares_[room];
-  if (free.empty()) {
+  if (room >= free_shares_.size()) free_shares_.resize(room + 1, kNobody);
+  std::uint32_t& free = free_shares_[room];
+  if (free == kNobody) {
     const auto id = static_cast<std::uint32_t>(shares_.size());
     shares_.push_back(Share{.first_use = static_cast<std::uint32_t>(uses_.size()),
                             .room = static_cast<std::uint16_t>(room),
@@ -109,9 +110,9 @@ std::uint32_t Sharing::take_share(std::size_t room) {
     uses_.resize(uses_.size() + room);
     return id;
   }
-  const std::uint32_t id = free.back();
-  free.pop_back();
+  const std::uint32_t id = free;
   Share& share = shares_[id];
+  free = std::exchange(share.next_free, kNobody);
   share.tight_count = 0;
   share.live = true;
   share.fresh = true;
@@ -138,7 +139,10 @@ void Sharing::detach_removed() {
   } else {
     detach_together();
   }
-  for (const std::uint32_t id : removed_) free_shares_[shares_[id].room].push_back(id);
+  for (const std::uint32_t id : removed_) {
+    Share& share = shares_[id];
+    share.next_free = std::exchange(free_shares_[share.room], id);
+  }
   removed_.clear();
 }
 

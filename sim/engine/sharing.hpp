@@ -83,6 +83,7 @@ class Sharing {
 
  private:
   static constexpr std::uint32_t kDead = UINT32_MAX;
+  static constexpr std::uint32_t kNobody = UINT32_MAX;
   // Of a share that no solve has seen: equal to no rate, so that its first one is a change.
   static constexpr double kNoRate = std::numeric_limits<double>::quiet_NaN();
 
@@ -121,7 +122,8 @@ class Sharing {
     bool live = false;
     bool fresh = false;  // added, or its reach changed, since the last solve
     std::int32_t priority = 0;
-    std::uint64_t mark = 0;  // of the component it was last put into
+    std::uint32_t next_free = kNobody;  // while free
+    std::uint64_t mark = 0;             // of the component it was last put into
     double weight = 1;
     double reach = 0;  // greatest rate possible: min of bound and capacity / coefficient
     double bound = 0;
@@ -180,8 +182,9 @@ class Sharing {
   GrowingArray<std::uint32_t> fixed_;  // by share: the fill that last gave it a rate, or kDead
   std::uint32_t epoch_ = 0;            // of the fill at hand
   GrowingArray<Share> shares_;
-  std::vector<std::vector<std::uint32_t>> free_shares_;  // by room for uses, which they keep
-  GrowingArray<std::uint32_t> removed_;                  // but not detached yet
+  std::vector<std::uint32_t>
+      free_shares_;                        // by room for uses, which they keep: the first of a list
+  GrowingArray<std::uint32_t> removed_;    // but not detached yet
   std::vector<std::uint32_t> touched_;     // resources with members that come or leave
   GrowingArray<Use> uses_;                 // of all shares, in blocks
   std::vector<PriorityClass> priorities_;  // of the live shares, highest first
