@@ -1,3 +1,4 @@
+#include <utility>
 #include <vector>
 
 #include "workloads/training_graph_builder.hpp"
@@ -6,32 +7,48 @@
 namespace orrery {
 
 /// Whole tensors fill a bucket, the last layer's first; a full one is reduced at once.
-void TrainingGraphBuilder::add_gradients(Stage& stage, OpId kernel, std::int64_t count) {
-  stage.bucket += settings_.division.gradient_element * count;
-  if (stage.bucket >= settings_.gradient_bucket) {
-    flush_bucket(stage, kernel);
+void TrainingGraphBuilder::add_gradients(Stage& stage, Chunk& chunk, OpId op, std::int64_t count,
+                                         bool last) {
+  const Bytes bytes = settings_.division.gradient_element * count;
+  chunk.bucket += bytes;
+  if (settings_.sharding.gradients() && settings_.sharding.group > 1) {
+    graph_.take_memory(op, gradients_, bytes);  // until the bucket is reduced
   }
+  if (chunk.bucket >= settings_.gradient_bucket) flush_bucket(stage, chunk, op, last);
 }
 
-void TrainingGraphBuilder::flush_bucket(Stage& stage, OpId kernel) {
-  if (settings_.grid.data > 1 && stage.bucket > Bytes(0)) {
-    Op op;
-    op.stream = data_;
+/// Sums a bucket over the ranks that share one copy, each keeping its shard, and then shards over
+/// the copies; the latter only when the last micro-batch has been added.
+void TrainingGraphBuilder::flush_bucket(Stage& stage, Chunk& chunk, OpId kernel, bool last) {
+  const Sharding& sharding = settings_.sharding;
+  const std::int64_t copies = settings_.grid.data / sharding.group;
+  const Bytes bucket = std::exchange(chunk.bucket, Bytes(0));
+  if (bucket == Bytes(0)) return;
+  Op op;
+  op.stream = data_;
+  op.category = data_category_;
+  op.bytes = bucket;
+  if (sharding.group > 1) {
     op.ranks = stage.data_groups;
-    op.group_size = static_cast<std::uint32_t>(settings_.grid.data);
-    op.label = graph_.label("gradients.all_reduce");
-    op.category = data_category_;
-    op.bytes = stage.bucket;
-    stage.last_bucket = reduce(op, kernel);
+    op.group_size = static_cast<std::uint32_t>(sharding.group);
+    op.label = graph_.label("gradients.reduce_scatter");
+    stage.last_reduction = collective(op, CollectiveKind::reduce_scatter, kernel);
+    if (sharding.gradients()) graph_.free_memory(stage.last_reduction, gradients_, bucket);
   }
-  stage.bucket = Bytes(0);
+  if (copies > 1 && last) {
+    op.ranks = stage.replica_groups;
+    op.group_size = static_cast<std::uint32_t>(copies);
+    op.label = graph_.label("gradients.all_reduce");
+    op.bytes = bucket / sharding.group;
+    stage.last_reduction = collective(op, CollectiveKind::all_reduce, kernel);
+  }
 }
 
-OpId TrainingGraphBuilder::reduce(const Op& op, OpId after) {
-  Op all_reduce = op;
-  all_reduce.kind = OpKind::collective;
-  all_reduce.collective = CollectiveKind::all_reduce;
-  const OpId id = graph_.add(all_reduce);
+OpId TrainingGraphBuilder::collective(const Op& op, CollectiveKind kind, OpId after) {
+  Op whole = op;
+  whole.kind = OpKind::collective;
+  whole.collective = kind;
+  const OpId id = graph_.add(whole);
   depend_on(id, after);
   return id;
 }
@@ -39,50 +56,130 @@ OpId TrainingGraphBuilder::reduce(const Op& op, OpId after) {
 /// Under sequence parallelism every rank has seen only its own tokens with the parameters that
 /// tensor parallelism does not divide (Megatron-LM, finalize_model_grads).
 OpId TrainingGraphBuilder::reduce_replicated(const Stage& stage, OpId after) {
+  std::int64_t replicated = 0;
+  for (const Chunk& chunk : stage.chunks) {
+    replicated += part_parameters(settings_, chunk.part).replicated;
+  }
   Op op;
   op.stream = tensor_;
   op.ranks = stage.tensor_groups;
   op.group_size = static_cast<std::uint32_t>(settings_.grid.tensor);
   op.label = graph_.label("gradients.replicated.all_reduce");
   op.category = tensor_category_;
-  op.bytes =
-      settings_.division.gradient_element * stage_parameters(settings_, stage.index).replicated;
-  return reduce(op, after);
+  op.bytes = settings_.division.gradient_element * shard(replicated);
+  return collective(op, CollectiveKind::all_reduce, after);
+}
+
+/// Where the network passes the pipeline both ways, stage s and the one opposite hold the same two
+/// parts and sum their gradients.
+void TrainingGraphBuilder::reduce_copies(std::vector<OpId>& ready) {
+  if (schedule_.routes.size() == 1) return;
+  for (std::size_t near = 0; near < stages_.size() / 2; ++near) {
+    const std::size_t far = stages_.size() - 1 - near;
+    Op op;
+    op.stream = data_;
+    op.ranks = graph_.rank_set(settings_.grid.stage_pairs(static_cast<std::int64_t>(near),
+                                                          static_cast<std::int64_t>(far)));
+    op.group_size = 2;
+    op.label = graph_.label("gradients.copies.all_reduce");
+    op.category = data_category_;
+    op.bytes = settings_.division.gradient_element * parameters_on_rank(stages_[near]);
+    const OpId id = collective(op, CollectiveKind::all_reduce, ready[near]);
+    depend_on(id, ready[far]);
+    ready[near] = id;
+    ready[far] = id;
+  }
+}
+
+void TrainingGraphBuilder::reduce_tied_embedding(std::vector<OpId>& ready) {
+  const RankGrid& grid = settings_.grid;
+  if (!settings_.network.tied_embeddings || grid.pipeline == 1) return;
+  const std::int64_t rows = padded_vocabulary(settings_.network, grid.tensor) / grid.tensor;
+  Op op;
+  op.stream = data_;
+  op.ranks = graph_.rank_set(grid.end_pairs());
+  op.group_size = 2;
+  op.label = graph_.label("gradients.tied_embedding.all_reduce");
+  op.category = graph_.label("embedding");
+  op.bytes = settings_.division.gradient_element * shard(rows * settings_.network.hidden);
+  const OpId id = collective(op, CollectiveKind::all_reduce, ready.front());
+  depend_on(id, ready.back());
+  ready.front() = id;
+  ready.back() = id;
+}
+
+/// The norm over all gradients: every rank reads those that it will apply, then one fp32 number is
+/// summed over all ranks that hold a part of one copy (Megatron-LM, get_grad_norm_fp32). Scaling by
+/// it is left to the optimizer's kernel, which reads the gradients anyway.
+OpId TrainingGraphBuilder::clip(std::vector<OpId>& ready) {
+  if (!settings_.gradient_clipping) return {};
+  const RankGrid& grid = settings_.grid;
+  const bool sharded = settings_.sharding.group > 1;
+  const std::vector<Rank> members = grid.model_groups();
+  Op op;
+  op.stream = data_;
+  op.ranks = graph_.rank_set(members);
+  op.group_size = static_cast<std::uint32_t>(sharded ? grid.tensor * grid.pipeline * grid.data
+                                                     : grid.tensor * grid.pipeline);
+  op.label = graph_.label("gradients.norm.all_reduce");
+  op.category = graph_.label("optimizer");
+  op.bytes = storage(Precision::fp32, 1);
+  std::vector<OpId> norms;
+  for (const Stage& stage : stages_) {
+    Op norm;
+    norm.kind = OpKind::compute;
+    norm.stream = compute_;
+    norm.ranks = stage.tensor_groups;
+    norm.label = graph_.label("gradients.norm");
+    norm.category = op.category;
+    norm.kernel = graph_.kernel(gradient_norm_kernel(shard(parameters_on_rank(stage)),
+                                                     settings_.division.gradient_element));
+    norms.push_back(graph_.add(norm));
+    depend_on(norms.back(), ready[static_cast<std::size_t>(stage.index)]);
+  }
+  const OpId sum = collective(op, CollectiveKind::all_reduce, OpId());
+  for (const OpId norm : norms) graph_.depend(sum, norm);
+  return sum;
+}
+
+/// What is sharded is updated by its owner; whole weights are then gathered from all owners.
+void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
+  const Sharding& sharding = settings_.sharding;
+  const std::int64_t parameters = parameters_on_rank(stage);
+  Op op;
+  op.kind = OpKind::compute;
+  op.stream = compute_;
+  op.ranks = stage.tensor_groups;
+  op.label = graph_.label("optimizer.adam");
+  op.category = graph_.label("optimizer");
+  op.kernel =
+      graph_.kernel(optimizer_kernel(shard(parameters), settings_.division.gradient_element));
+  const OpId adam = graph_.add(op);
+  depend_on(adam, ready);
+  depend_on(adam, norm);
+  if (!sharding.optimizer() || sharding.weights() || sharding.group == 1) return;
+  Op gathers;
+  gathers.stream = data_;
+  gathers.ranks = stage.data_groups;
+  gathers.group_size = static_cast<std::uint32_t>(sharding.group);
+  gathers.label = graph_.label("weights.all_gather");
+  gathers.category = data_category_;
+  gathers.bytes = Bytes(2) * parameters;
+  collective(gathers, CollectiveKind::all_gather, adam);
 }
 
 void TrainingGraphBuilder::finish() {
-  const RankGrid& grid = settings_.grid;
   std::vector<OpId> ready;
   for (const Stage& stage : stages_) {
-    const OpId reduced = stage.last_bucket.valid() ? stage.last_bucket : stage.last_kernel;
+    const OpId reduced = stage.last_reduction.valid() ? stage.last_reduction : stage.last_kernel;
     ready.push_back(settings_.division.sequence_parallel ? reduce_replicated(stage, reduced)
                                                          : reduced);
   }
-  if (settings_.network.tied_embeddings && grid.pipeline > 1) {
-    const std::int64_t rows = padded_vocabulary(settings_.network, grid.tensor) / grid.tensor;
-    Op op;
-    op.stream = data_;
-    op.ranks = graph_.rank_set(grid.end_pairs());
-    op.group_size = 2;
-    op.label = graph_.label("gradients.tied_embedding.all_reduce");
-    op.category = graph_.label("embedding");
-    op.bytes = settings_.division.gradient_element * rows * settings_.network.hidden;
-    const OpId id = reduce(op, ready.front());
-    depend_on(id, ready.back());
-    ready.front() = id;
-    ready.back() = id;
-  }
+  reduce_copies(ready);
+  reduce_tied_embedding(ready);
+  const OpId norm = clip(ready);
   for (const Stage& stage : stages_) {
-    Op op;
-    op.kind = OpKind::compute;
-    op.stream = compute_;
-    op.ranks = stage.tensor_groups;
-    op.label = graph_.label("optimizer.adam");
-    op.category = graph_.label("optimizer");
-    op.kernel = graph_.kernel(
-        optimizer_kernel(stage_parameters(settings_, stage.index).on_rank(grid.tensor),
-                         settings_.division.gradient_element));
-    depend_on(graph_.add(op), ready[static_cast<std::size_t>(stage.index)]);
+    update(stage, ready[static_cast<std::size_t>(stage.index)], norm);
   }
 }
 

@@ -102,6 +102,7 @@ void column_linear_backward(Steps& steps, const Division& division, const Linear
   Step to_weight = kernel_step(map.label + ".weight_gradient",
                                weight_gradient_gemm(division, tokens, map.out, map.in));
   to_weight.after = {division.sequence_parallel ? 3 : division.tensor > 1 ? 2 : 1};
+  to_weight.weights_only = true;
   to_weight.memory.dropped = matrix_bytes(division.precision, division.own_tokens(), map.in);
   to_weight.memory.unbuffer = output + (division.sequence_parallel ? input : Bytes(0));
   if (map.holds_gradient) {
@@ -158,6 +159,7 @@ void row_linear_backward(Steps& steps, const Division& division, const LinearMap
   steps.push_back(std::move(to_input));
   Step to_weight = kernel_step(map.label + ".weight_gradient",
                                weight_gradient_gemm(division, tokens, map.out, map.in));
+  to_weight.weights_only = true;
   to_weight.memory.dropped = input;
   to_weight.memory.unbuffer = division.sequence_parallel ? output : Bytes(0);
   to_weight.gradients = map.in * map.out;

@@ -49,15 +49,39 @@ std::vector<Rank> RankGrid::data_groups(std::int64_t stage) const {
   return ranks;
 }
 
-std::vector<Rank> RankGrid::end_pairs() const {
+std::vector<Rank> RankGrid::replica_groups(std::int64_t stage, std::int64_t group) const {
   std::vector<Rank> ranks;
-  for (std::int64_t d = 0; d < data; ++d) {
-    for (std::int64_t t = 0; t < tensor; ++t) {
-      ranks.push_back(rank(t, d, 0));
-      ranks.push_back(rank(t, d, pipeline - 1));
+  for (std::int64_t t = 0; t < tensor; ++t) {
+    for (std::int64_t shard = 0; shard < group; ++shard) {
+      for (std::int64_t d = shard; d < data; d += group) ranks.push_back(rank(t, d, stage));
     }
   }
   return ranks;
+}
+
+std::vector<Rank> RankGrid::model_groups() const {
+  std::vector<Rank> ranks;
+  for (std::int64_t d = 0; d < data; ++d) {
+    for (std::int64_t p = 0; p < pipeline; ++p) {
+      for (std::int64_t t = 0; t < tensor; ++t) ranks.push_back(rank(t, d, p));
+    }
+  }
+  return ranks;
+}
+
+std::vector<Rank> RankGrid::stage_pairs(std::int64_t stage, std::int64_t other) const {
+  std::vector<Rank> ranks;
+  for (std::int64_t d = 0; d < data; ++d) {
+    for (std::int64_t t = 0; t < tensor; ++t) {
+      ranks.push_back(rank(t, d, stage));
+      ranks.push_back(rank(t, d, other));
+    }
+  }
+  return ranks;
+}
+
+std::vector<Rank> RankGrid::end_pairs() const {
+  return stage_pairs(0, pipeline - 1);
 }
 
 }  // namespace orrery

@@ -25,6 +25,13 @@ struct RankGrid {
   std::vector<Rank> tensor_groups(std::int64_t stage) const;
   /// All ranks of a stage, data-parallel group after data-parallel group.
   std::vector<Rank> data_groups(std::int64_t stage) const;
+  /// All ranks of a stage in groups of one from each group of `group` consecutive data-parallel
+  /// ranks: those that hold the same shard. They have data / group members each.
+  std::vector<Rank> replica_groups(std::int64_t stage, std::int64_t group) const;
+  /// All ranks, those that hold one copy of the network together (tensor x pipeline) after another.
+  std::vector<Rank> model_groups() const;
+  /// Pairs of ranks with equal tensor and data index in two stages, which must differ.
+  std::vector<Rank> stage_pairs(std::int64_t stage, std::int64_t other) const;
   /// Pairs of ranks with equal tensor and data index in the first and the last stage.
   std::vector<Rank> end_pairs() const;
 };

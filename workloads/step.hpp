@@ -30,6 +30,10 @@ struct Step {
   /// The steps it waits for, counted back from itself; before the first: whatever came before the
   /// pass. The last step of a pass is a kernel that comes after all others.
   std::vector<int> after = {1};
+  bool weights_only = false;  // of a backward pass: gives nothing but gradients of weights
+  /// A step of the attention core: of what it saves, selective recomputation keeps so much.
+  std::optional<Bytes> kept;
+  bool uses_core = false;  // the first step back that needs what the core saved
 };
 using Steps = std::vector<Step>;
 

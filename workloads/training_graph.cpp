@@ -4,68 +4,97 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/errors.hpp"
 #include "workloads/layer_parts.hpp"
 #include "workloads/training_graph_builder.hpp"
 
 namespace orrery {
+namespace {
 
-PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::string& pass) {
-  PreparedSteps result;
-  for (const Step& step : steps) {
-    PreparedStep prepared = {{}, step.memory, step.gradients, step.after};
-    Op& op = prepared.op;
-    op.label = graph_.label(pass + "." + step.label);
-    if (step.collective) {
-      op.kind = OpKind::collective;
-      op.collective = *step.collective;
-      op.stream = tensor_;
-      op.group_size = static_cast<std::uint32_t>(settings_.grid.tensor);
-      op.category = tensor_category_;
-      op.bytes = step.bytes;
-    } else {
-      op.kind = OpKind::compute;
-      op.stream = compute_;
-      op.category = graph_.label(pass);
-      op.kernel = graph_.kernel(step.kernel);
-    }
-    result.push_back(std::move(prepared));
-  }
-  return result;
+std::size_t index_of(Pass pass) {
+  return static_cast<std::size_t>(pass);
+}
+
+PipelineSchedule schedule_of(const TrainingSettings& settings) {
+  const Registry<PipelineSchedulerFactory> schedulers = builtin_pipeline_schedulers();
+  return schedulers.find(settings.schedule)->make()->schedule(settings.pipeline());
+}
+
+}  // namespace
+
+TrainingGraphBuilder::TrainingGraphBuilder(const TrainingSettings& settings,
+                                           const TrainingParts& parts)
+    : settings_(settings),
+      graph_(static_cast<Rank>(settings.grid.tensor * settings.grid.data * settings.grid.pipeline)),
+      schedule_(schedule_of(settings)),
+      compute_(graph_.stream("compute")),
+      tensor_(graph_.stream("tensor")),
+      data_(graph_.stream("data")),
+      tensor_category_(graph_.label("tensor_parallel")),
+      pipeline_category_(graph_.label("pipeline_parallel")),
+      data_category_(graph_.label("data_parallel")),
+      activations_(graph_.label("activations")),
+      buffers_(graph_.label("buffers")),
+      gradients_(graph_.label("gradients")),
+      weights_(graph_.label("weights")) {
+  const UnitParameters parameters = unit_parameters(settings);
+  embedding_ = prepare(parts.embedding, parameters.embedding);
+  layer_ = prepare(parts.layer, parameters.layer);
+  head_ = prepare(parts.head, parameters.head);
+  prepare_recomputation(parts.layer);
+}
+
+TaskGraph TrainingGraphBuilder::build() {
+  for (std::int64_t s = 0; s < settings_.grid.pipeline; ++s) add_stage(s);
+  run_schedule();
+  finish();
+  return std::move(graph_);
 }
 
 void TrainingGraphBuilder::add_stage(std::int64_t index) {
   const RankGrid& grid = settings_.grid;
-  const auto micro_batches = static_cast<std::size_t>(settings_.micro_batches);
-  const auto layers = static_cast<std::size_t>(settings_.network.layers / grid.pipeline);
   Stage stage;
   stage.index = index;
   stage.tensor_groups = graph_.rank_set(grid.tensor_groups(index));
   stage.data_groups = graph_.rank_set(grid.data_groups(index));
-  stage.order = one_forward_one_backward(index, grid.pipeline, settings_.micro_batches);
-  stage.activations_in.resize(micro_batches);
-  stage.gradients_in.resize(micro_batches);
-  stage.forward.assign(layers, &layer_.forward);
-  stage.backward.assign(layers, &layer_.backward);
-  if (index == 0) {
-    stage.forward.insert(stage.forward.begin(), &embedding_.forward);
-    stage.backward.push_back(&embedding_.backward);
-  }
-  if (index == grid.pipeline - 1) {
-    stage.forward.push_back(&head_.forward);
-    stage.backward.insert(stage.backward.begin(), &head_.backward);
+  stage.replica_groups = graph_.rank_set(grid.replica_groups(index, settings_.sharding.group));
+  stage.order = schedule_.order[static_cast<std::size_t>(index)];
+  for (const auto& route : schedule_.routes) {
+    for (std::size_t part = 0; part < route.size(); ++part) {
+      if (route[part].stage != index) continue;
+      const auto chunk = static_cast<std::int64_t>(stage.chunks.size());
+      ORRERY_CHECK(route[part].chunk == chunk, "the chunks of a stage are out of order");
+      stage.chunks.push_back(chunk_of(static_cast<std::int64_t>(part), stage.order, chunk));
+    }
   }
   add_static_memory(stage);
   stages_.push_back(std::move(stage));
 }
 
+std::int64_t TrainingGraphBuilder::parameters_on_rank(const Stage& stage) const {
+  std::int64_t parameters = 0;
+  for (const Chunk& chunk : stage.chunks) {
+    parameters += part_parameters(settings_, chunk.part).on_rank(settings_.grid.tensor);
+  }
+  return parameters;
+}
+
+/// Of a rank's parameters, those of which it alone keeps what is sharded.
+std::int64_t TrainingGraphBuilder::shard(std::int64_t parameters) const {
+  return (parameters + settings_.sharding.group - 1) / settings_.sharding.group;
+}
+
 void TrainingGraphBuilder::add_static_memory(const Stage& stage) {
-  const std::int64_t parameters =
-      stage_parameters(settings_, stage.index).on_rank(settings_.grid.tensor);
-  graph_.add_static_memory(stage.tensor_groups, graph_.label("weights"), Bytes(2) * parameters);
-  graph_.add_static_memory(stage.tensor_groups, graph_.label("gradients"),
-                           settings_.division.gradient_element * parameters);
+  const Sharding& sharding = settings_.sharding;
+  const std::int64_t all = parameters_on_rank(stage);
+  const std::int64_t own = shard(all);
+  graph_.add_static_memory(stage.tensor_groups, weights_,
+                           Bytes(2) * (sharding.weights() ? own : all));
+  graph_.add_static_memory(
+      stage.tensor_groups, gradients_,
+      settings_.division.gradient_element * (sharding.gradients() ? own : all));
   // fp32 master weight, momentum and variance (Rajbhandari et al. 2020, arXiv:1910.02054, §3.1)
-  graph_.add_static_memory(stage.tensor_groups, graph_.label("optimizer"), Bytes(12) * parameters);
+  graph_.add_static_memory(stage.tensor_groups, graph_.label("optimizer"), Bytes(12) * own);
 }
 
 /// Stage by stage one slot at a time, as soon as what it needs has been sent.
@@ -86,26 +115,48 @@ void TrainingGraphBuilder::run_schedule() {
 }
 
 bool TrainingGraphBuilder::can_run(const Stage& stage) const {
-  if (stage.next == stage.order.size()) {
-    return false;
-  }
+  if (stage.next == stage.order.size()) return false;
   const PipelineSlot slot = stage.order[stage.next];
+  const Chunk& chunk = stage.chunks[static_cast<std::size_t>(slot.chunk)];
   const auto micro_batch = static_cast<std::size_t>(slot.micro_batch);
-  if (slot.pass == Pass::forward) {
-    return stage.index == 0 || stage.activations_in[micro_batch].valid();
+  switch (slot.pass) {
+    case Pass::forward:
+      return chunk.part == 0 || chunk.activations_in[micro_batch].valid();
+    case Pass::backward:
+    case Pass::input_gradient:
+      return chunk.part + 1 == schedule_.parts() || chunk.gradients_in[micro_batch].valid();
+    case Pass::weight_gradient:
+      break;
   }
-  return stage.index == settings_.grid.pipeline - 1 || stage.gradients_in[micro_batch].valid();
+  return true;
 }
 
 void TrainingGraphBuilder::run_slot(Stage& stage) {
   const PipelineSlot slot = stage.order[stage.next++];
+  Chunk& chunk = stage.chunks[static_cast<std::size_t>(slot.chunk)];
   const auto micro_batch = static_cast<std::size_t>(slot.micro_batch);
-  const bool forward = slot.pass == Pass::forward;
-  const OpId entry = (forward ? stage.activations_in : stage.gradients_in)[micro_batch];
-  const bool counts = !forward && slot.micro_batch == settings_.micro_batches - 1;
+  const bool last = --chunk.left[index_of(slot.pass)] == 0;
+  const OpId entry = slot.pass == Pass::forward           ? chunk.activations_in[micro_batch]
+                     : slot.pass == Pass::weight_gradient ? OpId()
+                                                          : chunk.gradients_in[micro_batch];
+  run_segments(stage, chunk, slot, entry, last);
+  if (slot.pass != Pass::weight_gradient) send(stage, chunk, slot);
+  const bool completes = slot.pass == Pass::backward || slot.pass == Pass::weight_gradient;
+  if (completes && (last || settings_.sharding.gradients())) {
+    flush_bucket(stage, chunk, stage.last_kernel, last);
+  }
+}
+
+void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const PipelineSlot& slot,
+                                        OpId entry, bool last) {
+  const Segments& segments = chunk.passes[index_of(slot.pass)];
+  const bool counts = last || settings_.sharding.gradients();
   std::vector<OpId> done;
-  for (const PreparedSteps* part : forward ? stage.forward : stage.backward) {
-    for (const PreparedStep& step : *part) {
+  for (std::size_t s = 0; s < segments.size(); ++s) {
+    const std::size_t unit = segments[s].unit;
+    OpId weights;
+    if (s == 0 || segments[s - 1].unit != unit) weights = gather(stage, chunk, unit, slot.pass);
+    for (const PreparedStep& step : *segments[s].steps) {
       const OpId kernel_before = stage.last_kernel;
       const OpId op = add_step(stage, step);
       for (const int back : step.after) {
@@ -116,18 +167,13 @@ void TrainingGraphBuilder::run_slot(Stage& stage) {
           depend_on(op, kernel_before);  // a collective is enqueued behind the kernels so far
         }
       }
+      if (step.op.kind == OpKind::compute) depend_on(op, std::exchange(weights, OpId()));
       done.push_back(op);
-      if (counts && step.gradients > 0) {
-        add_gradients(stage, op, step.gradients);
-      }
+      if (counts && step.gradients > 0) add_gradients(stage, chunk, op, step.gradients, last);
     }
-  }
-  const std::int64_t next = stage.index + (forward ? 1 : -1);
-  if (next >= 0 && next < settings_.grid.pipeline) {
-    send(stage, stages_[static_cast<std::size_t>(next)], slot);
-  }
-  if (counts) {
-    flush_bucket(stage, stage.last_kernel);
+    if (s + 1 == segments.size() || segments[s + 1].unit != unit) {
+      let_go(stage, chunk, unit, slot.pass);
+    }
   }
 }
 
@@ -152,12 +198,22 @@ void TrainingGraphBuilder::depend_on(OpId op, OpId on) {
   }
 }
 
-void TrainingGraphBuilder::send(Stage& from, Stage& to, const PipelineSlot& slot) {
-  const std::string pass = slot.pass == Pass::forward ? "forward" : "backward";
+/// To where the next part of the network is held, on the way of this micro-batch.
+void TrainingGraphBuilder::send(Stage& from, const Chunk& chunk, const PipelineSlot& slot) {
+  const bool forward = slot.pass == Pass::forward;
+  const std::int64_t next = chunk.part + (forward ? 1 : -1);
+  if (next < 0 || next >= schedule_.parts()) return;
+  const PipelinePlace place = schedule_.route_of(slot.micro_batch)[static_cast<std::size_t>(next)];
+  Stage& to = stages_[static_cast<std::size_t>(place.stage)];
+  Chunk& there = to.chunks[static_cast<std::size_t>(place.chunk)];
+  const std::string pass = forward ? "forward" : "backward";
+  const std::size_t routes = schedule_.routes.size();
+  const std::size_t route = static_cast<std::size_t>(slot.micro_batch) % routes;
+  const std::string way = route == 0 ? "" : "_" + std::to_string(route + 1);
   Op op;
   op.kind = OpKind::transfer;
-  op.stream = graph_.stream("pipeline_" + pass + "_send");
-  op.peer_stream = graph_.stream("pipeline_" + pass + "_receive");
+  op.stream = graph_.stream("pipeline_" + pass + "_send" + way);
+  op.peer_stream = graph_.stream("pipeline_" + pass + "_receive" + way);
   op.ranks = from.tensor_groups;
   op.peers = to.tensor_groups;
   op.label = graph_.label(pass + ".pipeline");
@@ -167,8 +223,8 @@ void TrainingGraphBuilder::send(Stage& from, Stage& to, const PipelineSlot& slot
   graph_.depend(id, from.last_kernel, Side::source);
   graph_.take_memory(id, buffers_, op.bytes);
   graph_.free_memory(id, buffers_, op.bytes);
-  (slot.pass == Pass::forward ? to.activations_in
-                              : to.gradients_in)[static_cast<std::size_t>(slot.micro_batch)] = id;
+  (forward ? there.activations_in
+           : there.gradients_in)[static_cast<std::size_t>(slot.micro_batch)] = id;
 }
 
 TaskGraph training_graph(const TrainingSettings& settings, const TrainingParts& parts) {

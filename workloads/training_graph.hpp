@@ -10,8 +10,10 @@ namespace orrery {
 ///
 ///   compute                         kernels, in the order of the pipeline schedule
 ///   tensor                          collectives of its tensor-parallel group
-///   pipeline_{forward,backward}_{send,receive}   two-sided, micro-batch after micro-batch
-///   data                            gradient all-reduces, bucket by bucket
+///   pipeline_{forward,backward}_{send,receive}   two-sided; of a second way
+///                                   through the pipeline with _2 behind it
+///   data                            reductions of gradients, bucket by bucket
+///   data_gather                     weights that are sharded, unit by unit
 ///
 /// Ops are added in an order in which they could run, so a dependency's op comes before its
 /// dependants. Receives are posted ahead; an arrived activation counts as memory during its

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "sim/graph/task_graph.hpp"
-#include "workloads/pipeline_schedule.hpp"
 #include "workloads/step.hpp"
 #include "workloads/training_parts.hpp"
 
@@ -21,76 +21,97 @@ struct PreparedStep {
 };
 using PreparedSteps = std::vector<PreparedStep>;
 
-struct PreparedPart {
+/// The passes over the embedding, a layer or the head, in every form that the step uses.
+struct PreparedUnit {
   PreparedSteps forward;
+  PreparedSteps checkpointed;  // keeps its input only
+  PreparedSteps unsaved;       // keeps nothing
+  PreparedSteps from_input;    // the forward pass again, from a checkpoint
+  PreparedSteps again;         // the same, behind another layer
   PreparedSteps backward;
+  PreparedSteps input_gradient;
+  PreparedSteps weight_gradient;
+  Bytes weights;  // of one rank, whole
+};
+
+/// Steps of one unit, as a pass runs them.
+struct Segment {
+  const PreparedSteps* steps = nullptr;
+  std::size_t unit = 0;  // of the chunk
+};
+using Segments = std::vector<Segment>;
+constexpr std::size_t kPasses = 4;
+
+/// What a stage holds of the network in one piece.
+struct Chunk {
+  std::int64_t part = 0;
+  std::vector<const PreparedUnit*> units;
+  std::array<Segments, kPasses> passes;
+  std::array<std::int64_t, kPasses> left = {};  // passes to come
+  std::vector<OpId> activations_in;             // by micro-batch: the transfer that brings them
+  std::vector<OpId> gradients_in;
+  Bytes bucket;                   // finished gradients that are not reduced yet
+  std::vector<int> gathered_for;  // by unit: micro-batches that its gathered weights wait for
 };
 
 struct Stage {
   std::int64_t index = 0;
   RankSetId tensor_groups;
-  RankSetId data_groups;
-  std::vector<const PreparedSteps*> forward;
-  std::vector<const PreparedSteps*> backward;
+  RankSetId data_groups;     // those that hold one copy together side by side
+  RankSetId replica_groups;  // those that hold the same shard
+  std::vector<Chunk> chunks;
   std::vector<PipelineSlot> order;
   std::size_t next = 0;
-  std::vector<OpId> activations_in;  // by micro-batch: the transfer that brings them
-  std::vector<OpId> gradients_in;
   OpId last_kernel;
-  OpId last_bucket;
-  Bytes bucket;  // finished gradients that are not reduced yet
+  OpId last_reduction;
+  std::vector<OpId> last_of_use;  // kernels after which gathered weights were let go
 };
 
-/// Makes the graph of training_graph.hpp: passes and transfers in training_graph.cpp, what happens
-/// to gradients in gradient_reduction.cpp.
+/// Makes the graph of training_graph.hpp: passes and transfers in training_graph.cpp, what a
+/// chunk's passes consist of in training_passes.cpp, gathered weights in weight_gathering.cpp, what
+/// happens to gradients in gradient_reduction.cpp.
 class TrainingGraphBuilder {
  public:
-  TrainingGraphBuilder(const TrainingSettings& settings, const TrainingParts& parts)
-      : settings_(settings),
-        graph_(
-            static_cast<Rank>(settings.grid.tensor * settings.grid.data * settings.grid.pipeline)),
-        compute_(graph_.stream("compute")),
-        tensor_(graph_.stream("tensor")),
-        data_(graph_.stream("data")),
-        tensor_category_(graph_.label("tensor_parallel")),
-        pipeline_category_(graph_.label("pipeline_parallel")),
-        data_category_(graph_.label("data_parallel")),
-        activations_(graph_.label("activations")),
-        buffers_(graph_.label("buffers")),
-        embedding_(prepare(parts.embedding)),
-        layer_(prepare(parts.layer)),
-        head_(prepare(parts.head)) {}
+  TrainingGraphBuilder(const TrainingSettings& settings, const TrainingParts& parts);
 
-  TaskGraph build() {
-    for (std::int64_t s = 0; s < settings_.grid.pipeline; ++s) {
-      add_stage(s);
-    }
-    run_schedule();
-    finish();
-    return std::move(graph_);
-  }
+  TaskGraph build();
 
  private:
-  PreparedPart prepare(const Passes& passes) {
-    return {prepare(passes.forward, "forward"), prepare(passes.backward, "backward")};
-  }
   PreparedSteps prepare(const Steps& steps, const std::string& pass);
+  PreparedUnit prepare(const Passes& passes, const ParameterCount& parameters);
+  void prepare_recomputation(const Passes& layer);
   void add_stage(std::int64_t index);
+  Chunk chunk_of(std::int64_t part, const std::vector<PipelineSlot>& order, std::int64_t index);
+  Segments segments_of(const Chunk& chunk, Pass pass) const;
+  void append_recomputed(const Chunk& chunk, Segments& segments) const;
   void add_static_memory(const Stage& stage);
+  std::int64_t parameters_on_rank(const Stage& stage) const;
+  std::int64_t shard(std::int64_t parameters) const;
+
   void run_schedule();
   bool can_run(const Stage& stage) const;
   void run_slot(Stage& stage);
+  void run_segments(Stage& stage, Chunk& chunk, const PipelineSlot& slot, OpId entry, bool last);
   OpId add_step(Stage& stage, const PreparedStep& step);
   void depend_on(OpId op, OpId on);
-  void send(Stage& from, Stage& to, const PipelineSlot& slot);
-  void add_gradients(Stage& stage, OpId kernel, std::int64_t count);
-  void flush_bucket(Stage& stage, OpId kernel);
-  OpId reduce(const Op& op, OpId after);
+  void send(Stage& from, const Chunk& chunk, const PipelineSlot& slot);
+
+  OpId gather(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass);
+  void let_go(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass);
+
+  void add_gradients(Stage& stage, Chunk& chunk, OpId op, std::int64_t count, bool last);
+  void flush_bucket(Stage& stage, Chunk& chunk, OpId kernel, bool last);
+  OpId collective(const Op& op, CollectiveKind kind, OpId after);
   OpId reduce_replicated(const Stage& stage, OpId after);
+  void reduce_copies(std::vector<OpId>& ready);
+  void reduce_tied_embedding(std::vector<OpId>& ready);
+  OpId clip(std::vector<OpId>& ready);
+  void update(const Stage& stage, OpId ready, OpId norm);
   void finish();
 
   const TrainingSettings& settings_;
   TaskGraph graph_;
+  PipelineSchedule schedule_;
   StreamId compute_;
   StreamId tensor_;
   StreamId data_;
@@ -99,9 +120,11 @@ class TrainingGraphBuilder {
   LabelId data_category_;
   LabelId activations_;
   LabelId buffers_;
-  PreparedPart embedding_;
-  PreparedPart layer_;
-  PreparedPart head_;
+  LabelId gradients_;
+  LabelId weights_;
+  PreparedUnit embedding_;
+  PreparedUnit layer_;
+  PreparedUnit head_;
   std::vector<Stage> stages_;
 };
 

@@ -1,5 +1,6 @@
 #include "workloads/training_parts.hpp"
 
+#include "workloads/recomputation.hpp"
 #include "workloads/transformer_ends.hpp"
 #include "workloads/transformer_layer.hpp"
 
@@ -22,35 +23,42 @@ TrainingParts training_parts(const TrainingSettings& settings) {
   parts.vocabulary = padded_vocabulary(network, settings.grid.tensor);
   parts.embedding = embedding_passes(network, settings.division, parts.vocabulary);
   parts.layer = layer_passes(network, settings.division);
+  if (settings.recomputation.kind == Recomputation::Kind::selective) {
+    parts.layer = recompute_core(parts.layer);
+  }
   parts.head =
       head_passes(network, settings.division, parts.vocabulary, head_holds_weights(settings));
   return parts;
 }
 
-ParameterCount stage_parameters(const TrainingSettings& settings, std::int64_t stage) {
-  const NetworkShape& network = settings.network;
-  const std::int64_t vocabulary = padded_vocabulary(network, settings.grid.tensor);
-  const std::int64_t layers = network.layers / settings.grid.pipeline;
-  ParameterCount count = layer_parameters(network);
-  count.divided *= layers;
-  count.replicated *= layers;
-  const auto add = [&count](const ParameterCount& more) {
-    count.divided += more.divided;
-    count.replicated += more.replicated;
+UnitParameters unit_parameters(const TrainingSettings& settings) {
+  const std::int64_t vocabulary = padded_vocabulary(settings.network, settings.grid.tensor);
+  return {embedding_parameters(settings.network, vocabulary), layer_parameters(settings.network),
+          head_parameters(settings.network, vocabulary, head_holds_weights(settings))};
+}
+
+ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t part) {
+  const UnitParameters units = unit_parameters(settings);
+  ParameterCount count;
+  const auto add = [&count](const ParameterCount& more, std::int64_t times) {
+    count.divided += more.divided * times;
+    count.replicated += more.replicated * times;
   };
-  if (stage == 0) {
-    add(embedding_parameters(network, vocabulary));
-  }
-  if (stage == settings.grid.pipeline - 1) {
-    add(head_parameters(network, vocabulary, head_holds_weights(settings)));
-  }
+  add(units.layer, settings.stages[static_cast<std::size_t>(part)]);
+  if (part == 0) add(units.embedding, 1);
+  if (part + 1 == static_cast<std::int64_t>(settings.stages.size())) add(units.head, 1);
   return count;
 }
 
 std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts& parts) {
-  const std::int64_t per_micro_batch = settings.network.layers * step_count(parts.layer) +
+  const bool again = settings.recomputation.kind == Recomputation::Kind::full;
+  const std::int64_t gathers = settings.sharding.weights() ? 3 : 0;  // and a reduction
+  const std::int64_t per_layer =
+      step_count(parts.layer) + gathers +
+      (again ? static_cast<std::int64_t>(parts.layer.forward.size()) : 0);
+  const std::int64_t per_micro_batch = settings.network.layers * per_layer +
                                        step_count(parts.embedding) + step_count(parts.head) +
-                                       2 * (settings.grid.pipeline - 1);
+                                       2 * (static_cast<std::int64_t>(settings.stages.size()) - 1);
   return settings.micro_batches * per_micro_batch;
 }
 

@@ -7,7 +7,7 @@
 
 namespace orrery {
 
-/// The work of one micro-batch by parts of the network, and which parameters each stage holds.
+/// The work of one micro-batch by units of the network.
 struct TrainingParts {
   std::int64_t vocabulary = 0;  // padded
   Passes embedding;
@@ -18,9 +18,18 @@ struct TrainingParts {
 /// Throws OverflowError when an amount of work leaves 64 bits.
 TrainingParts training_parts(const TrainingSettings& settings);
 
-/// Parameters of one pipeline stage. With tied embeddings the last of several stages holds a copy
-/// of the embedding's matrix, as in Megatron-LM.
-ParameterCount stage_parameters(const TrainingSettings& settings, std::int64_t stage);
+/// Parameters of the embedding, of a layer and of the head. With tied embeddings the last of
+/// several stages holds a copy of the embedding's matrix, as in Megatron-LM.
+struct UnitParameters {
+  ParameterCount embedding;
+  ParameterCount layer;
+  ParameterCount head;
+};
+UnitParameters unit_parameters(const TrainingSettings& settings);
+
+/// Parameters of one part of the network: of one chunk of a pipeline stage. The first holds the
+/// embedding, the last the head.
+ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t part);
 
 /// Ops of the graph that is to be built, up to a few per layer.
 std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts& parts);

@@ -7,6 +7,7 @@
 
 #include "sim/base/unit_text.hpp"
 #include "workloads/parameter_count.hpp"
+#include "workloads/training_strategy.hpp"
 
 namespace orrery {
 namespace {
@@ -144,11 +145,6 @@ void check_network(JsonCursor& parameters, const TrainingSettings& settings) {
   if (grid.tensor > 0) {
     check_tensor(parameters, network, grid.tensor);
   }
-  if (grid.pipeline > 0 && network.layers % grid.pipeline != 0) {
-    place_of(parameters, "pipeline")
-        .error("pipeline " + text(grid.pipeline) + " does not divide the network's " +
-               text(network.layers) + " layers");
-  }
   const std::int64_t length = settings.division.sequence_length;
   JsonCursor place = parameters.find("sequence_length");
   if (network.positions == Positions::learned && length > network.max_positions) {
@@ -228,6 +224,7 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   settings.global_batch = parameters.at("global_batch").as_count(kGlobalBatch);
   JsonCursor bucket = parameters.find("gradient_bucket");
   settings.gradient_bucket = bucket.present() ? bucket.as_bytes() : kDefaultBucket;
+  read_strategy(parameters, settings);
   parameters.reject_unknown_keys();
 
   if (network) {
@@ -235,6 +232,10 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
     check_network(parameters, settings);
   }
   check_batches(parameters, settings);
+  if (network && settings.grid.pipeline > 0 && settings.grid.data > 0 &&
+      settings.virtual_stages > 0 && settings.micro_batches > 0) {
+    check_strategy(parameters, settings);
+  }
   if (!network || context.devices <= 0 || parameters.diagnostics().count() != mistakes) {
     return std::nullopt;
   }
@@ -249,20 +250,22 @@ JsonValue to_json(const TrainingSettings& settings) {
     placement.push_back(named(name_of(axis)));
   }
   const bool is_bf16 = division.gradient_element == Bytes(2);
-  return json_object(
-      {{"parallel", json_object({{"tensor", json_integer(grid.tensor)},
-                                 {"pipeline", json_integer(grid.pipeline)},
-                                 {"data", json_integer(grid.data)},
-                                 {"sequence_parallel", json_boolean(division.sequence_parallel)}})},
-       {"placement", json_array(std::move(placement))},
-       {"sequence_length", json_integer(division.sequence_length)},
-       {"micro_batch", json_integer(division.micro_batch)},
-       {"global_batch", json_integer(settings.global_batch)},
-       {"precision", named(to_string(division.precision))},
-       {"attention", named(division.flash_attention ? "flash" : "materialized")},
-       {"dropout", json_boolean(division.dropout)},
-       {"gradient_precision", named(is_bf16 ? "bf16" : "fp32")},
-       {"gradient_bucket", exact(settings.gradient_bucket)}});
+  std::vector<std::pair<std::string, JsonValue>> members = {
+      {"parallel", json_object({{"tensor", json_integer(grid.tensor)},
+                                {"pipeline", json_integer(grid.pipeline)},
+                                {"data", json_integer(grid.data)},
+                                {"sequence_parallel", json_boolean(division.sequence_parallel)}})},
+      {"placement", json_array(std::move(placement))},
+      {"sequence_length", json_integer(division.sequence_length)},
+      {"micro_batch", json_integer(division.micro_batch)},
+      {"global_batch", json_integer(settings.global_batch)},
+      {"precision", named(to_string(division.precision))},
+      {"attention", named(division.flash_attention ? "flash" : "materialized")},
+      {"dropout", json_boolean(division.dropout)},
+      {"gradient_precision", named(is_bf16 ? "bf16" : "fp32")},
+      {"gradient_bucket", exact(settings.gradient_bucket)}};
+  for (auto& member : strategy_members(settings)) members.push_back(std::move(member));
+  return json_object(std::move(members));
 }
 
 }  // namespace orrery

@@ -2,14 +2,39 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "sim/base/json_cursor.hpp"
 #include "workloads/network.hpp"
 #include "workloads/rank_grid.hpp"
+#include "workloads/schedule/pipeline_schedule.hpp"
 #include "workloads/step.hpp"
 #include "workloads/workload.hpp"
 
 namespace orrery {
+
+/// What the backward pass computes again instead of keeping it.
+struct Recomputation {
+  enum class Kind : unsigned char { none, selective, full };
+  Kind kind = Kind::none;
+  std::int64_t every = 1;  // full: layers from one checkpoint to the next
+};
+
+/// What data-parallel ranks divide among themselves instead of each holding it (ZeRO stages 1, 2
+/// and 3: Rajbhandari et al. 2020, arXiv:1910.02054, §5; each includes those before it).
+struct Sharding {
+  enum class Level : unsigned char { none, optimizer, gradients, weights };
+  Level level = Level::none;
+  std::int64_t group = 1;  // ranks that hold one copy together; divides data
+  // Of sharded weights (Zhao et al. 2023, arXiv:2304.11277, §3.3 and §4):
+  std::int64_t prefetch = 1;          // units gathered ahead of the one at work
+  bool reshard_after_forward = true;  // else they stay for the backward pass
+
+  bool optimizer() const { return level != Level::none; }
+  bool gradients() const { return level >= Level::gradients; }
+  bool weights() const { return level == Level::weights; }
+};
 
 /// What one training step is asked to be, checked against itself and the cluster.
 struct TrainingSettings {
@@ -19,6 +44,14 @@ struct TrainingSettings {
   std::int64_t global_batch = 0;   // sequences per step
   std::int64_t micro_batches = 0;  // per pipeline and step
   Bytes gradient_bucket;
+  std::string schedule = "1f1b";
+  std::int64_t virtual_stages = 1;
+  std::vector<std::int64_t> stages;  // layers of each part of the network, first to last
+  Recomputation recomputation;
+  Sharding sharding;
+  bool gradient_clipping = false;
+
+  PipelineShape pipeline() const { return {grid.pipeline, virtual_stages, micro_batches}; }
 };
 
 /// Reads the "workload" object; all mistakes go to its diagnostics, and then there is no result.

@@ -96,14 +96,19 @@ void attention(const NetworkShape& shape, const Division& division, Passes& pass
   Steps& forward = passes.forward;
   forward.push_back(norm_forward(shape, division, "attention.norm"));
   column_linear_forward(forward, division, qkv, {.saved = qkv_output});
+  const std::size_t core = forward.size();
   attention_core_forward(forward, shape, division);
+  for (std::size_t step = core; step < forward.size(); ++step) forward[step].kept = Bytes(0);
+  forward.back().kept = core_output;
   row_linear_forward(forward, division, projection, "attention.residual");
 
   // FlashAttention's backward pass reads its output once more.
   const Bytes dropped = division.flash_attention ? Bytes(0) : core_output;
   Steps& backward = passes.backward;
   row_linear_backward(backward, division, projection, "attention.residual", dropped);
+  const std::size_t core_backward = backward.size();
   attention_core_backward(backward, shape, division);
+  backward[core_backward].uses_core = true;
   column_linear_backward(backward, division, qkv);
   backward.push_back(norm_backward(shape, division, "attention.norm", Residual::around));
 }

@@ -13,7 +13,7 @@ constexpr std::int64_t kMaximumOps = 20'000'000;  // a graph of about 2 GB
 /// The executor numbers one op on one rank by 32 bits.
 constexpr std::int64_t kMaximumInstances = 4'000'000'000;
 
-/// One training step of a dense decoder-only transformer with tensor, pipeline (1F1B) and data
+/// One training step of a dense decoder-only transformer with tensor, pipeline and data
 /// parallelism, mixed precision and Adam.
 class TransformerTraining final : public Workload {
  public:
@@ -46,7 +46,6 @@ class TransformerTraining final : public Workload {
     const auto fact = [&job](const char* key, double value, const char* about) {
       job.facts.push_back({key, value, about});
     };
-    const double stages = static_cast<double>(settings_.grid.pipeline);
     const double micro_batches = static_cast<double>(settings_.micro_batches);
     fact("parameters", static_cast<double>(network_parameters(settings_.network)),
          "Parameters of the network as published, tied weights counted once.");
@@ -59,8 +58,14 @@ class TransformerTraining final : public Workload {
     fact("model_operations_per_token", job.model_operations / job.tokens,
          "3 * the operations of a forward pass's matrix products, each token attending to half of "
          "the sequence on average (causal).");
-    fact("ideal_bubble_fraction", (stages - 1) / (micro_batches + stages - 1),
-         "(p - 1) / (m + p - 1) for p equal stages and m micro-batches, transfers free.");
+    const PassTimes even;
+    const Registry<PipelineSchedulerFactory> schedulers = builtin_pipeline_schedulers();
+    const double bubble =
+        schedulers.find(settings_.schedule)->make()->bubble(settings_.pipeline(), even);
+    fact("ideal_bubble_fraction", bubble / (micro_batches * even.all() + bubble),
+         "Share of the step that a stage idles by the schedule's closed form: equal stages, free "
+         "transfers, and as much time for the forward pass as for the gradients of inputs and for "
+         "those of weights; (p - 1) / (m + p - 1) with 1F1B.");
   }
 
   TrainingSettings settings_;

@@ -98,7 +98,8 @@ TEST(TrainingSettings, PipelineMustDivideTheLayers) {
   EXPECT_EQ(mistakes(SmallGpt{}.json(), R"({"parallel": {"pipeline": 3}, "sequence_length": 128,
       "micro_batch": 1, "global_batch": 3})",
                      3),
-            Mistakes{"/parallel/pipeline: pipeline 3 does not divide the network's 4 layers"});
+            Mistakes{"/parallel/pipeline: pipeline 3 does not divide the network's 4 layers; "
+               "\"stages\" may list the layers of each"});
 }
 
 TEST(TrainingSettings, GlobalBatchMustBeWholeMicroBatches) {

@@ -1,0 +1,131 @@
+#include <algorithm>
+
+#include "workloads/layer_parts.hpp"
+#include "workloads/recomputation.hpp"
+#include "workloads/training_graph_builder.hpp"
+
+namespace orrery {
+namespace {
+
+bool halves_backward(const PipelineSchedule& schedule) {
+  return std::ranges::any_of(schedule.order, [](const auto& order) {
+    return std::ranges::any_of(
+        order, [](const PipelineSlot& slot) { return slot.pass == Pass::weight_gradient; });
+  });
+}
+
+}  // namespace
+
+PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::string& pass) {
+  PreparedSteps result;
+  for (const Step& step : steps) {
+    PreparedStep prepared = {{}, step.memory, step.gradients, step.after};
+    Op& op = prepared.op;
+    op.label = graph_.label(pass + "." + step.label);
+    if (step.collective) {
+      op.kind = OpKind::collective;
+      op.collective = *step.collective;
+      op.stream = tensor_;
+      op.group_size = static_cast<std::uint32_t>(settings_.grid.tensor);
+      op.category = tensor_category_;
+      op.bytes = step.bytes;
+    } else {
+      op.kind = OpKind::compute;
+      op.stream = compute_;
+      op.category = graph_.label(pass);
+      op.kernel = graph_.kernel(step.kernel);
+    }
+    result.push_back(std::move(prepared));
+  }
+  return result;
+}
+
+PreparedUnit TrainingGraphBuilder::prepare(const Passes& passes, const ParameterCount& parameters) {
+  PreparedUnit unit;
+  unit.forward = prepare(passes.forward, "forward");
+  unit.backward = prepare(passes.backward, "backward");
+  if (halves_backward(schedule_)) {
+    unit.input_gradient = prepare(input_gradients(passes.backward), "backward");
+    unit.weight_gradient = prepare(weight_gradients(passes.backward), "backward");
+  }
+  unit.weights = Bytes(2) * parameters.on_rank(settings_.grid.tensor);
+  return unit;
+}
+
+void TrainingGraphBuilder::prepare_recomputation(const Passes& layer) {
+  if (settings_.recomputation.kind != Recomputation::Kind::full) return;
+  const Bytes input = hidden_state(settings_.network, settings_.division);
+  layer_.checkpointed = prepare(without_saving(layer.forward, input), "forward");
+  layer_.unsaved = prepare(without_saving(layer.forward, Bytes(0)), "forward");
+  layer_.from_input = prepare(from_checkpoint(layer.forward, input), "backward");
+  layer_.again = prepare(from_checkpoint(layer.forward, Bytes(0)), "backward");
+}
+
+Chunk TrainingGraphBuilder::chunk_of(std::int64_t part, const std::vector<PipelineSlot>& order,
+                                     std::int64_t index) {
+  const auto micro_batches = static_cast<std::size_t>(settings_.micro_batches);
+  Chunk chunk;
+  chunk.part = part;
+  chunk.activations_in.resize(micro_batches);
+  chunk.gradients_in.resize(micro_batches);
+  if (part == 0) chunk.units.push_back(&embedding_);
+  chunk.units.insert(chunk.units.end(),
+                     static_cast<std::size_t>(settings_.stages[static_cast<std::size_t>(part)]),
+                     &layer_);
+  if (part + 1 == schedule_.parts()) chunk.units.push_back(&head_);
+  chunk.gathered_for.assign(chunk.units.size(), 0);
+  for (const PipelineSlot& slot : order) {
+    if (slot.chunk == index) ++chunk.left[static_cast<std::size_t>(slot.pass)];
+  }
+  for (const Pass pass :
+       {Pass::forward, Pass::backward, Pass::input_gradient, Pass::weight_gradient}) {
+    chunk.passes[static_cast<std::size_t>(pass)] = segments_of(chunk, pass);
+  }
+  return chunk;
+}
+
+Segments TrainingGraphBuilder::segments_of(const Chunk& chunk, Pass pass) const {
+  const bool full = settings_.recomputation.kind == Recomputation::Kind::full;
+  Segments segments;
+  std::int64_t layers = 0;  // so far
+  for (std::size_t unit = 0; unit < chunk.units.size(); ++unit) {
+    const PreparedUnit& of = *chunk.units[unit];
+    const PreparedSteps* steps = pass == Pass::forward          ? &of.forward
+                                 : pass == Pass::backward       ? &of.backward
+                                 : pass == Pass::input_gradient ? &of.input_gradient
+                                                                : &of.weight_gradient;
+    if (full && pass == Pass::forward && &of == &layer_) {
+      const bool first = layers++ % settings_.recomputation.every == 0;
+      steps = first ? &of.checkpointed : &of.unsaved;
+    }
+    segments.push_back({steps, unit});
+  }
+  if (pass != Pass::forward) std::ranges::reverse(segments);
+  if (full && (pass == Pass::backward || pass == Pass::input_gradient)) {
+    append_recomputed(chunk, segments);
+  }
+  return segments;
+}
+
+/// Before the first step back through a group of layers: all of them forward once more.
+void TrainingGraphBuilder::append_recomputed(const Chunk& chunk, Segments& segments) const {
+  const auto every = static_cast<std::size_t>(settings_.recomputation.every);
+  const std::size_t first = chunk.part == 0 ? 1 : 0;  // unit of the first layer
+  Segments result;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const std::size_t unit = segments[i].unit;
+    const bool layer = chunk.units[unit] == &layer_;
+    const bool before_is_layer = i > 0 && chunk.units[segments[i - 1].unit] == &layer_;
+    const bool ends_group = (unit - first) % every == every - 1 || !before_is_layer;
+    if (layer && ends_group) {
+      const std::size_t begin = unit - (unit - first) % every;
+      for (std::size_t again = begin; again <= unit; ++again) {
+        result.push_back({again == begin ? &layer_.from_input : &layer_.again, again});
+      }
+    }
+    result.push_back(segments[i]);
+  }
+  segments = std::move(result);
+}
+
+}  // namespace orrery

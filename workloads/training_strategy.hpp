@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "workloads/training_settings.hpp"
+
+namespace orrery {
+
+/// How the step is run: "schedule", "stages", "recompute", "sharding" and "gradient_clipping".
+/// Mistakes of a single key are reported here.
+void read_strategy(JsonCursor& parameters, TrainingSettings& settings);
+/// What depends on network, grid and batches, all of which must be sound; fills in even stages.
+void check_strategy(JsonCursor& parameters, TrainingSettings& settings);
+/// Those keys.
+std::vector<std::pair<std::string, JsonValue>> strategy_members(const TrainingSettings& settings);
+
+}  // namespace orrery
