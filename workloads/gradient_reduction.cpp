@@ -14,11 +14,16 @@ void TrainingGraphBuilder::add_gradients(Stage& stage, Chunk& chunk, OpId op, st
   if (settings_.sharding.gradients() && settings_.sharding.group > 1) {
     graph_.take_memory(op, gradients_, bytes);  // until the bucket is reduced
   }
-  if (chunk.bucket >= settings_.gradient_bucket) flush_bucket(stage, chunk, op, last);
+  // Sharded weights are reduced unit by unit; see let_go.
+  if (!settings_.sharding.weights() && chunk.bucket >= settings_.gradient_bucket) {
+    flush_bucket(stage, chunk, op, last);
+  }
 }
 
 /// Sums a bucket over the ranks that share one copy, each keeping its shard, and then shards over
-/// the copies; the latter only when the last micro-batch has been added.
+/// the copies; the latter only when the last micro-batch has been added. Where gradients are sharded
+/// the next kernel waits for the bucket before, so that two are whole at a time (PyTorch FSDP2,
+/// FSDPParamGroup.post_backward, waits for the reduce-scatter before; DeepSpeed has two buffers).
 void TrainingGraphBuilder::flush_bucket(Stage& stage, Chunk& chunk, OpId kernel, bool last) {
   const Sharding& sharding = settings_.sharding;
   const std::int64_t copies = settings_.grid.data / sharding.group;
@@ -29,6 +34,7 @@ void TrainingGraphBuilder::flush_bucket(Stage& stage, Chunk& chunk, OpId kernel,
   op.category = data_category_;
   op.bytes = bucket;
   if (sharding.group > 1) {
+    if (sharding.gradients()) stage.next_kernel_after = stage.last_reduction;
     op.ranks = stage.data_groups;
     op.group_size = static_cast<std::uint32_t>(sharding.group);
     op.label = graph_.label("gradients.reduce_scatter");

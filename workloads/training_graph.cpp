@@ -172,7 +172,7 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
       if (counts && step.gradients > 0) add_gradients(stage, chunk, op, step.gradients, last);
     }
     if (s + 1 == segments.size() || segments[s + 1].unit != unit) {
-      let_go(stage, chunk, unit, slot.pass);
+      let_go(stage, chunk, unit, slot.pass, last);
     }
   }
 }
@@ -186,6 +186,7 @@ OpId TrainingGraphBuilder::add_step(Stage& stage, const PreparedStep& step) {
   graph_.take_memory(id, buffers_, step.memory.buffer);
   graph_.free_memory(id, buffers_, step.memory.unbuffer);
   if (op.kind == OpKind::compute) {
+    depend_on(id, std::exchange(stage.next_kernel_after, OpId()));
     stage.last_kernel = id;
   }
   return id;

@@ -64,6 +64,7 @@ struct Stage {
   std::size_t next = 0;
   OpId last_kernel;
   OpId last_reduction;
+  OpId next_kernel_after;         // what the next kernel has to wait for
   std::vector<OpId> last_of_use;  // kernels after which gathered weights were let go
 };
 
@@ -97,7 +98,7 @@ class TrainingGraphBuilder {
   void send(Stage& from, const Chunk& chunk, const PipelineSlot& slot);
 
   OpId gather(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass);
-  void let_go(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass);
+  void let_go(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass, bool last);
 
   void add_gradients(Stage& stage, Chunk& chunk, OpId op, std::int64_t count, bool last);
   void flush_bucket(Stage& stage, Chunk& chunk, OpId kernel, bool last);

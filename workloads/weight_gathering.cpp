@@ -31,9 +31,11 @@ OpId TrainingGraphBuilder::gather(Stage& stage, Chunk& chunk, std::size_t unit, 
   return id;
 }
 
-void TrainingGraphBuilder::let_go(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass) {
+void TrainingGraphBuilder::let_go(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass,
+                                  bool last) {
   const Sharding& sharding = settings_.sharding;
   int& waiting = chunk.gathered_for[unit];
+  if (sharding.weights()) flush_bucket(stage, chunk, stage.last_kernel, last);
   if (waiting == 0 || pass == Pass::weight_gradient) return;
   stage.last_of_use.push_back(stage.last_kernel);
   if (pass == Pass::forward && !sharding.reshard_after_forward) return;
