@@ -1,6 +1,7 @@
 #include <utility>
 #include <vector>
 
+#include "workloads/kernel_forms.hpp"
 #include "workloads/training_graph_builder.hpp"
 #include "workloads/transformer_ends.hpp"
 
@@ -21,9 +22,10 @@ void TrainingGraphBuilder::add_gradients(Stage& stage, Chunk& chunk, OpId op, st
 }
 
 /// Sums a bucket over the ranks that share one copy, each keeping its shard, and then shards over
-/// the copies; the latter only when the last micro-batch has been added. Where gradients are sharded
-/// the next kernel waits for the bucket before, so that two are whole at a time (PyTorch FSDP2,
-/// FSDPParamGroup.post_backward, waits for the reduce-scatter before; DeepSpeed has two buffers).
+/// the copies; the latter only when the last micro-batch has been added. Where gradients are
+/// sharded the next kernel waits for the bucket before, so that two are whole at a time (PyTorch
+/// FSDP2, FSDPParamGroup.post_backward, waits for the reduce-scatter before; DeepSpeed has two
+/// buffers).
 void TrainingGraphBuilder::flush_bucket(Stage& stage, Chunk& chunk, OpId kernel, bool last) {
   const Sharding& sharding = settings_.sharding;
   const std::int64_t copies = settings_.grid.data / sharding.group;
@@ -163,6 +165,12 @@ void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
   const OpId adam = graph_.add(op);
   depend_on(adam, ready);
   depend_on(adam, norm);
+  OpId updated = adam;
+  if (settings_.division.fp8_linear) {
+    op.label = graph_.label("optimizer.cast_weights");
+    op.kernel = graph_.kernel(cast_to_fp8(settings_.division, fp8_parameters(stage)));
+    updated = graph_.add(op);
+  }
   if (!sharding.optimizer() || sharding.weights() || sharding.group == 1) return;
   Op gathers;
   gathers.stream = data_;
@@ -171,7 +179,7 @@ void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
   gathers.label = graph_.label("weights.all_gather");
   gathers.category = data_category_;
   gathers.bytes = Bytes(2) * parameters;
-  collective(gathers, CollectiveKind::all_gather, adam);
+  collective(gathers, CollectiveKind::all_gather, updated);
 }
 
 void TrainingGraphBuilder::finish() {

@@ -41,9 +41,23 @@ Kernel gemm(Precision precision, std::int64_t m, std::int64_t n, std::int64_t k,
   return kernel;
 }
 
+Kernel linear_gemm(const Division& division, std::int64_t m, std::int64_t n, std::int64_t k) {
+  if (!division.fp8_linear) return gemm(division.precision, m, n, k);
+  Kernel kernel = gemm(Precision::fp8, m, n, k);
+  kernel.written = matrix_bytes(division.precision, m, n);
+  return kernel;
+}
+
+Kernel cast_to_fp8(const Division& division, std::int64_t elements) {
+  return elementwise({.elements = elements,
+                      .operations_per_element = 2,  // scale, maximum
+                      .read = matrix_bytes(division.precision, elements, 1),
+                      .written = matrix_bytes(Precision::fp8, elements, 2)});
+}
+
 Kernel weight_gradient_gemm(const Division& division, std::int64_t m, std::int64_t n,
                             std::int64_t k) {
-  Kernel kernel = gemm(division.precision, n, k, m);
+  Kernel kernel = linear_gemm(division, n, k, m);
   const Bytes buffer = division.gradient_element * n * k;
   kernel.read += buffer;
   kernel.written = buffer;

@@ -13,6 +13,14 @@ Bytes matrix_bytes(Precision precision, std::int64_t rows, std::int64_t columns)
 /// C(m, n) = A(m, k) B(k, n), `batch` times. Each operand is read once, C written once.
 Kernel gemm(Precision precision, std::int64_t m, std::int64_t n, std::int64_t k,
             std::int64_t batch = 1);
+/// The product of a linear map: in fp8 where the run has fp8 linear maps, which read operands of
+/// one byte and write the precision of the run.
+Kernel linear_gemm(const Division& division, std::int64_t m, std::int64_t n, std::int64_t k);
+/// Scales and rounds a tensor to fp8, once as it is and once transposed (Hopper's fp8 products read
+/// both operands along k, so the backward pass needs the other order), and takes the maximum that
+/// the next step's scale comes from. Source: NVIDIA Transformer Engine, "cast_transpose" with
+/// delayed scaling; Micikevicius et al. 2022, arXiv:2209.05433, §3.
+Kernel cast_to_fp8(const Division& division, std::int64_t elements);
 /// Gradient of a weight matrix (k, n) from m tokens, added to the gradient buffer in the same
 /// kernel (Megatron-LM, gradient_accumulation_fusion): the buffer is read and written.
 Kernel weight_gradient_gemm(const Division& division, std::int64_t m, std::int64_t n,

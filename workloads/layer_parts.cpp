@@ -31,6 +31,20 @@ Step gather(std::string label, Bytes bytes) {
   return step;
 }
 
+/// The division as this map sees it.
+Division division_of(const Division& division, const LinearMap& map) {
+  Division result = division;
+  result.fp8_linear = division.fp8_linear && map.fp8;
+  return result;
+}
+
+/// The map's input, or the gradient of its output, in fp8. What is cast lives to the end of the
+/// product only; the backward pass keeps the input in the precision of the run.
+void cast(Steps& steps, const Division& division, const std::string& label, std::int64_t width) {
+  if (!division.fp8_linear) return;
+  steps.push_back(kernel_step(label + ".cast", cast_to_fp8(division, division.tokens() * width)));
+}
+
 }  // namespace
 
 Bytes hidden_state(const NetworkShape& shape, const Division& division) {
@@ -72,27 +86,31 @@ Step norm_backward(const NetworkShape& shape, const Division& division, std::str
   return step;
 }
 
-void column_linear_forward(Steps& steps, const Division& division, const LinearMap& map,
+void column_linear_forward(Steps& steps, const Division& run, const LinearMap& map,
                            StepMemory memory) {
+  const Division division = division_of(run, map);
   const Bytes input = matrix_bytes(division.precision, division.tokens(), map.in);
   if (division.sequence_parallel) {
     steps.push_back(gather(map.label + ".all_gather", input));
     memory.unbuffer += input;
   }
-  Step step = kernel_step(map.label, gemm(division.precision, division.tokens(), map.out, map.in));
+  cast(steps, division, map.label, map.in);
+  Step step = kernel_step(map.label, linear_gemm(division, division.tokens(), map.out, map.in));
   step.memory = memory;
   steps.push_back(std::move(step));
 }
 
-void column_linear_backward(Steps& steps, const Division& division, const LinearMap& map) {
+void column_linear_backward(Steps& steps, const Division& run, const LinearMap& map) {
+  const Division division = division_of(run, map);
   const std::int64_t tokens = division.tokens();
   const Bytes input = matrix_bytes(division.precision, tokens, map.in);
   const Bytes output = matrix_bytes(division.precision, tokens, map.out);
+  cast(steps, division, map.label + ".gradient", map.out);
   if (division.sequence_parallel) {
     steps.push_back(gather(map.label + ".input_all_gather", input));
   }
   Step to_input =
-      kernel_step(map.label + ".input_gradient", gemm(division.precision, tokens, map.in, map.out));
+      kernel_step(map.label + ".input_gradient", linear_gemm(division, tokens, map.in, map.out));
   to_input.memory.buffer = input;
   to_input.after = {division.sequence_parallel ? 2 : 1};
   steps.push_back(std::move(to_input));
@@ -111,11 +129,12 @@ void column_linear_backward(Steps& steps, const Division& division, const Linear
   steps.push_back(std::move(to_weight));
 }
 
-void row_linear_forward(Steps& steps, const Division& division, const LinearMap& map,
+void row_linear_forward(Steps& steps, const Division& run, const LinearMap& map,
                         const std::string& residual_label) {
+  const Division division = division_of(run, map);
   const Bytes output = matrix_bytes(division.precision, division.tokens(), map.out);
-  Step product =
-      kernel_step(map.label, gemm(division.precision, division.tokens(), map.out, map.in));
+  cast(steps, division, map.label, map.in);
+  Step product = kernel_step(map.label, linear_gemm(division, division.tokens(), map.out, map.in));
   product.memory.buffer = output;
   steps.push_back(std::move(product));
   if (division.tensor > 1) {
@@ -133,8 +152,9 @@ void row_linear_forward(Steps& steps, const Division& division, const LinearMap&
   steps.push_back(std::move(residual));
 }
 
-void row_linear_backward(Steps& steps, const Division& division, const LinearMap& map,
+void row_linear_backward(Steps& steps, const Division& run, const LinearMap& map,
                          const std::string& residual_label, Bytes input) {
+  const Division division = division_of(run, map);
   const std::int64_t tokens = division.tokens();
   const Bytes state = matrix_bytes(division.precision, division.own_tokens(), map.out);
   const Bytes output = matrix_bytes(division.precision, tokens, map.out);
@@ -153,8 +173,9 @@ void row_linear_backward(Steps& steps, const Division& division, const LinearMap
   if (division.sequence_parallel) {
     steps.push_back(gather(map.label + ".all_gather", output));
   }
+  cast(steps, division, map.label + ".gradient", map.out);
   Step to_input =
-      kernel_step(map.label + ".input_gradient", gemm(division.precision, tokens, map.in, map.out));
+      kernel_step(map.label + ".input_gradient", linear_gemm(division, tokens, map.in, map.out));
   to_input.memory.buffer = matrix_bytes(division.precision, tokens, map.in);
   steps.push_back(std::move(to_input));
   Step to_weight = kernel_step(map.label + ".weight_gradient",

@@ -19,6 +19,7 @@ struct LinearMap {
   std::int64_t out = 0;
   bool biases = false;
   bool holds_gradient = true;  // its weight's gradient is finished here
+  bool fp8 = true;             // multiplies in fp8 where the run's linear maps do
 };
 
 /// The hidden state of the tokens that a rank holds between tensor-parallel regions.

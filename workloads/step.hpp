@@ -55,6 +55,7 @@ struct Division {
   bool flash_attention = true;     // else the matrix of scores is materialized
   bool dropout = false;
   Precision precision = Precision::bf16;
+  bool fp8_linear = false;  // the linear maps of layers multiply in fp8
   Bytes gradient_element{4};
 
   std::int64_t tokens() const { return micro_batch * sequence_length; }

@@ -79,6 +79,16 @@ std::int64_t TrainingGraphBuilder::parameters_on_rank(const Stage& stage) const 
   return parameters;
 }
 
+/// With fp8 the weights of linear maps are cast once a step, and kept in both orders.
+std::int64_t TrainingGraphBuilder::fp8_parameters(const Stage& stage) const {
+  if (!settings_.division.fp8_linear) return 0;
+  std::int64_t layers = 0;
+  for (const Chunk& chunk : stage.chunks) {
+    layers += settings_.stages[static_cast<std::size_t>(chunk.part)];
+  }
+  return layers * (layer_parameters(settings_.network).divided / settings_.grid.tensor);
+}
+
 /// Of a rank's parameters, those of which it alone keeps what is sharded.
 std::int64_t TrainingGraphBuilder::shard(std::int64_t parameters) const {
   return (parameters + settings_.sharding.group - 1) / settings_.sharding.group;
@@ -89,7 +99,8 @@ void TrainingGraphBuilder::add_static_memory(const Stage& stage) {
   const std::int64_t all = parameters_on_rank(stage);
   const std::int64_t own = shard(all);
   graph_.add_static_memory(stage.tensor_groups, weights_,
-                           Bytes(2) * (sharding.weights() ? own : all));
+                           Bytes(2) * (sharding.weights() ? own : all) +
+                               storage(Precision::fp8, 2 * fp8_parameters(stage)));
   graph_.add_static_memory(
       stage.tensor_groups, gradients_,
       settings_.division.gradient_element * (sharding.gradients() ? own : all));
@@ -140,6 +151,7 @@ void TrainingGraphBuilder::run_slot(Stage& stage) {
                      : slot.pass == Pass::weight_gradient ? OpId()
                                                           : chunk.gradients_in[micro_batch];
   run_segments(stage, chunk, slot, entry, last);
+  reduce_maxima(stage, chunk, slot.pass);
   if (slot.pass != Pass::weight_gradient) send(stage, chunk, slot);
   const bool completes = slot.pass == Pass::backward || slot.pass == Pass::weight_gradient;
   if (completes && (last || settings_.sharding.gradients())) {
@@ -175,6 +187,24 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
       let_go(stage, chunk, unit, slot.pass, last);
     }
   }
+}
+
+/// With fp8 the ranks of a tensor-parallel group agree on the maxima that scales come from, one
+/// number for each tensor that was cast: inputs and weights of a layer's four linear maps forward,
+/// gradients of their outputs backward (Transformer Engine, delayed scaling, reduces them once for
+/// each pass). Nothing waits for it but what comes next on the stream.
+void TrainingGraphBuilder::reduce_maxima(Stage& stage, const Chunk& chunk, Pass pass) {
+  if (!settings_.division.fp8_linear || settings_.grid.tensor == 1) return;
+  if (pass == Pass::weight_gradient) return;
+  const std::int64_t layers = settings_.stages[static_cast<std::size_t>(chunk.part)];
+  Op op;
+  op.stream = tensor_;
+  op.ranks = stage.tensor_groups;
+  op.group_size = static_cast<std::uint32_t>(settings_.grid.tensor);
+  op.label = graph_.label("fp8.maxima.all_reduce");
+  op.category = tensor_category_;
+  op.bytes = storage(Precision::fp32, layers * (pass == Pass::forward ? 8 : 4));
+  collective(op, CollectiveKind::all_reduce, stage.last_kernel);
 }
 
 OpId TrainingGraphBuilder::add_step(Stage& stage, const PreparedStep& step) {

@@ -87,12 +87,14 @@ class TrainingGraphBuilder {
   void append_recomputed(const Chunk& chunk, Segments& segments) const;
   void add_static_memory(const Stage& stage);
   std::int64_t parameters_on_rank(const Stage& stage) const;
+  std::int64_t fp8_parameters(const Stage& stage) const;
   std::int64_t shard(std::int64_t parameters) const;
 
   void run_schedule();
   bool can_run(const Stage& stage) const;
   void run_slot(Stage& stage);
   void run_segments(Stage& stage, Chunk& chunk, const PipelineSlot& slot, OpId entry, bool last);
+  void reduce_maxima(Stage& stage, const Chunk& chunk, Pass pass);
   OpId add_step(Stage& stage, const PreparedStep& step);
   void depend_on(OpId op, OpId on);
   void send(Stage& from, const Chunk& chunk, const PipelineSlot& slot);

@@ -192,8 +192,9 @@ void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
 void read_division(JsonCursor& parameters, Division& division) {
   division.sequence_length = parameters.at("sequence_length").as_count(kSequence);
   division.micro_batch = parameters.at("micro_batch").as_count(kMicroBatch);
-  const std::string precision = choice_or_first(parameters, "precision", {"bf16", "fp16"});
-  division.precision = precision_from(precision).value_or(Precision::bf16);
+  const std::string precision = choice_or_first(parameters, "precision", {"bf16", "fp16", "fp8"});
+  division.fp8_linear = precision == "fp8";
+  division.precision = precision == "fp16" ? Precision::fp16 : Precision::bf16;
   division.flash_attention =
       choice_or_first(parameters, "attention", {"flash", "materialized"}) != "materialized";
   division.dropout = flag_or_false(parameters, "dropout");
@@ -259,7 +260,7 @@ JsonValue to_json(const TrainingSettings& settings) {
       {"sequence_length", json_integer(division.sequence_length)},
       {"micro_batch", json_integer(division.micro_batch)},
       {"global_batch", json_integer(settings.global_batch)},
-      {"precision", named(to_string(division.precision))},
+      {"precision", named(division.fp8_linear ? "fp8" : to_string(division.precision))},
       {"attention", named(division.flash_attention ? "flash" : "materialized")},
       {"dropout", json_boolean(division.dropout)},
       {"gradient_precision", named(is_bf16 ? "bf16" : "fp32")},

@@ -99,7 +99,8 @@ Passes head_passes(const NetworkShape& shape, const Division& division, std::int
                          .in = shape.hidden,
                          .out = vocabulary / division.tensor,
                          .biases = false,
-                         .holds_gradient = holds_gradient};
+                         .holds_gradient = holds_gradient,
+                         .fp8 = false};
   const Bytes logits = matrix_bytes(division.precision, division.tokens(), map.out);
   const Bytes full = matrix_bytes(Precision::fp32, division.tokens(), map.out);
   Passes passes;

@@ -29,7 +29,7 @@ class TransformerTraining final : public Workload {
     job.model_operations = 3 * job.tokens * operations_per_token(AttentionSpan::causal);
     job.model_operations_full_attention =
         3 * job.tokens * operations_per_token(AttentionSpan::full);
-    job.precision = settings_.division.precision;
+    job.precision = settings_.division.fp8_linear ? Precision::fp8 : settings_.division.precision;
     job.pipelined = settings_.grid.pipeline > 1;
     add_facts(job);
     return job;

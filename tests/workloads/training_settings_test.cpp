@@ -99,7 +99,7 @@ TEST(TrainingSettings, PipelineMustDivideTheLayers) {
       "micro_batch": 1, "global_batch": 3})",
                      3),
             Mistakes{"/parallel/pipeline: pipeline 3 does not divide the network's 4 layers; "
-               "\"stages\" may list the layers of each"});
+                     "\"stages\" may list the layers of each"});
 }
 
 TEST(TrainingSettings, GlobalBatchMustBeWholeMicroBatches) {
@@ -160,8 +160,8 @@ TEST(TrainingSettings, ReportsSeveralMistakesAtOnce) {
             (Mistakes{"/parallel/tensor: expected an integer between 1 and 1000000, got 0",
                       "/parallel/tenser: no such key; did you mean \"tensor\"?",
                       ": missing key \"sequence_length\"",
-                      "/precision: expected one of \"bf16\", \"fp16\", got \"fp32\"; did you mean "
-                      "\"fp16\"?",
+                      "/precision: expected one of \"bf16\", \"fp16\", \"fp8\", got \"fp32\"; did "
+                      "you mean \"fp16\"?",
                       "/attention: expected one of \"flash\", \"materialized\", got \"flesh\"; did "
                       "you mean \"flash\"?",
                       "/global_batch: expected an integer between 1 and 1099511627776, got "

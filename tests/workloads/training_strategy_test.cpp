@@ -1,0 +1,358 @@
+// How a step is run: schedules, stages, recomputation, sharding, fp8. Expected values come from the
+// network's sizes and the formulas of the papers.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "tests/workloads/training_fixture.hpp"
+#include "workloads/parameter_count.hpp"
+
+namespace orrery {
+namespace {
+
+using testing::read_training;
+using testing::shape_of;
+using testing::shipped_network;
+using testing::SmallGpt;
+using testing::training_job;
+using testing::workload_json;
+
+std::vector<std::string> mistakes(const std::string& keys, std::int64_t devices) {
+  const JsonValue value = workload_json(SmallGpt{.layers = 8}.json(), keys);
+  return read_training(value, devices).mistakes();
+}
+
+/// 8 layers on 16 ranks, tensor 2 x pipeline 4 x data 2, 8 micro-batches, and these keys.
+Job job_with(const std::string& keys) {
+  return training_job(SmallGpt{.layers = 8}.json(),
+                      R"({
+      "parallel": {"tensor": 2, "pipeline": 4, "data": 2, "sequence_parallel": true},
+      "sequence_length": 128, "micro_batch": 2, "global_batch": 32, "dropout": true,
+      "attention": "materialized", "gradient_bucket": "256 KiB")" +
+                          std::string(keys.empty() ? "" : ", ") + keys + "}",
+                      16);
+}
+
+std::vector<std::string> strategies() {
+  std::vector<std::string> result;
+  for (const std::string schedule :
+       {R"("schedule": {"kind": "1f1b"})", R"("schedule": {"kind": "gpipe"})",
+        R"("schedule": {"kind": "interleaved", "virtual_stages": 2})",
+        R"("schedule": {"kind": "zb_h1"})", R"("schedule": {"kind": "dualpipe"})"}) {
+    for (const std::string recompute :
+         {"", R"(, "recompute": {"kind": "selective"})", R"(, "recompute": {"kind": "full"})",
+          R"(, "recompute": {"kind": "full", "every": 2})"}) {
+      for (const std::string sharding :
+           {"", R"(, "sharding": {"kind": "zero1"})", R"(, "sharding": {"kind": "zero2"})",
+            R"(, "sharding": {"kind": "fsdp", "prefetch": 2})",
+            R"(, "sharding": {"kind": "zero3", "reshard_after_forward": false})"}) {
+        if (!sharding.empty() && schedule.find("dualpipe") != std::string::npos) continue;
+        result.push_back(schedule + recompute + sharding);
+      }
+    }
+  }
+  return result;
+}
+
+std::string label_of(const TaskGraph& graph, OpId op) {
+  return graph.text(graph.op(op).label);
+}
+
+std::vector<OpId> ops_labelled(const TaskGraph& graph, const std::string& label) {
+  std::vector<OpId> result;
+  for (std::size_t i = 0; i < graph.ops().size(); ++i) {
+    if (label_of(graph, OpId(i)) == label) result.emplace_back(i);
+  }
+  return result;
+}
+
+Bytes static_memory(const TaskGraph& graph, const std::string& category, Rank rank) {
+  Bytes sum;
+  for (const StaticMemory& memory : graph.static_memory()) {
+    const auto ranks = graph.ranks(memory.ranks);
+    const bool there = std::find(ranks.begin(), ranks.end(), rank) != ranks.end();
+    if (there && graph.text(memory.category) == category) sum += memory.bytes;
+  }
+  return sum;
+}
+
+TEST(TrainingStrategy, WhateverItIsMemoryIsGivenBackAndDependenciesPointBackwards) {
+  for (const std::string& strategy : strategies()) {
+    const Job job = job_with(strategy);
+    std::map<std::pair<Rank, LabelId>, std::int64_t> left;
+    for (const MemoryEffect& effect : job.graph.memory_effects()) {
+      const Op& op = job.graph.op(effect.op);
+      for (const RankSetId set : {op.ranks, op.peers}) {
+        if (!set.valid()) continue;
+        for (const Rank rank : job.graph.ranks(set)) {
+          left[{rank, effect.category}] += effect.taken.count() - effect.freed.count();
+        }
+      }
+    }
+    for (const auto& [where, bytes] : left) {
+      EXPECT_EQ(bytes, 0) << strategy << ": " << job.graph.text(where.second) << " on rank "
+                          << where.first;
+    }
+    for (const Dependency& dependency : job.graph.dependencies()) {
+      ASSERT_LT(dependency.on, dependency.op) << strategy;
+    }
+  }
+}
+
+/// The work is the same in any order: schedules and sharding change no kernel of a layer.
+TEST(TrainingStrategy, SchedulesAndShardingDoTheSameWork) {
+  const auto work = [](const Job& job) {
+    std::map<std::string, double> operations;  // by label, over ranks
+    for (const Op& op : job.graph.ops()) {
+      const std::string& category = job.graph.text(op.category);
+      if (op.kind != OpKind::compute || category == "optimizer") continue;
+      operations[job.graph.text(op.label)] += job.graph.kernel(op.kernel).operations.as_double() *
+                                              static_cast<double>(job.graph.ranks(op.ranks).size());
+    }
+    return operations;
+  };
+  const auto expected = work(job_with(""));
+  for (const std::string& strategy : strategies()) {
+    if (strategy.find("recompute") == std::string::npos) {
+      EXPECT_EQ(work(job_with(strategy)), expected) << strategy;
+    }
+  }
+}
+
+TEST(TrainingStrategy, FullRecomputationRunsTheForwardPassOfLayersTwice) {
+  const Job job = job_with(R"("recompute": {"kind": "full", "every": 2})");
+  for (const std::string name : {"attention.qkv", "feed_forward.down", "attention.softmax"}) {
+    const std::size_t forward = ops_labelled(job.graph, "forward." + name).size();
+    EXPECT_EQ(forward, 8U * 8U) << name;  // layers x micro-batches
+    EXPECT_EQ(ops_labelled(job.graph, "backward.recompute." + name).size(), forward) << name;
+  }
+  EXPECT_EQ(ops_labelled(job.graph, "backward.recompute.head.logits").size(), 0U);
+}
+
+/// Most that a rank holds of a category, in the order in which ops were added.
+std::int64_t peak(const TaskGraph& graph, const std::string& category, Rank rank) {
+  std::int64_t used = 0;
+  std::int64_t most = 0;
+  for (const MemoryEffect& effect : graph.memory_effects()) {
+    if (graph.text(effect.category) != category) continue;
+    const Op& op = graph.op(effect.op);
+    if (graph.ranks(op.ranks).front() != rank) continue;
+    used += effect.taken.count() - effect.freed.count();
+    most = std::max(most, used);
+  }
+  return most;
+}
+
+/// Korthikanti et al. 2022, arXiv:2205.05198, Table 2, for a stage of L layers without embedding
+/// and head, one micro-batch: the middle one of three. Where the last layer's scores are computed
+/// again, of its 34 s b h those of the feed-forward half (21), the mask of the first residual (1)
+/// and the projection's input (2) are gone.
+TEST(TrainingStrategy, RecomputedActivationsAreThoseOfThePaper) {
+  const double s = 2048, b = 1, h = 6144, a = 64, t = 8, layers = 4;
+  const double whole = s * b * h / t * (34 + 5 * a * s / h);
+  const double checkpoint = 2 * s * b * h / t;
+  const std::map<std::string, double> expected = {
+      {R"({"kind": "none"})", layers * whole},
+      {R"({"kind": "selective"})", s * b * h / t * ((layers - 1) * 34 + 10 + 5 * a * s / h)},
+      {R"({"kind": "full"})", layers * checkpoint + whole - checkpoint},
+      {R"({"kind": "full", "every": 2})", layers / 2 * checkpoint + 2 * whole - checkpoint}};
+  const SmallGpt network{.layers = 12,
+                         .hidden = 6144,
+                         .heads = 64,
+                         .kv_heads = 64,
+                         .feed_forward = 4 * 6144,
+                         .vocabulary = 51200};
+  for (const auto& [recompute, bytes] : expected) {
+    const Job job = training_job(network.json(),
+                                 R"({
+        "parallel": {"pipeline": 3, "tensor": 8, "sequence_parallel": true},
+        "sequence_length": 2048, "micro_batch": 1, "global_batch": 1, "dropout": true,
+        "attention": "materialized", "recompute": )" +
+                                     recompute + "}",
+                                 24);
+    const std::int64_t most = peak(job.graph, "activations", 8);
+    EXPECT_NEAR(static_cast<double>(most) / bytes, 1, 0.01) << recompute;
+  }
+}
+
+TEST(TrainingStrategy, ZeroDividesWhatItSays) {
+  const JsonValue network = SmallGpt{}.json();
+  const std::int64_t parameters = network_parameters(shape_of(network));
+  ASSERT_EQ(parameters % 4, 0);
+  const auto job = [&](const std::string& sharding) {
+    return training_job(network, R"({"sequence_length": 128, "micro_batch": 1, "global_batch": 8,
+        "sharding": )" + sharding + "}",
+                        4);
+  };
+  const auto bytes = [&](const std::string& sharding) {
+    const Job made = job(sharding);
+    return std::vector<std::int64_t>{static_memory(made.graph, "weights", 0).count(),
+                                     static_memory(made.graph, "gradients", 0).count(),
+                                     static_memory(made.graph, "optimizer", 0).count()};
+  };
+  using Three = std::vector<std::int64_t>;
+  const std::int64_t p = parameters;
+  EXPECT_EQ(bytes(R"({"kind": "none"})"), (Three{2 * p, 4 * p, 12 * p}));
+  EXPECT_EQ(bytes(R"({"kind": "zero1"})"), (Three{2 * p, 4 * p, 12 * p / 4}));
+  EXPECT_EQ(bytes(R"({"kind": "zero2"})"), (Three{2 * p, 4 * p / 4, 12 * p / 4}));
+  EXPECT_EQ(bytes(R"({"kind": "zero3"})"), (Three{2 * p / 4, 4 * p / 4, 12 * p / 4}));
+  EXPECT_EQ(bytes(R"({"kind": "fsdp", "group": 2})"), (Three{2 * p / 2, 4 * p / 2, 12 * p / 2}));
+}
+
+/// Rajbhandari et al. 2020, §7: stages 1 and 2 move as much as an all-reduce does, reduce-scatter
+/// and all-gather; stage 3 gathers the weights for each pass.
+TEST(TrainingStrategy, ZeroMovesWhatItSays) {
+  const JsonValue network = SmallGpt{}.json();
+  const std::int64_t p = network_parameters(shape_of(network));
+  const std::int64_t micro_batches = 2;
+  const auto moved = [&](const std::string& sharding) {
+    const Job job = training_job(network,
+                                 R"({"sequence_length": 128, "micro_batch": 1,
+        "global_batch": 8, "sharding": )" +
+                                     sharding + "}",
+                                 4);
+    std::map<CollectiveKind, std::int64_t> bytes;
+    for (const Op& op : job.graph.ops()) {
+      if (op.kind == OpKind::collective) bytes[op.collective] += op.bytes.count();
+    }
+    return bytes;
+  };
+  using Moved = std::map<CollectiveKind, std::int64_t>;
+  constexpr auto kReduceScatter = CollectiveKind::reduce_scatter;
+  constexpr auto kAllGather = CollectiveKind::all_gather;
+  constexpr auto kAllReduce = CollectiveKind::all_reduce;
+  EXPECT_EQ(moved(R"({"kind": "none"})"), (Moved{{kAllReduce, 4 * p}}));
+  EXPECT_EQ(moved(R"({"kind": "zero1"})"), (Moved{{kReduceScatter, 4 * p}, {kAllGather, 2 * p}}));
+  EXPECT_EQ(moved(R"({"kind": "zero2"})"),
+            (Moved{{kReduceScatter, micro_batches * 4 * p}, {kAllGather, 2 * p}}));
+  EXPECT_EQ(moved(R"({"kind": "zero3"})"), (Moved{{kReduceScatter, micro_batches * 4 * p},
+                                                  {kAllGather, 2 * micro_batches * 2 * p}}));
+  EXPECT_EQ(moved(R"({"kind": "zero3", "reshard_after_forward": false})"),
+            (Moved{{kReduceScatter, micro_batches * 4 * p}, {kAllGather, micro_batches * 2 * p}}));
+  EXPECT_EQ(moved(R"({"kind": "fsdp", "group": 2})"),
+            (Moved{{kReduceScatter, micro_batches * 4 * p},
+                   {kAllGather, 2 * micro_batches * 2 * p},
+                   {kAllReduce, 4 * p / 2}}));
+}
+
+TEST(TrainingStrategy, AGatherWaitsForTheUseBeforeThosePrefetched) {
+  for (const std::size_t prefetch : {0U, 1U, 3U}) {
+    const Job job =
+        training_job(SmallGpt{}.json(),
+                     R"({"sequence_length": 128, "micro_batch": 1, "global_batch": 4, "sharding":
+            {"kind": "fsdp", "prefetch": )" +
+                         std::to_string(prefetch) + "}}",
+                     4);
+    const std::vector<OpId> gathers = ops_labelled(job.graph, "weights.all_gather");
+    ASSERT_EQ(gathers.size(), 2U * 6U);  // embedding, four layers and head, there and back
+    std::map<OpId, OpId> waits_for;
+    for (const Dependency& d : job.graph.dependencies()) {
+      if (std::find(gathers.begin(), gathers.end(), d.op) != gathers.end()) waits_for[d.op] = d.on;
+    }
+    for (std::size_t i = 0; i < gathers.size(); ++i) {
+      ASSERT_EQ(waits_for.count(gathers[i]), i > prefetch ? 1U : 0U) << i;
+      if (i <= prefetch) continue;
+      // The last kernel of the use: after its gather, before the next.
+      const OpId kernel = waits_for[gathers[i]];
+      const std::size_t use = i - 1 - prefetch;
+      EXPECT_GT(kernel, gathers[use]);
+      EXPECT_LT(kernel, gathers[use + 1]);
+    }
+  }
+}
+
+TEST(TrainingStrategy, StagesMayBeUneven) {
+  const auto layers_of = [](const Job& job, Rank rank) {
+    std::int64_t count = 0;
+    for (const OpId op : ops_labelled(job.graph, "forward.attention.qkv")) {
+      count += job.graph.ranks(job.graph.op(op).ranks).front() == rank;
+    }
+    return count;
+  };
+  const Job job = training_job(SmallGpt{.layers = 8}.json(), R"({"parallel": {"pipeline": 4},
+      "stages": [1, 3, 4, 0], "sequence_length": 128, "micro_batch": 1, "global_batch": 1})",
+                               4);
+  EXPECT_EQ(layers_of(job, 0), 1);
+  EXPECT_EQ(layers_of(job, 1), 3);
+  EXPECT_EQ(layers_of(job, 2), 4);
+  EXPECT_EQ(layers_of(job, 3), 0);
+}
+
+TEST(TrainingStrategy, Fp8MultipliesLinearMapsOfLayersInFp8) {
+  const Job job = training_job(SmallGpt{}.json(), R"({"sequence_length": 128, "micro_batch": 1,
+      "global_batch": 1, "precision": "fp8"})",
+                               1);
+  const auto precision = [&](const std::string& label) {
+    return job.graph.kernel(job.graph.op(ops_labelled(job.graph, label).at(0)).kernel).precision;
+  };
+  for (const std::string name :
+       {"attention.qkv", "attention.projection", "feed_forward.up", "feed_forward.down"}) {
+    EXPECT_EQ(precision("forward." + name), Precision::fp8) << name;
+    EXPECT_EQ(precision("backward." + name + ".input_gradient"), Precision::fp8) << name;
+    EXPECT_EQ(precision("backward." + name + ".weight_gradient"), Precision::fp8) << name;
+    // Read once in two bytes, written twice in one.
+    const Kernel& cast = job.graph.kernel(
+        job.graph.op(ops_labelled(job.graph, "forward." + name + ".cast").at(0)).kernel);
+    EXPECT_EQ(cast.read, cast.written);
+  }
+  EXPECT_EQ(precision("forward.head.logits"), Precision::bf16);
+  EXPECT_EQ(precision("forward.attention.flash"), Precision::bf16);
+}
+
+TEST(TrainingStrategy, ClippingSumsOneNumberOverAllRanksOfACopy) {
+  const auto norm = [](const Job& job) {
+    return job.graph.op(ops_labelled(job.graph, "gradients.norm.all_reduce").at(0));
+  };
+  const Op whole = norm(job_with(R"("gradient_clipping": true)"));
+  EXPECT_EQ(whole.bytes, Bytes(4));
+  EXPECT_EQ(whole.group_size, 2U * 4U);  // tensor x pipeline
+  const Op sharded = norm(job_with(R"("gradient_clipping": true, "sharding": {"kind": "zero1"})"));
+  EXPECT_EQ(sharded.group_size, 16U) << "every rank has a shard of its own";
+  EXPECT_TRUE(ops_labelled(job_with("").graph, "gradients.norm").empty());
+}
+
+TEST(TrainingStrategy, MistakesAreReportedWhereTheyAre) {
+  const std::string base = R"("sequence_length": 128, "micro_batch": 1, "global_batch": 16,
+      "parallel": {"pipeline": 4, "data": 2})";
+  const auto first = [&](const std::string& key) {
+    const auto all = mistakes("{" + base + ", " + key + "}", 8);
+    return all.empty() ? std::string() : all.front();
+  };
+  EXPECT_EQ(first(R"("schedule": {"kind": "1F1B"})"),
+            "/schedule/kind: expected one of \"1f1b\", \"gpipe\", \"interleaved\", \"zb_h1\", "
+            "\"dualpipe\", got \"1F1B\"; did you mean \"1f1b\"?");
+  EXPECT_EQ(first(R"("schedule": {"kind": "interleaved"})"),
+            "/schedule: interleaved needs \"virtual_stages\" of at least 2");
+  EXPECT_EQ(first(R"("stages": [1, 2, 3])"),
+            "/stages: expected the layers of 4 stages, got 3 numbers");
+  EXPECT_EQ(first(R"("stages": [1, 2, 3, 4])"),
+            "/stages: expected numbers of layers that add up to the network's 8, got a sum of 10");
+  EXPECT_EQ(first(R"("recompute": {"kind": "selective", "every": 2})"),
+            "/recompute/every: belongs to \"full\" recomputation only");
+  EXPECT_EQ(first(R"("sharding": {"kind": "zero1", "group": 3})"),
+            "/sharding/group: groups of 3 do not divide the 2 data-parallel ranks");
+  EXPECT_EQ(first(R"("sharding": {"kind": "zero2", "prefetch": 3})"),
+            "/sharding/prefetch: belongs to sharded weights, \"zero3\" or \"fsdp\", only");
+  EXPECT_EQ(
+      first(R"("schedule": {"kind": "dualpipe"}, "sharding": {"kind": "zero1"})"),
+      "/sharding: dualpipe holds two copies of the network, and sharding them is not modelled");
+}
+
+TEST(TrainingStrategy, WhatIsResolvedGivesTheSameAgain) {
+  for (const std::string& strategy : strategies()) {
+    const std::string keys = R"({"parallel": {"tensor": 2, "pipeline": 4, "data": 2},
+        "sequence_length": 128, "micro_batch": 2, "global_batch": 32, )" +
+                             strategy + "}";
+    const JsonValue network = SmallGpt{.layers = 8}.json();
+    const testing::Read once = read_training(workload_json(network, keys), 16);
+    ASSERT_NE(once.workload, nullptr) << strategy;
+    const std::string resolved = to_text(once.workload->resolved(), false);
+    const testing::Read again = read_training(workload_json(network, resolved), 16);
+    ASSERT_NE(again.workload, nullptr) << resolved;
+    EXPECT_EQ(to_text(again.workload->resolved(), false), resolved);
+  }
+}
+
+}  // namespace
+}  // namespace orrery
