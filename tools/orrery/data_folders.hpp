@@ -8,9 +8,10 @@ namespace orrery {
 
 /// Where the shipped data lies: beside the installed program, else in the tree it was built from.
 struct DataFolders {
-  std::string catalog;   // holds devices, links, nodes, clusters
-  std::string networks;  // shapes of neural networks
-  std::string metrics;   // the page that defines every figure of a result
+  std::string catalog;        // holds devices, links, nodes, clusters
+  std::string networks;       // shapes of neural networks
+  std::string metrics;        // the page that defines every figure of a result
+  std::string reproductions;  // published results, a folder each
 };
 
 /// Throws IoError that names both places when neither has a catalogue.

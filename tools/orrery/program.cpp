@@ -17,7 +17,7 @@ std::string help_text() {
   text << "orrery: what happens, and when, if this workload runs on that cluster?\n\n"
           "usage: orrery COMMAND …\n\n";
   for (const Command& command : commands()) {
-    text << "  " << command.name << std::string(8 - command.name.size(), ' ') << command.summary
+    text << "  " << command.name << std::string(11 - command.name.size(), ' ') << command.summary
          << "\n";
   }
   text << "\n"
@@ -67,6 +67,8 @@ std::vector<Command> commands() {
   return {{"run", "simulate a scenario: how long, where the time goes, does it fit", run_command},
           {"check", "find every mistake of a scenario without running it", check_command},
           {"list", "what a scenario can name: devices, clusters, networks, …", list_command},
+          {"reproduce", "published figures beside simulated ones, with the difference",
+           reproduce_command},
           {"schema", "the JSON Schema of a scenario, for editors", schema_command}};
 }
 

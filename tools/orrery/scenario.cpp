@@ -152,10 +152,16 @@ class Reader {
 
 Scenario load_scenario(const std::string& path, std::span<const std::string> overrides,
                        const Builtins& builtins, const Catalog& catalog) {
-  Scenario scenario;
   Diagnostics mistakes;
-  scenario.resolved = load_json(path, path);
-  apply_overrides(scenario.resolved, overrides, mistakes);
+  JsonValue document = load_json(path, path);
+  apply_overrides(document, overrides, mistakes);
+  return scenario_from(std::move(document), std::move(mistakes), builtins, catalog);
+}
+
+Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins& builtins,
+                       const Catalog& catalog) {
+  Scenario scenario;
+  scenario.resolved = std::move(document);
   scenario.sources = catalog.resolve(scenario.resolved, mistakes);
   write_defaults(scenario.resolved);
   Reader(scenario, builtins, mistakes).read();

@@ -47,6 +47,11 @@ inline constexpr std::string_view kDefaultCollectiveChunk = "0 B";
 Scenario load_scenario(const std::string& path, std::span<const std::string> overrides,
                        const Builtins& builtins, const Catalog& catalog);
 
+/// The same of a document that was read already; its places say where each value was written.
+/// `mistakes` are those found so far: they are reported with the rest.
+Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins& builtins,
+                       const Catalog& catalog);
+
 /// The task graph of the scenario's workload. Throws ScenarioError when its cluster's device cannot
 /// run one of the kernels.
 Job build_job(const Scenario& scenario);

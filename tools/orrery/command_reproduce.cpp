@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+
+#include "sim/base/json_cursor.hpp"
+#include "tools/orrery/command_line.hpp"
+#include "tools/orrery/commands.hpp"
+#include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/progress.hpp"
+#include "tools/orrery/reproduction_report.hpp"
+#include "tools/orrery/result_json.hpp"
+#include "tools/orrery/run.hpp"
+
+namespace orrery {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr int kVerdictIsNo = 3;
+
+constexpr const char* kHelp =
+    "usage: orrery reproduce [NAME] [options]\n\n"
+    "Simulates what a publication measured and shows each published figure beside the simulated\n"
+    "one, with the difference. NAME is one of the shipped ones, or a folder (with a '/' in it)\n"
+    "that holds a reproduce.json. Without NAME: all that are shipped. Exit code 3 when a limit\n"
+    "written there is missed; cases held out are shown beside and count for no limit.\n\n"
+    "example\n"
+    "  orrery reproduce megatron\n\n";
+
+CommandSyntax syntax() {
+  CommandSyntax syntax{
+      .command = "reproduce", .argument = "NAME", .required = false, .options = {}};
+  syntax.options.add_options()("help,h", "this text")(
+      "without-held-out", "leave out the cases that are held out, which may be large")(
+      "json", "everything as JSON on standard output, nothing else there");
+  return syntax;
+}
+
+/// The folder of a name. Throws UsageError with the nearest name when there is none.
+std::string folder_of(const std::string& name, const std::string& shipped) {
+  if (name.find('/') != std::string::npos) {
+    return name;
+  }
+  std::vector<std::string> names;
+  for (const Catalog::Entry& entry : list_reproductions(shipped)) {
+    if (entry.name == name) {
+      return shipped + "/" + name;
+    }
+    names.push_back(entry.name);
+  }
+  const std::string nearest = nearest_name(name, names);
+  throw UsageError("nothing to reproduce is called " + json_string(name).describe() +
+                   (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
+                   " (`orrery reproduce` lists all)");
+}
+
+std::string shipped_ones(const std::string& folder) {
+  const std::vector<Catalog::Entry> entries = list_reproductions(folder);
+  std::size_t width = 0;
+  for (const Catalog::Entry& entry : entries) {
+    width = std::max(width, entry.name.size());
+  }
+  std::string text;
+  for (const Catalog::Entry& entry : entries) {
+    text += entry.name + std::string(width - entry.name.size() + 2, ' ') + entry.description + "\n";
+  }
+  return text;
+}
+
+ReproductionReport simulate(const Reproduction& reproduction, const Builtins& builtins) {
+  ReproductionReport report;
+  for (std::size_t index = 0; index < reproduction.cases.size(); ++index) {
+    const Scenario& scenario = reproduction.cases[index].scenario;
+    const Job job = build_job(scenario);
+    Progress progress(job.graph);
+    std::vector<Observer*> observers = {&progress};
+    const Run run = run_scenario(scenario, job, builtins, observers);
+    compare(reproduction, index, to_json(run.result, scenario), report);
+  }
+  return report;
+}
+
+}  // namespace
+
+int reproduce_command(std::span<const std::string> words, const Builtins& builtins) {
+  const CommandSyntax command = syntax();
+  const po::variables_map options = parse_command_line(command, words);
+  if (options.count("help") > 0) {
+    std::ostringstream text;
+    text << kHelp << command.options;
+    print(text.str());
+    return 0;
+  }
+  const DataFolders data = find_data_folders();
+  const std::string name = argument_of(options);
+  if (name.empty()) {
+    print(shipped_ones(data.reproductions));
+    return 0;
+  }
+  Reproduction reproduction =
+      load_reproduction(folder_of(name, data.reproductions), name, builtins, open_catalog(data));
+  if (options.count("without-held-out") > 0) {
+    std::erase_if(reproduction.cases, [](const ReproducedCase& each) { return each.held_out; });
+  }
+  const ReproductionReport report = simulate(reproduction, builtins);
+  print(options.count("json") > 0 ? to_text(to_json(reproduction, report), true) + "\n"
+                                  : to_text(reproduction, report));
+  if (!report.holds(reproduction)) {
+    std::cerr << reproduction.name << ": a limit is missed" << std::endl;
+    return kVerdictIsNo;
+  }
+  return 0;
+}
+
+}  // namespace orrery
