@@ -49,20 +49,28 @@ Step rotary_step(const NetworkShape& shape, const Division& division) {
                      {});
 }
 
+/// Dropout is a kernel of its own behind the fused scale, mask and softmax: Megatron-LM v3.0,
+/// megatron/model/transformer.py, CoreAttention.forward.
 void materialized_forward(Steps& steps, const NetworkShape& shape, const Division& division) {
   const Sizes sizes = sizes_of(shape, division);
   const std::int64_t length = division.sequence_length;
-  const Bytes dropped_out = division.dropout ? sizes.score_bytes : Bytes(0);
   steps.push_back(kernel_step("attention.scores",
                               gemm(division.precision, length, length, shape.head_size, sizes.maps),
                               {.buffer = sizes.score_bytes}));
-  steps.push_back(kernel_step(
-      "attention.softmax",
-      elementwise({.elements = sizes.scores,
-                   .operations_per_element = kSoftmax + (division.dropout ? kDropout : 0),
-                   .read = sizes.score_bytes,
-                   .written = sizes.score_bytes + sizes.mask + dropped_out}),
-      {.saved = sizes.score_bytes + sizes.mask + dropped_out, .unbuffer = sizes.score_bytes}));
+  steps.push_back(kernel_step("attention.softmax",
+                              elementwise({.elements = sizes.scores,
+                                           .operations_per_element = kSoftmax,
+                                           .read = sizes.score_bytes,
+                                           .written = sizes.score_bytes}),
+                              {.saved = sizes.score_bytes, .unbuffer = sizes.score_bytes}));
+  if (division.dropout) {
+    steps.push_back(kernel_step("attention.dropout",
+                                elementwise({.elements = sizes.scores,
+                                             .operations_per_element = kDropout,
+                                             .read = sizes.score_bytes,
+                                             .written = sizes.score_bytes + sizes.mask}),
+                                {.saved = sizes.score_bytes + sizes.mask}));
+  }
   steps.push_back(kernel_step("attention.context",
                               gemm(division.precision, length, shape.head_size, length, sizes.maps),
                               {.saved = sizes.query}));
@@ -80,13 +88,20 @@ void materialized_backward(Steps& steps, const NetworkShape& shape, const Divisi
                   {.dropped = division.dropout ? sizes.score_bytes : Bytes(0),
                    .buffer = sizes.query + sizes.key * 2,  // of all three; V's is written here
                    .unbuffer = sizes.query}));
-  steps.push_back(kernel_step(
-      "attention.softmax",
-      elementwise({.elements = sizes.scores,
-                   .operations_per_element = kSoftmaxBackward + (division.dropout ? kDropout : 0),
-                   .read = sizes.score_bytes * 2 + sizes.mask,
-                   .written = sizes.score_bytes}),
-      {.dropped = sizes.score_bytes + sizes.mask}));
+  if (division.dropout) {
+    steps.push_back(kernel_step("attention.dropout",
+                                elementwise({.elements = sizes.scores,
+                                             .operations_per_element = kDropout,
+                                             .read = sizes.score_bytes + sizes.mask,
+                                             .written = sizes.score_bytes}),
+                                {.dropped = sizes.mask}));
+  }
+  steps.push_back(kernel_step("attention.softmax",
+                              elementwise({.elements = sizes.scores,
+                                           .operations_per_element = kSoftmaxBackward,
+                                           .read = sizes.score_bytes * 2,
+                                           .written = sizes.score_bytes}),
+                              {.dropped = sizes.score_bytes}));
   steps.push_back(kernel_step("attention.scores.query_gradient", from_scores, {}));
   steps.push_back(kernel_step("attention.scores.key_gradient", from_scores,
                               {.dropped = sizes.query + sizes.key, .unbuffer = sizes.score_bytes}));

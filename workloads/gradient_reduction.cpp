@@ -116,6 +116,27 @@ void TrainingGraphBuilder::reduce_tied_embedding(std::vector<OpId>& ready) {
   ready.back() = id;
 }
 
+/// Training in fp16 scales the loss: gradients are divided by the scale before they are used, in a
+/// pass of its own (Megatron-LM v3.0, megatron/optimizer/optimizer.py,
+/// _unscale_main_grads_and_check_for_nan). The flag that all ranks agree on is left out.
+void TrainingGraphBuilder::unscale(std::vector<OpId>& ready) {
+  if (settings_.division.precision != Precision::fp16) return;
+  for (const Stage& stage : stages_) {
+    Op op;
+    op.kind = OpKind::compute;
+    op.stream = compute_;
+    op.ranks = stage.tensor_groups;
+    op.label = graph_.label("gradients.unscale");
+    op.category = graph_.label("optimizer");
+    op.kernel = graph_.kernel(
+        unscaling_kernel(shard(parameters_on_rank(stage)), settings_.division.gradient_element));
+    OpId& before = ready[static_cast<std::size_t>(stage.index)];
+    const OpId id = graph_.add(op);
+    depend_on(id, before);
+    before = id;
+  }
+}
+
 /// The norm over all gradients: every rank reads those that it will apply, then one fp32 number is
 /// summed over all ranks that hold a part of one copy (Megatron-LM, get_grad_norm_fp32). Scaling by
 /// it is left to the optimizer's kernel, which reads the gradients anyway.
@@ -191,6 +212,7 @@ void TrainingGraphBuilder::finish() {
   }
   reduce_copies(ready);
   reduce_tied_embedding(ready);
+  unscale(ready);
   const OpId norm = clip(ready);
   for (const Stage& stage : stages_) {
     update(stage, ready[static_cast<std::size_t>(stage.index)], norm);

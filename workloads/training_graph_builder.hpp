@@ -108,6 +108,7 @@ class TrainingGraphBuilder {
   OpId reduce_replicated(const Stage& stage, OpId after);
   void reduce_copies(std::vector<OpId>& ready);
   void reduce_tied_embedding(std::vector<OpId>& ready);
+  void unscale(std::vector<OpId>& ready);
   OpId clip(std::vector<OpId>& ready);
   void update(const Stage& stage, OpId ready, OpId norm);
   void finish();

@@ -127,6 +127,13 @@ Kernel optimizer_kernel(std::int64_t parameters, Bytes gradient_element) {
                       .written = states + (Bytes(2) + gradient_element) * parameters});
 }
 
+Kernel unscaling_kernel(std::int64_t parameters, Bytes gradient_element) {
+  return elementwise({.elements = parameters,
+                      .operations_per_element = 2,
+                      .read = gradient_element * parameters,
+                      .written = gradient_element * parameters});
+}
+
 Kernel gradient_norm_kernel(std::int64_t parameters, Bytes gradient_element) {
   return elementwise({.elements = parameters,
                       .operations_per_element = 2,
