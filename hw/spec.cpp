@@ -93,6 +93,17 @@ void read_efficiency(JsonCursor cursor, DeviceSpec& spec) {
   cursor.reject_unknown_keys();
 }
 
+GemmSpec read_gemm(JsonCursor cursor) {
+  GemmSpec spec;
+  spec.efficiency = read_share(cursor.at("efficiency"));
+  spec.fill_depth = cursor.at("fill_depth").as_count();
+  spec.l2_bandwidth = cursor.at("l2_bandwidth").as_bandwidth();
+  spec.memory_efficiency = read_share(cursor.at("memory"));
+  spec.launch = cursor.at("launch").as_duration();
+  cursor.reject_unknown_keys();
+  return spec;
+}
+
 /// A link that the node needs because it has NICs; without NICs it may stand there unused.
 std::optional<LinkSpec> read_adapter_link(JsonCursor& node, const std::string& key,
                                           std::int64_t nics) {
@@ -129,6 +140,9 @@ DeviceSpec read_device(JsonCursor cursor) {
   spec.kernel_launch = cursor.at("kernel_launch").as_duration();
   spec.collective_launch = cursor.at("collective_launch").as_duration();
   read_efficiency(cursor.at("efficiency"), spec);
+  if (JsonCursor gemm = cursor.find("gemm"); gemm.present()) {
+    spec.gemm = read_gemm(gemm);
+  }
   cursor.reject_unknown_keys();
   return spec;
 }

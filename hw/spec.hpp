@@ -10,6 +10,16 @@
 
 namespace orrery {
 
+/// How matrix products of 2-byte elements run on a device, by tiles: five figures fitted together
+/// to measured products; models/cost/tiled_roofline.cpp has the formula.
+struct GemmSpec {
+  double efficiency = 0;         // achievable share of peak inside a tile
+  std::int64_t fill_depth = 0;   // what a tile costs besides, in columns of its inner dimension
+  Bandwidth l2_bandwidth;        // of operands, all cores together
+  double memory_efficiency = 0;  // achievable share of memory_bandwidth
+  Duration launch;
+};
+
 /// A catalogue entry of hw/catalog/devices, as facts; hw/README.md explains the fields.
 struct DeviceSpec {
   std::string name;
@@ -28,6 +38,7 @@ struct DeviceSpec {
   Power tdp;
   Duration kernel_launch;      // least time a kernel takes on the device's timeline
   Duration collective_launch;  // of a collective, on every member, before its first message
+  std::optional<GemmSpec> gemm;
 
   std::optional<FlopRate> peak_of(Precision p) const { return peak[static_cast<std::size_t>(p)]; }
   double math_efficiency_of(Precision p) const {

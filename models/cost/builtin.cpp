@@ -15,9 +15,10 @@ std::string_view to_string(Bound bound) {
 }
 
 Registry<CostModelFactory> builtin_cost_models() {
-  return {
-      {"roofline", make_roofline,
-       "launch + max(operations / math rate, bytes / memory bandwidth), measured efficiencies"}};
+  return {{"roofline", make_roofline,
+           "launch + max(operations / math rate, bytes / memory bandwidth), measured efficiencies"},
+          {"tiled_roofline", make_tiled_roofline,
+           "the same, but matrix products by whole tiles and waves of the device's cores"}};
 }
 
 }  // namespace orrery

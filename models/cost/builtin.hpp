@@ -7,5 +7,6 @@
 namespace orrery {
 
 std::unique_ptr<CostModel> make_roofline(JsonCursor parameters);
+std::unique_ptr<CostModel> make_tiled_roofline(JsonCursor parameters);
 
 }  // namespace orrery
