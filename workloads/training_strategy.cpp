@@ -144,8 +144,9 @@ void check_strategy(JsonCursor& parameters, TrainingSettings& settings) {
   check_stages(parameters, settings);
   check_sharding(parameters, settings);
   const Registry<PipelineSchedulerFactory> schedulers = builtin_pipeline_schedulers();
-  const std::string refusal =
-      schedulers.find(settings.schedule)->make()->refusal(settings.pipeline());
+  const auto* scheduler = schedulers.find(settings.schedule);
+  if (scheduler == nullptr) return;  // reported already
+  const std::string refusal = scheduler->make()->refusal(settings.pipeline());
   if (!refusal.empty()) place_of(parameters, "schedule").error(refusal);
 }
 
