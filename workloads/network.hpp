@@ -31,6 +31,12 @@ struct NetworkShape {
   bool feed_forward_biases = false;  // of the two or three linear maps after it
   bool tied_embeddings = false;      // the head uses the embedding's weights
 
+  /// Heads of keys, and of values, that each of `tensor` ranks holds: with fewer of them than ranks
+  /// several ranks hold the same one (requires one of the two numbers to divide the other).
+  std::int64_t kv_heads_on_rank(std::int64_t tensor) const {
+    return kv_heads < tensor ? 1 : kv_heads / tensor;
+  }
+
   std::int64_t query_size() const { return heads * head_size; }
   std::int64_t key_size() const { return kv_heads * head_size; }
   std::int64_t qkv_size() const { return query_size() + 2 * key_size(); }
