@@ -18,7 +18,8 @@ std::int64_t norm_operations(const NetworkShape& shape) {
   return shape.norm == Norm::layernorm ? kLayerNorm : kRmsNorm;
 }
 
-/// Sums a row-parallel output, or an input gradient: to all, or to the rank that holds the tokens.
+}  // namespace
+
 Step reduction(const std::string& label, const Division& division, Bytes bytes) {
   return division.sequence_parallel
              ? collective_step(label + ".reduce_scatter", CollectiveKind::reduce_scatter, bytes)
@@ -31,7 +32,22 @@ Step gather(std::string label, Bytes bytes) {
   return step;
 }
 
-}  // namespace
+Kernel norm_kernel(const NetworkShape& shape, Precision precision, std::int64_t rows,
+                   std::int64_t columns) {
+  const Bytes bytes = matrix_bytes(precision, rows, columns);
+  return elementwise({.elements = rows * columns,
+                      .operations_per_element = norm_operations(shape),
+                      .read = bytes,
+                      .written = bytes});
+}
+
+Kernel norm_gradient_kernel(const NetworkShape& shape, Precision precision, std::int64_t rows,
+                            std::int64_t columns) {
+  Kernel kernel = norm_kernel(shape, precision, rows, columns);
+  kernel.operations = kernel.operations * kBackwardFactor;
+  kernel.read = kernel.read * 2;
+  return kernel;
+}
 
 Bytes hidden_state(const NetworkShape& shape, const Division& division) {
   return matrix_bytes(division.precision, division.own_tokens(), shape.hidden);
@@ -76,7 +92,9 @@ void column_linear_forward(Steps& steps, const Division& division, const LinearM
                            StepMemory memory) {
   const Bytes input = matrix_bytes(division.precision, division.tokens(), map.in);
   if (division.sequence_parallel) {
-    steps.push_back(gather(map.label + ".all_gather", input));
+    steps.push_back(
+        gather(map.label + ".all_gather",
+               matrix_bytes(division.precision, division.tokens(), map.in + map.beside)));
     memory.unbuffer += input;
   }
   Step step = kernel_step(map.label, gemm(division.precision, division.tokens(), map.out, map.in));
@@ -97,7 +115,8 @@ void column_linear_backward(Steps& steps, const Division& division, const Linear
   to_input.after = {division.sequence_parallel ? 2 : 1};
   steps.push_back(std::move(to_input));
   if (division.tensor > 1) {
-    steps.push_back(reduction(map.label, division, input));
+    steps.push_back(reduction(map.label, division,
+                              matrix_bytes(division.precision, tokens, map.in + map.beside)));
   }
   Step to_weight = kernel_step(map.label + ".weight_gradient",
                                weight_gradient_gemm(division, tokens, map.out, map.in));

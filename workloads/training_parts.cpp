@@ -31,7 +31,7 @@ ParameterCount stage_parameters(const TrainingSettings& settings, std::int64_t s
   const NetworkShape& network = settings.network;
   const std::int64_t vocabulary = padded_vocabulary(network, settings.grid.tensor);
   const std::int64_t layers = network.layers / settings.grid.pipeline;
-  ParameterCount count = layer_parameters(network);
+  ParameterCount count = layer_parameters(network, settings.grid.tensor);
   count.divided *= layers;
   count.replicated *= layers;
   const auto add = [&count](const ParameterCount& more) {
