@@ -126,8 +126,10 @@ void check_tensor(JsonCursor& parameters, const NetworkShape& network, std::int6
   }
   const bool shares_heads = network.kv_heads != network.heads;  // else all is said above
   if (shares_heads && network.kv_heads < tensor) {
-    place.error(named + " is more than the network's " + text(network.kv_heads) +
-                " key-value heads, and copies of them are not modelled");
+    if (tensor % network.kv_heads != 0) {
+      place.error(named + " is not a multiple of the network's " + text(network.kv_heads) +
+                  " key-value heads, of which each rank would hold one");
+    }
   } else if (shares_heads && network.kv_heads % tensor != 0) {
     place.error(named + " does not divide the network's " + text(network.kv_heads) +
                 " key-value heads");
@@ -154,10 +156,6 @@ void check_network(JsonCursor& parameters, const TrainingSettings& settings) {
   if (network.positions == Positions::learned && length > network.max_positions) {
     place.error("sequence length " + text(length) + " is more than the network's " +
                 text(network.max_positions) + " learned positions");
-  }
-  if (network.attention_window > 0 && length > network.attention_window) {
-    place.error("sequence length " + text(length) + " is more than the network's window of " +
-                text(network.attention_window) + ", and sliding-window attention is not modelled");
   }
 }
 
