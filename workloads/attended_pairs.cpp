@@ -8,7 +8,14 @@ std::int64_t twice_causal_pairs(const NetworkShape& shape, std::int64_t length) 
 }
 
 std::int64_t twice_causal_pairs(const NetworkShape& shape, const Division& division) {
-  return division.micro_batch * twice_causal_pairs(shape, division.sequence_length);
+  if (division.packed.empty()) {
+    return division.micro_batch * twice_causal_pairs(shape, division.sequence_length);
+  }
+  std::int64_t row = 0;
+  for (const std::int64_t length : division.packed) {
+    row += twice_causal_pairs(shape, length);
+  }
+  return division.micro_batch * row;
 }
 
 }  // namespace orrery

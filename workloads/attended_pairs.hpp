@@ -12,7 +12,8 @@ namespace orrery {
 /// first w tokens see w^2 / 2, each of the others w; Jiang et al. 2023, Mistral 7B,
 /// arXiv:2310.06825, §2). For lengths up to 2^24.
 std::int64_t twice_causal_pairs(const NetworkShape& shape, std::int64_t length);
-/// The same over all sequences of a micro-batch.
+/// The same over all sequences of a micro-batch; packed ones do not see each other (the
+/// block-diagonal mask of FlashAttention's flash_attn_varlen_func).
 std::int64_t twice_causal_pairs(const NetworkShape& shape, const Division& division);
 
 }  // namespace orrery

@@ -19,6 +19,9 @@ Kernel flash_kernel(const NetworkShape& shape, const Division& division, const c
   if (shape.value_size() != shape.head_size) {
     kernel.shape.push_back({"value_size", shape.value_size()});
   }
+  if (!division.packed.empty()) {
+    kernel.shape.push_back({"packed", static_cast<std::int64_t>(division.packed.size())});
+  }
   if (shape.attention_window > 0) {
     kernel.shape.push_back({"window", shape.attention_window});
   }

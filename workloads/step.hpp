@@ -52,6 +52,9 @@ struct Division {
   bool dropout = false;
   Precision precision = Precision::bf16;
   Bytes gradient_element{4};
+  /// Lengths of the sequences that each row of the micro-batch is packed from; they add up to
+  /// sequence_length, and no token sees another sequence than its own. Empty: one sequence.
+  std::vector<std::int64_t> packed = {};
 
   std::int64_t tokens() const { return micro_batch * sequence_length; }
   /// Tokens of which a rank holds the hidden state between the tensor-parallel regions.

@@ -7,6 +7,7 @@
 
 #include "sim/base/unit_text.hpp"
 #include "workloads/parameter_count.hpp"
+#include "workloads/sequence_lengths.hpp"
 
 namespace orrery {
 namespace {
@@ -194,6 +195,7 @@ void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
 void read_division(JsonCursor& parameters, Division& division) {
   division.sequence_length = parameters.at("sequence_length").as_count(kSequence);
   division.micro_batch = parameters.at("micro_batch").as_count(kMicroBatch);
+  read_sequences(parameters, division);
   const std::string precision = choice_or_first(parameters, "precision", {"bf16", "fp16"});
   division.precision = precision_from(precision).value_or(Precision::bf16);
   division.flash_attention =
@@ -247,7 +249,7 @@ JsonValue to_json(const TrainingSettings& settings) {
     placement.push_back(named(name_of(axis)));
   }
   const bool is_bf16 = division.gradient_element == Bytes(2);
-  return json_object(
+  JsonValue json = json_object(
       {{"parallel", json_object({{"tensor", json_integer(grid.tensor)},
                                  {"pipeline", json_integer(grid.pipeline)},
                                  {"data", json_integer(grid.data)},
@@ -261,6 +263,10 @@ JsonValue to_json(const TrainingSettings& settings) {
        {"dropout", json_boolean(division.dropout)},
        {"gradient_precision", named(is_bf16 ? "bf16" : "fp32")},
        {"gradient_bucket", exact(settings.gradient_bucket)}});
+  if (!division.packed.empty()) {
+    json.members.push_back({"sequences", sequences_json(division)});
+  }
+  return json;
 }
 
 }  // namespace orrery
