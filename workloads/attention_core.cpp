@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "workloads/kernel_forms.hpp"
+#include "workloads/layer_parts.hpp"
+#include "workloads/parameter_count.hpp"
 
 namespace orrery {
 namespace {
@@ -19,7 +21,9 @@ struct Sizes {
   Bytes score_bytes;
   Bytes mask;
   Bytes query;
-  Bytes key;  // and value
+  Bytes context;
+  Bytes key;
+  Bytes value;
 };
 
 /// Throws OverflowError where the matrices leave 64 bits.
@@ -32,14 +36,19 @@ Sizes sizes_of(const NetworkShape& shape, const Division& division) {
   sizes.mask = division.dropout ? Bytes(sizes.scores) : Bytes(0);
   sizes.query =
       matrix_bytes(division.precision, division.tokens(), shape.query_size() / division.tensor);
-  sizes.key =
-      matrix_bytes(division.precision, division.tokens(), shape.key_size() / division.tensor);
+  sizes.context =
+      matrix_bytes(division.precision, division.tokens(), shape.context_size() / division.tensor);
+  sizes.key = matrix_bytes(division.precision, division.tokens(), shape.key_size(division.tensor));
+  sizes.value = matrix_bytes(division.precision, division.tokens(),
+                             shape.kv_heads_on_rank(division.tensor) * shape.value_size());
   return sizes;
 }
 
 /// In place, on Q and K or on their gradients.
 Step rotary_step(const NetworkShape& shape, const Division& division) {
-  const std::int64_t width = (shape.query_size() + shape.key_size()) / division.tensor;
+  const std::int64_t heads =
+      shape.heads / division.tensor + shape.kv_heads_on_rank(division.tensor);
+  const std::int64_t width = heads * shape.rotary_size;
   const Bytes bytes = matrix_bytes(division.precision, division.tokens(), width);
   return kernel_step("attention.rotary",
                      elementwise({.elements = division.tokens() * width,
@@ -47,6 +56,27 @@ Step rotary_step(const NetworkShape& shape, const Division& division) {
                                   .read = bytes,
                                   .written = bytes}),
                      {});
+}
+
+/// Latent attention rotates where it puts its keys together.
+bool rotates_here(const NetworkShape& shape) {
+  return shape.positions == Positions::rotary && !shape.has_latent();
+}
+
+/// Queries and keys, head by head.
+Step qk_norm_forward(const NetworkShape& shape, const Division& division) {
+  const std::int64_t width = shape.query_size() / division.tensor + shape.key_size(division.tensor);
+  const Kernel kernel = norm_kernel(shape, division.precision, division.tokens(), width);
+  return kernel_step("attention.qk_norm", kernel, {.saved = kernel.written});
+}
+
+/// The gradient changes in place; what the norm read is dropped.
+Step qk_norm_backward(const NetworkShape& shape, const Division& division) {
+  const std::int64_t width = shape.query_size() / division.tensor + shape.key_size(division.tensor);
+  const Kernel kernel = norm_gradient_kernel(shape, division.precision, division.tokens(), width);
+  Step step = kernel_step("attention.qk_norm", kernel, {.dropped = kernel.written});
+  step.gradients = 2 * norm_parameters(shape, shape.head_size);
+  return step;
 }
 
 /// Dropout is a kernel of its own behind the fused scale, mask and softmax: Megatron-LM v3.0,
@@ -71,23 +101,25 @@ void materialized_forward(Steps& steps, const NetworkShape& shape, const Divisio
                                              .written = sizes.score_bytes + sizes.mask}),
                                 {.saved = sizes.score_bytes + sizes.mask}));
   }
-  steps.push_back(kernel_step("attention.context",
-                              gemm(division.precision, length, shape.head_size, length, sizes.maps),
-                              {.saved = sizes.query}));
+  steps.push_back(kernel_step(
+      "attention.context", gemm(division.precision, length, shape.value_size(), length, sizes.maps),
+      {.saved = sizes.context}));
 }
 
 void materialized_backward(Steps& steps, const NetworkShape& shape, const Division& division) {
   const Sizes sizes = sizes_of(shape, division);
   const std::int64_t length = division.sequence_length;
-  const Kernel to_scores = gemm(division.precision, length, length, shape.head_size, sizes.maps);
+  const Kernel to_scores = gemm(division.precision, length, length, shape.value_size(), sizes.maps);
+  const Kernel from_context =
+      gemm(division.precision, length, shape.value_size(), length, sizes.maps);
   const Kernel from_scores = gemm(division.precision, length, shape.head_size, length, sizes.maps);
   steps.push_back(kernel_step("attention.context.scores_gradient", to_scores,
-                              {.dropped = sizes.key, .buffer = sizes.score_bytes}));
-  steps.push_back(
-      kernel_step("attention.context.value_gradient", from_scores,
-                  {.dropped = division.dropout ? sizes.score_bytes : Bytes(0),
-                   .buffer = sizes.query + sizes.key * 2,  // of all three; V's is written here
-                   .unbuffer = sizes.query}));
+                              {.dropped = sizes.value, .buffer = sizes.score_bytes}));
+  steps.push_back(kernel_step("attention.context.value_gradient", from_context,
+                              {.dropped = division.dropout ? sizes.score_bytes : Bytes(0),
+                               // of all three; V's is written here
+                               .buffer = sizes.query + sizes.key + sizes.value,
+                               .unbuffer = sizes.context}));
   if (division.dropout) {
     steps.push_back(kernel_step("attention.dropout",
                                 elementwise({.elements = sizes.scores,
@@ -110,7 +142,10 @@ void materialized_backward(Steps& steps, const NetworkShape& shape, const Divisi
 }  // namespace
 
 void attention_core_forward(Steps& steps, const NetworkShape& shape, const Division& division) {
-  if (shape.positions == Positions::rotary) {
+  if (shape.qk_norm) {
+    steps.push_back(qk_norm_forward(shape, division));
+  }
+  if (rotates_here(shape)) {
     steps.push_back(rotary_step(shape, division));
   }
   if (!division.flash_attention) {
@@ -125,7 +160,7 @@ void attention_core_backward(Steps& steps, const NetworkShape& shape, const Divi
   if (division.flash_attention) {
     const Kernel kernel = flash_attention_backward(shape, division);
     const Bytes output =
-        matrix_bytes(division.precision, division.tokens(), shape.query_size() / division.tensor);
+        matrix_bytes(division.precision, division.tokens(), shape.context_size() / division.tensor);
     steps.push_back(kernel_step("attention.flash", kernel,
                                 {.dropped = kernel.read - output,  // all it reads but the gradient
                                  .buffer = kernel.written,
@@ -133,8 +168,11 @@ void attention_core_backward(Steps& steps, const NetworkShape& shape, const Divi
   } else {
     materialized_backward(steps, shape, division);
   }
-  if (shape.positions == Positions::rotary) {
+  if (rotates_here(shape)) {
     steps.push_back(rotary_step(shape, division));
+  }
+  if (shape.qk_norm) {
+    steps.push_back(qk_norm_backward(shape, division));
   }
 }
 

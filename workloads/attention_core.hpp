@@ -5,11 +5,13 @@
 
 namespace orrery {
 
-/// From Q, K, V to the output of a rank's heads, and back: rotary positions where the network has
-/// them, then FlashAttention in one kernel, or scores, softmax (with dropout) and context in three,
-/// which work on the whole s x s matrix although half of it is masked (as Megatron-LM's unfused
-/// attention does; Korthikanti et al. 2022, §4.1 list what it saves). Materialized attention with
-/// fewer key-value heads reads them once per head, as after repeating them.
+/// From Q, K, V to the output of a rank's heads, and back: norms of queries and keys and rotary
+/// positions where the network has them (but for latent_attention's), then FlashAttention in one
+/// kernel, or scores, softmax (with dropout) and context in three, which work on the whole s x s
+/// matrix although half of it is masked (as Megatron-LM's unfused attention does; Korthikanti et
+/// al. 2022, §4.1 list what it saves). Materialized attention with fewer key-value heads reads them
+/// once per head, as after repeating them. The bias that ALiBi adds to the scores costs nothing
+/// here.
 
 /// Saves its output and what its backward pass needs beside Q, K and V.
 void attention_core_forward(Steps& steps, const NetworkShape& shape, const Division& division);

@@ -1,5 +1,7 @@
 #include "workloads/kernel_forms.hpp"
 
+#include "workloads/attended_pairs.hpp"
+
 namespace orrery {
 namespace {
 
@@ -10,16 +12,25 @@ Kernel flash_kernel(const NetworkShape& shape, const Division& division, const c
   kernel.unit = MathUnit::matrix;
   kernel.shape = {{"batch", division.micro_batch},
                   {"heads", shape.heads / division.tensor},
-                  {"kv_heads", shape.kv_heads / division.tensor},
+                  {"kv_heads", shape.kv_heads_on_rank(division.tensor)},
                   {"sequence", division.sequence_length},
                   {"head_size", shape.head_size},
                   {"causal", 1}};
+  if (shape.value_size() != shape.head_size) {
+    kernel.shape.push_back({"value_size", shape.value_size()});
+  }
+  if (!division.packed.empty()) {
+    kernel.shape.push_back({"packed", static_cast<std::int64_t>(division.packed.size())});
+  }
+  if (shape.attention_window > 0) {
+    kernel.shape.push_back({"window", shape.attention_window});
+  }
   return kernel;
 }
 
 Flops causal_product_pair(const NetworkShape& shape, const Division& division) {
-  return Flops(2) * division.micro_batch * division.sequence_length * division.sequence_length *
-         (shape.query_size() / division.tensor);
+  return Flops(1) * twice_causal_pairs(shape, division) *
+         ((shape.query_size() + shape.context_size()) / division.tensor);
 }
 
 }  // namespace
@@ -84,18 +95,18 @@ Kernel flash_attention_forward(const NetworkShape& shape, const Division& divisi
   const std::int64_t tensor = division.tensor;
   Kernel kernel = flash_kernel(shape, division, "attention");
   kernel.operations = causal_product_pair(shape, division);
-  kernel.read = matrix_bytes(division.precision, division.tokens(), shape.qkv_size() / tensor);
+  kernel.read = matrix_bytes(division.precision, division.tokens(), shape.qkv_size(tensor));
   kernel.written =
-      matrix_bytes(division.precision, division.tokens(), shape.query_size() / tensor) +
+      matrix_bytes(division.precision, division.tokens(), shape.context_size() / tensor) +
       flash_statistics(shape, division);
   return kernel;
 }
 
 Kernel flash_attention_backward(const NetworkShape& shape, const Division& division) {
   const std::int64_t tensor = division.tensor;
-  const Bytes qkv = matrix_bytes(division.precision, division.tokens(), shape.qkv_size() / tensor);
+  const Bytes qkv = matrix_bytes(division.precision, division.tokens(), shape.qkv_size(tensor));
   const Bytes output =
-      matrix_bytes(division.precision, division.tokens(), shape.query_size() / tensor);
+      matrix_bytes(division.precision, division.tokens(), shape.context_size() / tensor);
   Kernel kernel = flash_kernel(shape, division, "attention_backward");
   kernel.operations = causal_product_pair(shape, division) * 5 / 2;
   kernel.read = qkv + output * 2 + flash_statistics(shape, division);  // and the output's gradient

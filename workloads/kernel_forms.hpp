@@ -35,10 +35,11 @@ struct ElementwiseWork {
 };
 Kernel elementwise(const ElementwiseWork& work);
 
-/// Causal FlashAttention of one rank's heads: half of the 4 * b * s^2 * (heads * head_size)
-/// operations of the two products; reads Q, K, V once and writes O and the fp32 log-sum-exp of each
-/// row. Source: Dao 2023, FlashAttention-2, arXiv:2307.08691, §3.1. Leaves out the re-reading of K
-/// and V by blocks of queries (it hits in L2) and the work on the diagonal's masked half blocks.
+/// Causal FlashAttention of one rank's heads: of each product 2 operations per element of a head
+/// and pair that the mask leaves, which is half of 4 * b * s^2 * (heads * head_size) for both over
+/// whole sequences; reads Q, K, V once and writes O and the fp32 log-sum-exp of each row. Source:
+/// Dao 2023, FlashAttention-2, arXiv:2307.08691, §3.1. Leaves out the re-reading of K and V by
+/// blocks of queries (it hits in L2) and the work on masked parts of blocks.
 Kernel flash_attention_forward(const NetworkShape& shape, const Division& division);
 /// 2.5 times the operations: five products instead of two, as the scores are computed again
 /// (ibid.).

@@ -18,7 +18,8 @@ std::int64_t norm_operations(const NetworkShape& shape) {
   return shape.norm == Norm::layernorm ? kLayerNorm : kRmsNorm;
 }
 
-/// Sums a row-parallel output, or an input gradient: to all, or to the rank that holds the tokens.
+}  // namespace
+
 Step reduction(const std::string& label, const Division& division, Bytes bytes) {
   return division.sequence_parallel
              ? collective_step(label + ".reduce_scatter", CollectiveKind::reduce_scatter, bytes)
@@ -30,6 +31,25 @@ Step gather(std::string label, Bytes bytes) {
   step.memory.buffer = bytes;
   return step;
 }
+
+Kernel norm_kernel(const NetworkShape& shape, Precision precision, std::int64_t rows,
+                   std::int64_t columns) {
+  const Bytes bytes = matrix_bytes(precision, rows, columns);
+  return elementwise({.elements = rows * columns,
+                      .operations_per_element = norm_operations(shape),
+                      .read = bytes,
+                      .written = bytes});
+}
+
+Kernel norm_gradient_kernel(const NetworkShape& shape, Precision precision, std::int64_t rows,
+                            std::int64_t columns) {
+  Kernel kernel = norm_kernel(shape, precision, rows, columns);
+  kernel.operations = kernel.operations * kBackwardFactor;
+  kernel.read = kernel.read * 2;
+  return kernel;
+}
+
+namespace {
 
 /// The division as this map sees it.
 Division division_of(const Division& division, const LinearMap& map) {
@@ -91,7 +111,9 @@ void column_linear_forward(Steps& steps, const Division& run, const LinearMap& m
   const Division division = division_of(run, map);
   const Bytes input = matrix_bytes(division.precision, division.tokens(), map.in);
   if (division.sequence_parallel) {
-    steps.push_back(gather(map.label + ".all_gather", input));
+    steps.push_back(
+        gather(map.label + ".all_gather",
+               matrix_bytes(division.precision, division.tokens(), map.in + map.beside)));
     memory.unbuffer += input;
   }
   cast(steps, division, map.label, map.in);
@@ -115,7 +137,8 @@ void column_linear_backward(Steps& steps, const Division& run, const LinearMap& 
   to_input.after = {division.sequence_parallel ? 2 : 1};
   steps.push_back(std::move(to_input));
   if (division.tensor > 1) {
-    steps.push_back(reduction(map.label, division, input));
+    steps.push_back(reduction(map.label, division,
+                              matrix_bytes(division.precision, tokens, map.in + map.beside)));
   }
   Step to_weight = kernel_step(map.label + ".weight_gradient",
                                weight_gradient_gemm(division, tokens, map.out, map.in));

@@ -20,7 +20,20 @@ struct LinearMap {
   bool biases = false;
   bool holds_gradient = true;  // its weight's gradient is finished here
   bool fp8 = true;             // multiplies in fp8 where the run's linear maps do
+  std::int64_t beside = 0;     // elements per token that travel with its input, and back
 };
+
+/// Sums a row-parallel output, or an input gradient, over the tensor-parallel group: to all, or to
+/// the rank that holds the tokens.
+Step reduction(const std::string& label, const Division& division, Bytes bytes);
+/// Gathers what sequence parallelism divides, into a buffer.
+Step gather(std::string label, Bytes bytes);
+
+/// A norm of each of `rows` vectors (of parts of them: as long), and its backward pass.
+Kernel norm_kernel(const NetworkShape& shape, Precision precision, std::int64_t rows,
+                   std::int64_t columns);
+Kernel norm_gradient_kernel(const NetworkShape& shape, Precision precision, std::int64_t rows,
+                            std::int64_t columns);
 
 /// The hidden state of the tokens that a rank holds between tensor-parallel regions.
 Bytes hidden_state(const NetworkShape& shape, const Division& division);
@@ -35,13 +48,14 @@ enum class Residual : unsigned char { none, around };
 Step norm_backward(const NetworkShape& shape, const Division& division, std::string label,
                    Residual residual);
 
-/// Columns are divided: sequence parallelism gathers the input first. Bias in the same kernel. The
-/// output is `memory`'s to declare.
+/// Columns are divided: sequence parallelism gathers the input first, and what is beside it, which
+/// stays a buffer. Bias in the same kernel. The output is `memory`'s to declare.
 void column_linear_forward(Steps& steps, const Division& division, const LinearMap& map,
                            StepMemory memory);
 /// The output's gradient is a buffer, freed here; the saved input is dropped; the input's gradient
 /// is a buffer, left to norm_backward. Sequence parallelism gathers the saved input again beside
-/// the first gemm. The reduction of the input's gradient runs beside the second.
+/// the first gemm. The reduction of the input's gradient, and of what is beside it, runs beside the
+/// second.
 void column_linear_backward(Steps& steps, const Division& division, const LinearMap& map);
 
 /// Rows are divided: the output is reduced, then bias, dropout and the residual are added.

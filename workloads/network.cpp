@@ -1,23 +1,12 @@
 #include "workloads/network.hpp"
 
 #include <string_view>
-#include <utility>
+
+#include "workloads/hugging_face.hpp"
+#include "workloads/network_keys.hpp"
 
 namespace orrery {
-namespace {
 
-// Far beyond what exists, and small enough that no parameter count leaves 64 bits:
-// 2^14 layers * 2^18 hidden * 2^20 wide * 7 matrices < 2^55.
-constexpr CountRange kLayers = {1, 10'000};
-constexpr CountRange kHidden = {1, 1 << 18};
-constexpr CountRange kWide = {1, 1 << 20};
-constexpr CountRange kVocabulary = {1, 1 << 24};
-constexpr CountRange kPositions = {1, 1 << 30};
-
-constexpr std::string_view kReadModelTypes =
-    "a model_type that is read: \"llama\" or \"mistral\" (Llama-style keys) or \"gpt2\"";
-
-/// A key that may be absent or null, as in config.json files.
 std::optional<std::int64_t> optional_count(JsonCursor& cursor, std::string_view key,
                                            CountRange range) {
   JsonCursor found = cursor.find(key);
@@ -32,76 +21,26 @@ bool optional_boolean(JsonCursor& cursor, std::string_view key, bool otherwise) 
   return found.present() ? found.as_boolean() : otherwise;
 }
 
-/// "model_type", else what the first of "architectures" implies, else "" after a report.
-std::string model_type(JsonCursor& cursor) {
-  JsonCursor type = cursor.find("model_type");
-  if (type.present()) {
-    std::string name = type.as_string();
-    if (name == "llama" || name == "mistral" || name == "gpt2") {
-      return name;
-    }
-    type.expected(std::string(kReadModelTypes));
-    return "";
+namespace {
+
+LatentAttention read_latent(JsonCursor latent) {
+  LatentAttention result;
+  if (latent.present()) {
+    result.kv_rank = latent.at("kv_rank").as_count(kWide);
+    result.query_rank = optional_count(latent, "query_rank", kWide).value_or(0);
+    result.value_size = latent.at("value_size").as_count(kWide);
+    latent.reject_unknown_keys();
   }
-  JsonCursor architectures = cursor.find("architectures");
-  for (JsonCursor& item : architectures.items()) {
-    const std::string name = item.as_string();
-    if (name == "LlamaForCausalLM" || name == "MistralForCausalLM") {
-      return "llama";
-    }
-    if (name == "GPT2LMHeadModel") {
-      return "gpt2";
-    }
-  }
-  architectures.error("names no architecture that is read; expected " +
-                      std::string(kReadModelTypes));
-  return "";
+  return result;
 }
 
-/// Defaults of absent keys: transformers' LlamaConfig.
-NetworkShape read_llama(JsonCursor& cursor) {
-  NetworkShape shape;
-  shape.layers = cursor.at("num_hidden_layers").as_count(kLayers);
-  shape.hidden = cursor.at("hidden_size").as_count(kHidden);
-  shape.heads = cursor.at("num_attention_heads").as_count(kWide);
-  shape.kv_heads = optional_count(cursor, "num_key_value_heads", kWide).value_or(shape.heads);
-  shape.head_size = optional_count(cursor, "head_dim", kWide).value_or(0);
-  shape.feed_forward = cursor.at("intermediate_size").as_count(kWide);
-  shape.vocabulary = cursor.at("vocab_size").as_count(kVocabulary);
-  shape.max_positions = cursor.at("max_position_embeddings").as_count(kPositions);
-  shape.attention_window = optional_count(cursor, "sliding_window", kPositions).value_or(0);
-  if (cursor.has("hidden_act")) {
-    cursor.at("hidden_act").as_choice({"silu"});
+LayerForm read_form(JsonCursor& cursor) {
+  const bool parallel = optional_boolean(cursor, "parallel_residual", false);
+  const bool shared = optional_boolean(cursor, "shared_norm", false);
+  if (shared && !parallel) {
+    cursor.find("shared_norm").error("needs \"parallel_residual\": true");
   }
-  shape.activation = Activation::swiglu;
-  shape.norm = Norm::rmsnorm;
-  shape.positions = Positions::rotary;
-  shape.attention_biases = optional_boolean(cursor, "attention_bias", false);
-  shape.feed_forward_biases = optional_boolean(cursor, "mlp_bias", false);
-  shape.tied_embeddings = optional_boolean(cursor, "tie_word_embeddings", false);
-  return shape;
-}
-
-/// Defaults of absent keys: transformers' GPT2Config.
-NetworkShape read_gpt2(JsonCursor& cursor) {
-  NetworkShape shape;
-  shape.layers = cursor.at("n_layer").as_count(kLayers);
-  shape.hidden = cursor.at("n_embd").as_count(kHidden);
-  shape.heads = cursor.at("n_head").as_count(kWide);
-  shape.kv_heads = shape.heads;
-  shape.feed_forward = optional_count(cursor, "n_inner", kWide).value_or(4 * shape.hidden);
-  shape.vocabulary = cursor.at("vocab_size").as_count(kVocabulary);
-  shape.max_positions = cursor.at("n_positions").as_count(kPositions);
-  if (cursor.has("activation_function")) {
-    cursor.at("activation_function").as_choice({"gelu", "gelu_new", "gelu_fast"});
-  }
-  shape.activation = Activation::gelu;
-  shape.norm = Norm::layernorm;
-  shape.positions = Positions::learned;
-  shape.attention_biases = true;
-  shape.feed_forward_biases = true;
-  shape.tied_embeddings = optional_boolean(cursor, "tie_word_embeddings", true);
-  return shape;
+  return !parallel ? LayerForm::sequential : shared ? LayerForm::shared_norm : LayerForm::parallel;
 }
 
 NetworkShape read_own_form(JsonCursor& cursor) {
@@ -116,20 +55,29 @@ NetworkShape read_own_form(JsonCursor& cursor) {
   shape.feed_forward = cursor.at("feed_forward").as_count(kWide);
   shape.vocabulary = cursor.at("vocabulary").as_count(kVocabulary);
   shape.max_positions = cursor.at("max_positions").as_count(kPositions);
+  shape.attention_window = optional_count(cursor, "attention_window", kPositions).value_or(0);
+  shape.rotary_size = optional_count(cursor, "rotary_size", kWide).value_or(0);
+  shape.latent = read_latent(cursor.find("latent"));
   const std::string activation = cursor.at("activation").as_choice({"gelu", "swiglu"});
   shape.activation = activation == "swiglu" ? Activation::swiglu : Activation::gelu;
   const std::string norm = cursor.at("norm").as_choice({"layernorm", "rmsnorm"});
   shape.norm = norm == "rmsnorm" ? Norm::rmsnorm : Norm::layernorm;
-  const std::string positions = cursor.at("positions").as_choice({"learned", "rotary"});
-  shape.positions = positions == "rotary" ? Positions::rotary : Positions::learned;
-  shape.attention_biases = cursor.at("biases").as_boolean();
-  shape.feed_forward_biases = shape.attention_biases;
+  const std::string positions = cursor.at("positions").as_choice({"learned", "rotary", "alibi"});
+  shape.positions = positions == "rotary"  ? Positions::rotary
+                    : positions == "alibi" ? Positions::alibi
+                                           : Positions::learned;
+  shape.form = read_form(cursor);
+  shape.qk_norm = optional_boolean(cursor, "qk_norm", false);
+  const bool biases = cursor.at("biases").as_boolean();
+  shape.qkv_biases = optional_boolean(cursor, "qkv_biases", biases);
+  shape.projection_biases = optional_boolean(cursor, "projection_biases", biases);
+  shape.feed_forward_biases = optional_boolean(cursor, "feed_forward_biases", biases);
   shape.tied_embeddings = cursor.at("tied_embeddings").as_boolean();
   cursor.reject_unknown_keys();
   return shape;
 }
 
-/// What no single key can tell; fills in the head size.
+/// What no single key can tell; fills in the sizes of a head.
 void check_heads(NetworkShape& shape, JsonCursor& cursor) {
   const std::string heads = std::to_string(shape.heads);
   if (shape.heads % shape.kv_heads != 0) {
@@ -143,9 +91,46 @@ void check_heads(NetworkShape& shape, JsonCursor& cursor) {
     }
     shape.head_size = shape.hidden / shape.heads;
   }
-  if (shape.head_size > kWide.maximum / shape.heads) {
-    cursor.error(heads + " heads of size " + std::to_string(shape.head_size) + " are more than " +
-                 std::to_string(kWide.maximum) + " wide");
+  for (const std::int64_t size : {shape.head_size, shape.value_size()}) {
+    if (size > kWide.maximum / shape.heads) {
+      cursor.error(heads + " heads of size " + std::to_string(size) + " are more than " +
+                   std::to_string(kWide.maximum) + " wide");
+      break;
+    }
+  }
+}
+
+void check_positions(NetworkShape& shape, JsonCursor& cursor) {
+  if (shape.positions != Positions::rotary) {
+    if (shape.rotary_size > 0) {
+      cursor.error("a rotary size needs rotary positions");
+    }
+    shape.rotary_size = 0;
+  } else if (shape.rotary_size == 0) {
+    shape.rotary_size = shape.head_size;
+  }
+  if (shape.rotary_size > shape.head_size) {
+    cursor.error("rotary size " + std::to_string(shape.rotary_size) +
+                 " is more than the head size " + std::to_string(shape.head_size));
+  }
+}
+
+/// What DeepSeek-V2's form of attention is defined with.
+void check_latent(const NetworkShape& shape, JsonCursor& cursor) {
+  if (!shape.has_latent()) {
+    return;
+  }
+  if (shape.kv_heads != shape.heads) {
+    cursor.error("latent attention has keys and values of its own in each of its " +
+                 std::to_string(shape.heads) + " heads, not " + std::to_string(shape.kv_heads));
+  }
+  if (shape.positions != Positions::rotary || shape.rotary_size == shape.head_size) {
+    cursor.error("latent attention needs rotary positions in a part of its head, \"rotary_size\"");
+  }
+  if (shape.qk_norm || shape.qkv_biases || shape.form != LayerForm::sequential) {
+    cursor.error(
+        "latent attention is modelled without norms of queries and keys, without biases on them "
+        "and without a parallel residual");
   }
 }
 
@@ -160,20 +145,14 @@ std::optional<NetworkShape> read_network(JsonCursor cursor) {
     cursor.expected("a network, by name or as an object");
     return std::nullopt;
   }
-  NetworkShape shape;
   const std::string name = cursor.find("name").as_string();
-  if (cursor.has("model_type") || cursor.has("architectures")) {
-    const std::string type = model_type(cursor);
-    if (type.empty()) {
-      return std::nullopt;
-    }
-    shape = type == "gpt2" ? read_gpt2(cursor) : read_llama(cursor);
-  } else {
-    shape = read_own_form(cursor);
-  }
-  shape.name = name;
-  if (cursor.diagnostics().count() == mistakes) {
-    check_heads(shape, cursor);
+  std::optional<NetworkShape> shape =
+      is_hugging_face(cursor) ? read_hugging_face(cursor) : read_own_form(cursor);
+  if (shape && cursor.diagnostics().count() == mistakes) {
+    shape->name = name;
+    check_heads(*shape, cursor);
+    check_positions(*shape, cursor);
+    check_latent(*shape, cursor);
   }
   if (cursor.diagnostics().count() != mistakes) {
     return std::nullopt;

@@ -10,39 +10,76 @@ namespace orrery {
 
 enum class Activation : unsigned char { gelu, swiglu };
 enum class Norm : unsigned char { layernorm, rmsnorm };
-enum class Positions : unsigned char { learned, rotary };
+enum class Positions : unsigned char { learned, rotary, alibi };
+
+/// How a layer puts its two blocks together.
+///   sequential   y = x + attention(norm x),  z = y + feed_forward(norm y)
+///   parallel     z = x + attention(norm x) + feed_forward(norm' x)   (Black et al. 2022,
+///                GPT-NeoX-20B, arXiv:2204.06745, §2.1)
+///   shared_norm  the same with one norm for both (PaLM, arXiv:2204.02311, §2; Falcon-7B)
+enum class LayerForm : unsigned char { sequential, parallel, shared_norm };
+
+/// Keys and values made from one latent vector per token, and queries from another: multi-head
+/// latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1). Every head has keys and values of its
+/// own, but the `rotary_size` last elements of its key are the same for all heads.
+struct LatentAttention {
+  std::int64_t kv_rank = 0;     // d_c; 0: no latent attention
+  std::int64_t query_rank = 0;  // d'_c; 0: queries come straight from the hidden state
+  std::int64_t value_size = 0;  // of one head's values; keys have head_size
+};
 
 /// Shape of a dense decoder-only transformer: counts only, no precision, no parallelism.
 struct NetworkShape {
   std::string name;
   std::int64_t layers = 0;
   std::int64_t hidden = 0;
-  std::int64_t heads = 0;     // of queries
-  std::int64_t kv_heads = 0;  // of keys, and of values; divides heads
-  std::int64_t head_size = 0;
+  std::int64_t heads = 0;      // of queries
+  std::int64_t kv_heads = 0;   // of keys, and of values; divides heads
+  std::int64_t head_size = 0;  // of queries and keys
   std::int64_t feed_forward = 0;
   std::int64_t vocabulary = 0;
   std::int64_t max_positions = 0;     // binds with learned positions only
-  std::int64_t attention_window = 0;  // of a sliding window; 0: none
+  std::int64_t attention_window = 0;  // tokens that a token sees, itself among them; 0: all before
+  std::int64_t rotary_size = 0;       // elements of a head that are rotated; 0 unless rotary
+  LatentAttention latent;
   Activation activation = Activation::gelu;
   Norm norm = Norm::layernorm;
   Positions positions = Positions::learned;
-  bool attention_biases = false;     // of the four linear maps of attention
+  LayerForm form = LayerForm::sequential;
+  bool qk_norm = false;              // one for all heads of queries, one for all of keys
+  bool qkv_biases = false;           // of the linear map to queries, keys and values
+  bool projection_biases = false;    // of the one behind attention
   bool feed_forward_biases = false;  // of the two or three linear maps after it
   bool tied_embeddings = false;      // the head uses the embedding's weights
 
+  bool has_latent() const { return latent.kv_rank > 0; }
+  /// Of the values, and of attention's output, in one head.
+  std::int64_t value_size() const { return has_latent() ? latent.value_size : head_size; }
+  /// Heads of keys, and of values, that each of `tensor` ranks holds: with fewer of them than ranks
+  /// several ranks hold the same one (requires one of the two numbers to divide the other).
+  std::int64_t kv_heads_on_rank(std::int64_t tensor) const {
+    return kv_heads < tensor ? 1 : kv_heads / tensor;
+  }
+
   std::int64_t query_size() const { return heads * head_size; }
-  std::int64_t key_size() const { return kv_heads * head_size; }
-  std::int64_t qkv_size() const { return query_size() + 2 * key_size(); }
+  /// Width of attention's output.
+  std::int64_t context_size() const { return heads * value_size(); }
+  /// Widths on one of `tensor` ranks.
+  std::int64_t key_size(std::int64_t tensor = 1) const {
+    return kv_heads_on_rank(tensor) * head_size;
+  }
+  std::int64_t qkv_size(std::int64_t tensor = 1) const {
+    return query_size() / tensor + kv_heads_on_rank(tensor) * (head_size + value_size());
+  }
   /// Width of what goes into the activation function: SwiGLU has a gate beside it.
   std::int64_t up_size() const {
     return activation == Activation::swiglu ? 2 * feed_forward : feed_forward;
   }
 };
 
-/// Reads a shape in our own form (strictly), or a Hugging Face config.json of the Llama or GPT-2
-/// family (keys that do not matter are ignored); networks/README.md describes both. Mistakes go to
-/// the cursor's diagnostics, and then there may be no result.
+/// Reads a shape in our own form (strictly), or a Hugging Face config.json of a family that is
+/// known (hugging_face.hpp); networks/README.md describes both. Mistakes go to the cursor's
+/// diagnostics, and then there may be no result.
 std::optional<NetworkShape> read_network(JsonCursor cursor);
 
 }  // namespace orrery

@@ -1,18 +1,52 @@
 #include "workloads/parameter_count.hpp"
 
-namespace orrery {
+#include "workloads/attended_pairs.hpp"
 
-std::int64_t norm_parameters(const NetworkShape& shape) {
-  return shape.norm == Norm::layernorm ? 2 * shape.hidden : shape.hidden;
+namespace orrery {
+namespace {
+
+/// The matrices of attention, from the hidden state and back to it.
+ParameterCount attention_matrices(const NetworkShape& shape, std::int64_t tensor) {
+  if (!shape.has_latent()) {
+    return {shape.hidden * (tensor * shape.qkv_size(tensor) + shape.context_size()), 0};
+  }
+  const LatentAttention& latent = shape.latent;
+  const std::int64_t content = shape.head_size - shape.rotary_size;
+  ParameterCount count;
+  count.divided = (latent.query_rank > 0 ? latent.query_rank : shape.hidden) * shape.query_size() +
+                  latent.kv_rank * shape.heads * (content + latent.value_size) +
+                  shape.context_size() * shape.hidden;
+  count.replicated = shape.hidden * (latent.query_rank + latent.kv_rank + shape.rotary_size);
+  return count;
 }
 
-ParameterCount layer_parameters(const NetworkShape& shape) {
-  ParameterCount count;
-  count.divided = shape.hidden * (shape.qkv_size() + shape.query_size()) +
-                  shape.hidden * (shape.up_size() + shape.feed_forward);
-  count.replicated = 2 * norm_parameters(shape);
-  if (shape.attention_biases) {
-    count.divided += shape.qkv_size();
+/// Norms inside attention.
+std::int64_t attention_norms(const NetworkShape& shape) {
+  const std::int64_t latent =
+      (shape.latent.query_rank > 0 ? norm_parameters(shape, shape.latent.query_rank) : 0) +
+      (shape.has_latent() ? norm_parameters(shape, shape.latent.kv_rank) : 0);
+  return latent + (shape.qk_norm ? 2 * norm_parameters(shape, shape.head_size) : 0);
+}
+
+}  // namespace
+
+std::int64_t norm_parameters(const NetworkShape& shape, std::int64_t width) {
+  return shape.norm == Norm::layernorm ? 2 * width : width;
+}
+
+std::int64_t norm_parameters(const NetworkShape& shape) {
+  return norm_parameters(shape, shape.hidden);
+}
+
+ParameterCount layer_parameters(const NetworkShape& shape, std::int64_t tensor) {
+  const std::int64_t norms = shape.form == LayerForm::shared_norm ? 1 : 2;
+  ParameterCount count = attention_matrices(shape, tensor);
+  count.divided += shape.hidden * (shape.up_size() + shape.feed_forward);
+  count.replicated += norms * norm_parameters(shape) + attention_norms(shape);
+  if (shape.qkv_biases) {
+    count.divided += tensor * shape.qkv_size(tensor);
+  }
+  if (shape.projection_biases) {
     count.replicated += shape.hidden;
   }
   if (shape.feed_forward_biases) {
@@ -43,16 +77,22 @@ std::int64_t padded_vocabulary(const NetworkShape& shape, std::int64_t tensor) {
   return (shape.vocabulary + multiple - 1) / multiple * multiple;
 }
 
-double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length,
+double model_operations_per_token(const NetworkShape& shape, const Division& division,
                                   AttentionSpan span) {
   const double hidden = static_cast<double>(shape.hidden);
-  const double queries = static_cast<double>(shape.query_size());
-  const double weights = hidden * static_cast<double>(shape.qkv_size() + shape.query_size() +
-                                                      shape.up_size() + shape.feed_forward);
-  const double sequence = static_cast<double>(sequence_length);
-  const double attention = 4 * queries * (span == AttentionSpan::full ? sequence : sequence / 2);
+  const double weights = static_cast<double>(attention_matrices(shape, 1).total()) +
+                         hidden * static_cast<double>(shape.up_size() + shape.feed_forward);
+  const double products = static_cast<double>(2 * (shape.query_size() + shape.context_size()));
+  const double full = static_cast<double>(twice_causal_pairs(shape, division)) /
+                      static_cast<double>(division.tokens());
+  const double attention = products * (span == AttentionSpan::full ? full : full / 2);
   const double head = 2 * hidden * static_cast<double>(shape.vocabulary);
   return static_cast<double>(shape.layers) * (2 * weights + attention) + head;
+}
+
+double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length,
+                                  AttentionSpan span) {
+  return model_operations_per_token(shape, Division{.sequence_length = sequence_length}, span);
 }
 
 }  // namespace orrery

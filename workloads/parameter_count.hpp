@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "workloads/network.hpp"
+#include "workloads/step.hpp"
 
 namespace orrery {
 
@@ -16,9 +17,12 @@ struct ParameterCount {
   std::int64_t on_rank(std::int64_t tensor) const { return divided / tensor + replicated; }
 };
 
+/// A norm of a vector of `width` elements; of the hidden state.
+std::int64_t norm_parameters(const NetworkShape& shape, std::int64_t width);
 std::int64_t norm_parameters(const NetworkShape& shape);
-/// One transformer layer.
-ParameterCount layer_parameters(const NetworkShape& shape);
+/// One transformer layer. Of fewer key-value heads than `tensor` ranks there are copies, which
+/// count as divided: each rank holds one head.
+ParameterCount layer_parameters(const NetworkShape& shape, std::int64_t tensor = 1);
 /// Token embedding with `vocabulary` rows, and learned positions.
 ParameterCount embedding_parameters(const NetworkShape& shape, std::int64_t vocabulary);
 /// The final norm and, when `holds_weights`, a linear map to `vocabulary` (the embedding's, or a
@@ -32,13 +36,18 @@ std::int64_t network_parameters(const NetworkShape& shape);
 /// (--make-vocab-size-divisible-by 128).
 std::int64_t padded_vocabulary(const NetworkShape& shape, std::int64_t tensor);
 
-/// How far a token looks: at half of the sequence on average, which is what a causal network needs,
-/// or at all of it, as published utilisations count.
+/// How far a token looks: at half of its sequence on average, which is what a causal network needs,
+/// or at all of it, as published utilisations count. With a sliding window `full` is twice what the
+/// causal window needs, too.
 enum class AttentionSpan { causal, full };
 
-/// Operations of the matrix products of one forward pass over one token: 2 per weight, and per
-/// layer 4 * query size * (tokens looked at). With AttentionSpan::full as Narayanan et al. 2021
-/// (arXiv:2104.04473, appendix, eq. 2) and PaLM (arXiv:2204.02311, App. B) count them.
+/// Operations of the matrix products of one forward pass over one token of a micro-batch, on
+/// average: 2 per weight, and per layer 2 * (query size + context size) * (tokens looked at). With
+/// AttentionSpan::full as Narayanan et al. 2021 (arXiv:2104.04473, appendix, eq. 2) and PaLM
+/// (arXiv:2204.02311, App. B) count them.
+double model_operations_per_token(const NetworkShape& shape, const Division& division,
+                                  AttentionSpan span);
+/// The same of one whole sequence.
 double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length,
                                   AttentionSpan span);
 

@@ -57,6 +57,9 @@ struct Division {
   Precision precision = Precision::bf16;
   bool fp8_linear = false;  // the linear maps of layers multiply in fp8
   Bytes gradient_element{4};
+  /// Lengths of the sequences that each row of the micro-batch is packed from; they add up to
+  /// sequence_length, and no token sees another sequence than its own. Empty: one sequence.
+  std::vector<std::int64_t> packed = {};
 
   std::int64_t tokens() const { return micro_batch * sequence_length; }
   /// Tokens of which a rank holds the hidden state between the tensor-parallel regions.

@@ -86,7 +86,8 @@ std::int64_t TrainingGraphBuilder::fp8_parameters(const Stage& stage) const {
   for (const Chunk& chunk : stage.chunks) {
     layers += settings_.stages[static_cast<std::size_t>(chunk.part)];
   }
-  return layers * (layer_parameters(settings_.network).divided / settings_.grid.tensor);
+  return layers * (layer_parameters(settings_.network, settings_.grid.tensor).divided /
+                   settings_.grid.tensor);
 }
 
 /// Of a rank's parameters, those of which it alone keeps what is sharded.

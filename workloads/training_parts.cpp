@@ -33,7 +33,8 @@ TrainingParts training_parts(const TrainingSettings& settings) {
 
 UnitParameters unit_parameters(const TrainingSettings& settings) {
   const std::int64_t vocabulary = padded_vocabulary(settings.network, settings.grid.tensor);
-  return {embedding_parameters(settings.network, vocabulary), layer_parameters(settings.network),
+  return {embedding_parameters(settings.network, vocabulary),
+          layer_parameters(settings.network, settings.grid.tensor),
           head_parameters(settings.network, vocabulary, head_holds_weights(settings))};
 }
 

@@ -7,6 +7,7 @@
 
 #include "sim/base/unit_text.hpp"
 #include "workloads/parameter_count.hpp"
+#include "workloads/sequence_lengths.hpp"
 #include "workloads/training_strategy.hpp"
 
 namespace orrery {
@@ -127,8 +128,10 @@ void check_tensor(JsonCursor& parameters, const NetworkShape& network, std::int6
   }
   const bool shares_heads = network.kv_heads != network.heads;  // else all is said above
   if (shares_heads && network.kv_heads < tensor) {
-    place.error(named + " is more than the network's " + text(network.kv_heads) +
-                " key-value heads, and copies of them are not modelled");
+    if (tensor % network.kv_heads != 0) {
+      place.error(named + " is not a multiple of the network's " + text(network.kv_heads) +
+                  " key-value heads, of which each rank would hold one");
+    }
   } else if (shares_heads && network.kv_heads % tensor != 0) {
     place.error(named + " does not divide the network's " + text(network.kv_heads) +
                 " key-value heads");
@@ -150,10 +153,6 @@ void check_network(JsonCursor& parameters, const TrainingSettings& settings) {
   if (network.positions == Positions::learned && length > network.max_positions) {
     place.error("sequence length " + text(length) + " is more than the network's " +
                 text(network.max_positions) + " learned positions");
-  }
-  if (network.attention_window > 0 && length > network.attention_window) {
-    place.error("sequence length " + text(length) + " is more than the network's window of " +
-                text(network.attention_window) + ", and sliding-window attention is not modelled");
   }
 }
 
@@ -192,6 +191,7 @@ void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
 void read_division(JsonCursor& parameters, Division& division) {
   division.sequence_length = parameters.at("sequence_length").as_count(kSequence);
   division.micro_batch = parameters.at("micro_batch").as_count(kMicroBatch);
+  read_sequences(parameters, division);
   const std::string precision = choice_or_first(parameters, "precision", {"bf16", "fp16", "fp8"});
   division.fp8_linear = precision == "fp8";
   division.precision = precision == "fp16" ? Precision::fp16 : Precision::bf16;
@@ -265,6 +265,7 @@ JsonValue to_json(const TrainingSettings& settings) {
       {"dropout", json_boolean(division.dropout)},
       {"gradient_precision", named(is_bf16 ? "bf16" : "fp32")},
       {"gradient_bucket", exact(settings.gradient_bucket)}};
+  if (!division.packed.empty()) members.emplace_back("sequences", sequences_json(division));
   for (auto& member : strategy_members(settings)) members.push_back(std::move(member));
   return json_object(std::move(members));
 }

@@ -5,7 +5,9 @@
 
 #include "workloads/attention_core.hpp"
 #include "workloads/kernel_forms.hpp"
+#include "workloads/latent_attention.hpp"
 #include "workloads/layer_parts.hpp"
+#include "workloads/parallel_layer.hpp"
 
 namespace orrery {
 namespace {
@@ -14,18 +16,20 @@ constexpr std::int64_t kGelu = 9;    // 0.5 x (1 + tanh(c (x + 0.044715 x^3)))
 constexpr std::int64_t kSwiglu = 5;  // x / (1 + exp(-x)) * gate
 constexpr std::int64_t kBackwardFactor = 2;
 
+}  // namespace
+
 LinearMap qkv_map(const NetworkShape& shape, const Division& division) {
   return {.label = "attention.qkv",
           .in = shape.hidden,
-          .out = shape.qkv_size() / division.tensor,
-          .biases = shape.attention_biases};
+          .out = shape.qkv_size(division.tensor),
+          .biases = shape.qkv_biases};
 }
 
 LinearMap projection_map(const NetworkShape& shape, const Division& division) {
   return {.label = "attention.projection",
-          .in = shape.query_size() / division.tensor,
+          .in = shape.context_size() / division.tensor,
           .out = shape.hidden,
-          .biases = shape.attention_biases};
+          .biases = shape.projection_biases};
 }
 
 LinearMap up_map(const NetworkShape& shape, const Division& division) {
@@ -68,6 +72,8 @@ Step activation_gradient_step(const NetworkShape& shape, const Division& divisio
   return step;
 }
 
+namespace {
+
 void feed_forward(const NetworkShape& shape, const Division& division, Passes& passes) {
   const LinearMap up = up_map(shape, division);
   const LinearMap down = down_map(shape, division);
@@ -95,7 +101,11 @@ void attention(const NetworkShape& shape, const Division& division, Passes& pass
 
   Steps& forward = passes.forward;
   forward.push_back(norm_forward(shape, division, "attention.norm"));
-  column_linear_forward(forward, division, qkv, {.saved = qkv_output});
+  if (shape.has_latent()) {
+    latent_inputs_forward(forward, shape, division);
+  } else {
+    column_linear_forward(forward, division, qkv, {.saved = qkv_output});
+  }
   const std::size_t core = forward.size();
   attention_core_forward(forward, shape, division);
   for (std::size_t step = core; step < forward.size(); ++step) forward[step].kept = Bytes(0);
@@ -109,13 +119,23 @@ void attention(const NetworkShape& shape, const Division& division, Passes& pass
   const std::size_t core_backward = backward.size();
   attention_core_backward(backward, shape, division);
   backward[core_backward].uses_core = true;
-  column_linear_backward(backward, division, qkv);
-  backward.push_back(norm_backward(shape, division, "attention.norm", Residual::around));
+  Step norm = norm_backward(shape, division, "attention.norm", Residual::around);
+  if (shape.has_latent()) {
+    norm.after = {1};  // a kernel
+    norm.memory.unbuffer =
+        latent_inputs_backward(backward, shape, division) + hidden_state(shape, division);
+  } else {
+    column_linear_backward(backward, division, qkv);
+  }
+  backward.push_back(std::move(norm));
 }
 
 }  // namespace
 
 Passes layer_passes(const NetworkShape& shape, const Division& division) {
+  if (shape.form != LayerForm::sequential) {
+    return parallel_layer_passes(shape, division);
+  }
   Passes attention_half;
   attention(shape, division, attention_half);
   Passes layer;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "workloads/layer_parts.hpp"
 #include "workloads/network.hpp"
 #include "workloads/step.hpp"
 
@@ -15,6 +16,17 @@ namespace orrery {
 /// materialized attention; without dropout its masks and the copy of the scores fall away, and
 /// FlashAttention keeps the log-sum-exp of each row instead of the scores. Norms' statistics
 /// (2·s·b numbers) are left out, as there.
+/// A parallel residual: see parallel_layer.hpp. Latent attention: see latent_attention.hpp.
 Passes layer_passes(const NetworkShape& shape, const Division& division);
+
+/// What the forms of a layer share: the linear maps as one rank has them, and the activation
+/// function, which saves its output.
+LinearMap qkv_map(const NetworkShape& shape, const Division& division);
+LinearMap projection_map(const NetworkShape& shape, const Division& division);
+LinearMap up_map(const NetworkShape& shape, const Division& division);
+LinearMap down_map(const NetworkShape& shape, const Division& division);
+Step activation_step(const NetworkShape& shape, const Division& division);
+/// Drops the activation's input; the gradient of its output becomes that of its input.
+Step activation_gradient_step(const NetworkShape& shape, const Division& division);
 
 }  // namespace orrery

@@ -39,7 +39,7 @@ class TransformerTraining final : public Workload {
 
  private:
   double operations_per_token(AttentionSpan span) const {
-    return model_operations_per_token(settings_.network, settings_.division.sequence_length, span);
+    return model_operations_per_token(settings_.network, settings_.division, span);
   }
 
   void add_facts(Job& job) const {

@@ -87,10 +87,12 @@ TEST(ReadNetwork, TakesTheHeadSizeThatAFileGives) {
 
 TEST(ReadNetwork, NamesWhatIsReadWhenTheModelTypeIsUnknown) {
   const JsonValue value = parse_json(R"({"model_type": "mamba"})", "n.json");
-  EXPECT_EQ(mistakes_of(value),
-            std::vector<std::string>{
-                "/model_type: expected a model_type that is read: \"llama\" or \"mistral\" "
-                "(Llama-style keys) or \"gpt2\", got \"mamba\""});
+  EXPECT_EQ(
+      mistakes_of(value),
+      std::vector<std::string>{
+          "/model_type: expected a model_type that is read: \"deepseek_v2\", \"deepseek_v3\", "
+          "\"falcon\", \"gpt2\", \"gpt_neox\", \"llama\", \"mistral\", \"qwen2\", \"qwen3\", got "
+          "\"mamba\""});
 }
 
 TEST(ReadNetwork, KnowsAFamilyByItsArchitecture) {

@@ -50,6 +50,17 @@ struct SmallGpt {
   }
 };
 
+/// A network with latent attention, as a config.json; query_rank 0: without one.
+inline JsonValue latent_network(std::int64_t query_rank) {
+  JsonValue value = parse_json(R"({"model_type": "deepseek_v2", "hidden_size": 256,
+      "num_hidden_layers": 4, "num_attention_heads": 8, "intermediate_size": 1024,
+      "vocab_size": 1024, "max_position_embeddings": 4096, "hidden_act": "silu",
+      "kv_lora_rank": 64, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 24})",
+                               "latent.json");
+  value.members.push_back({"q_lora_rank", query_rank > 0 ? json_integer(query_rank) : JsonValue{}});
+  return value;
+}
+
 /// A "workload" object with this network and these other keys.
 inline JsonValue workload_json(JsonValue network, const std::string& keys) {
   JsonValue value = parse_json(keys, "scenario.json");

@@ -89,9 +89,12 @@ TEST(TrainingSettings, TensorMustDivideTheNetwork) {
       Mistakes{"/parallel/tensor: tensor 3 does not divide the network's 4 key-value heads"});
   const std::string wide = R"({"parallel": {"tensor": 8}, "sequence_length": 128,
       "micro_batch": 1, "global_batch": 3})";
-  EXPECT_EQ(mistakes(SmallGpt{.kv_heads = 4}.json(), wide, 8),
-            Mistakes{"/parallel/tensor: tensor 8 is more than the network's 4 key-value heads, and "
-                     "copies of them are not modelled"});
+  EXPECT_EQ(mistakes(SmallGpt{.kv_heads = 4}.json(), wide, 8), Mistakes{});
+  EXPECT_EQ(
+      mistakes(SmallGpt{.hidden = 384, .heads = 24, .kv_heads = 3, .feed_forward = 1536}.json(),
+               wide, 8),
+      Mistakes{"/parallel/tensor: tensor 8 is not a multiple of the network's 3 key-value heads, "
+               "of which each rank would hold one"});
 }
 
 TEST(TrainingSettings, PipelineMustDivideTheLayers) {
@@ -123,17 +126,6 @@ TEST(TrainingSettings, SequenceMustFitPositionsAndTensor) {
       "sequence_length": 4098, "micro_batch": 1, "global_batch": 1})";
   EXPECT_EQ(mistakes(SmallGpt{.max_positions = 4097, .positions = "rotary"}.json(), alone, 1),
             Mistakes{});
-}
-
-TEST(TrainingSettings, SlidingWindowIsRefusedOnlyWhereItBinds) {
-  JsonValue network = shipped_network("llama3_8b");
-  network.find("model_type")->string = "mistral";
-  network.members.push_back({"sliding_window", json_integer(4096)});
-  const auto keys = [](const std::string& length) {
-    return R"({"sequence_length": )" + length + R"(, "micro_batch": 1, "global_batch": 1})";
-  };
-  EXPECT_EQ(mistakes(network, keys("4096"), 1), Mistakes{});
-  EXPECT_EQ(mistakes(network, keys("4097"), 1).size(), 1U);
 }
 
 TEST(TrainingSettings, PlacementMustNameEveryAxisOnce) {

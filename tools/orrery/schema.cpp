@@ -118,6 +118,16 @@ JsonValue parallel_schema() {
       {}, "Degrees of parallelism; their product is the number of devices");
 }
 
+/// workloads/sequence_lengths.cpp reads it.
+JsonValue sequences_schema() {
+  return closed_object(
+      {{"kind", enumeration({"fixed", "packed"}, "one sequence a row, or several")},
+       {"lengths", json_object({{"type", text("array")},
+                                {"items", or_wrapped(count(1, "tokens"))},
+                                {"description", text("add up to the sequence length")}})}},
+      {"kind"}, "How rows of the micro-batch are made of sequences; default: fixed");
+}
+
 /// Keys of the workload "transformer_training"; workloads/training_settings.cpp reads them.
 JsonValue transformer_training_schema(const Catalog& catalog) {
   const JsonValue axis = enumeration({"tensor", "data", "pipeline"}, "an axis");
@@ -132,6 +142,7 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
                      {"maxItems", json_integer(3)},
                      {"description", text("axes of the ranks, fastest varying first")}})},
        {"sequence_length", or_wrapped(count(1, "tokens of a sequence"))},
+       {"sequences", sequences_schema()},
        {"micro_batch", or_wrapped(count(1, "sequences that go through a stage at once"))},
        {"global_batch", or_wrapped(count(1, "sequences of a step"))},
        {"precision", enumeration({"bf16", "fp16"}, "of weights and activations")},
