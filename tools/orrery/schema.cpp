@@ -128,6 +128,29 @@ JsonValue sequences_schema() {
       {"kind"}, "How rows of the micro-batch are made of sequences; default: fixed");
 }
 
+JsonValue schedule_schema() {
+  return closed_object({{"kind", enumeration({"1f1b", "gpipe", "interleaved", "zb_h1", "dualpipe"},
+                                             "order of a stage's passes")},
+                        {"virtual_stages", count(1, "chunks of a stage; of interleaved")}},
+                       {"kind"}, "How the pipeline works; default: 1f1b");
+}
+
+JsonValue recompute_schema() {
+  return closed_object({{"kind", enumeration({"none", "selective", "full"}, "what of a layer")},
+                        {"every", count(1, "layers from one checkpoint to the next; of full")}},
+                       {"kind"}, "What the backward pass computes again; default: none");
+}
+
+JsonValue sharding_schema() {
+  return closed_object(
+      {{"kind", enumeration({"none", "zero1", "zero2", "zero3", "fsdp"},
+                            "what is divided: optimizer, gradients too, weights too")},
+       {"group", count(1, "ranks that hold one copy together; default: all data-parallel ranks")},
+       {"prefetch", count(0, "units gathered ahead; of sharded weights")},
+       {"reshard_after_forward", described("boolean", "of sharded weights; default: true")}},
+      {"kind"}, "What data-parallel ranks divide; default: none");
+}
+
 /// Keys of the workload "transformer_training"; workloads/training_settings.cpp reads them.
 JsonValue transformer_training_schema(const Catalog& catalog) {
   const JsonValue axis = enumeration({"tensor", "data", "pipeline"}, "an axis");
@@ -145,11 +168,19 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
        {"sequences", sequences_schema()},
        {"micro_batch", or_wrapped(count(1, "sequences that go through a stage at once"))},
        {"global_batch", or_wrapped(count(1, "sequences of a step"))},
-       {"precision", enumeration({"bf16", "fp16"}, "of weights and activations")},
+       {"precision", enumeration({"bf16", "fp16", "fp8"},
+                                 "of weights and activations; fp8: products of layers")},
        {"gradient_precision", enumeration({"fp32", "bf16"}, "of accumulated gradients")},
        {"gradient_bucket", reference("bytes")},
        {"attention", enumeration({"flash", "materialized"}, "how attention is computed")},
-       {"dropout", described("boolean", "whether dropout masks are kept")}},
+       {"dropout", described("boolean", "whether dropout masks are kept")},
+       {"schedule", schedule_schema()},
+       {"stages", json_object({{"type", text("array")},
+                               {"items", count(0, "layers")},
+                               {"description", text("layers of each stage, first to last")}})},
+       {"recompute", recompute_schema()},
+       {"sharding", sharding_schema()},
+       {"gradient_clipping", described("boolean", "whether the norm of all gradients is taken")}},
       {"kind", "network", "sequence_length", "micro_batch", "global_batch"},
       "One training step of a dense decoder-only transformer");
 }
