@@ -234,7 +234,7 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   }
   check_batches(parameters, settings);
   if (network && settings.grid.pipeline > 0 && settings.grid.data > 0 &&
-      settings.virtual_stages > 0 && settings.micro_batches > 0) {
+      settings.virtual_stages > 0) {
     check_strategy(parameters, settings);
   }
   if (!network || context.devices <= 0 || parameters.diagnostics().count() != mistakes) {

@@ -145,7 +145,7 @@ void check_strategy(JsonCursor& parameters, TrainingSettings& settings) {
   check_sharding(parameters, settings);
   const Registry<PipelineSchedulerFactory> schedulers = builtin_pipeline_schedulers();
   const auto* scheduler = schedulers.find(settings.schedule);
-  if (scheduler == nullptr) return;  // reported already
+  if (scheduler == nullptr || settings.micro_batches == 0) return;  // reported already
   const std::string refusal = scheduler->make()->refusal(settings.pipeline());
   if (!refusal.empty()) place_of(parameters, "schedule").error(refusal);
 }
