@@ -94,6 +94,7 @@ void down_backward(Steps& steps, const NetworkShape& shape, const Division& divi
                                weight_gradient_gemm(division, tokens, width, shape.hidden),
                                {.unbuffer = vector + of_tokens(division, latent.beside)});
   to_weight.gradients = shape.hidden * width;
+  to_weight.weights_only = true;
   steps.push_back(std::move(to_weight));
 }
 

@@ -35,6 +35,7 @@ Step weight_gradient(const Division& division, const LinearMap& map, std::int64_
       kernel_step(map.label + ".weight_gradient",
                   weight_gradient_gemm(division, division.tokens(), map.out, map.in), memory);
   step.gradients = map.in * map.out + biases;
+  step.weights_only = true;
   return step;
 }
 

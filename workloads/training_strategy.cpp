@@ -125,6 +125,21 @@ void check_sharding(JsonCursor& parameters, TrainingSettings& settings) {
   }
 }
 
+/// What the layers of this network are not modelled with; nothing is left out in silence.
+void check_layers(JsonCursor& parameters, const TrainingSettings& settings) {
+  const NetworkShape& network = settings.network;
+  const bool parallel = network.form != LayerForm::sequential;
+  if (parallel && settings.recomputation.kind == Recomputation::Kind::selective) {
+    parameters.find("recompute")
+        .error("selective recomputation of layers with a parallel residual is not modelled");
+  }
+  if (settings.division.fp8_linear && (parallel || network.has_latent())) {
+    parameters.find("precision")
+        .error(
+            "fp8 products of layers with a parallel residual or latent attention are not modelled");
+  }
+}
+
 }  // namespace
 
 void read_strategy(JsonCursor& parameters, TrainingSettings& settings) {
@@ -141,6 +156,7 @@ void read_strategy(JsonCursor& parameters, TrainingSettings& settings) {
 }
 
 void check_strategy(JsonCursor& parameters, TrainingSettings& settings) {
+  check_layers(parameters, settings);
   check_stages(parameters, settings);
   check_sharding(parameters, settings);
   const Registry<PipelineSchedulerFactory> schedulers = builtin_pipeline_schedulers();

@@ -75,18 +75,7 @@ void for_all(Check check) {
 
 TEST(LayerForms, FreeWhatTheyTake) {
   for_all([](const NetworkShape&, const Division&, const Passes& passes) {
-    std::int64_t activations = 0;
-    std::int64_t buffers = 0;
-    for (const Steps* pass : {&passes.forward, &passes.backward}) {
-      for (const Step& step : *pass) {
-        activations += step.memory.saved.count() - step.memory.dropped.count();
-        buffers += step.memory.buffer.count() - step.memory.unbuffer.count();
-        EXPECT_GE(activations, 0) << step.label;
-        EXPECT_GE(buffers, 0) << step.label;
-      }
-      EXPECT_EQ(buffers, 0);
-    }
-    EXPECT_EQ(activations, 0);
+    testing::expect_to_free_what_they_take(passes);
   });
 }
 

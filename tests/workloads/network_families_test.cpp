@@ -9,19 +9,10 @@ namespace orrery {
 namespace {
 
 using testing::latent_network;
+using testing::network_mistakes;
 using testing::shape_of;
 using testing::shipped_network;
 using testing::SmallGpt;
-
-std::vector<std::string> mistakes_of(const JsonValue& value) {
-  Diagnostics diagnostics;
-  EXPECT_FALSE(read_network(JsonCursor(value, diagnostics)).has_value());
-  std::vector<std::string> result;
-  for (const Diagnostic& item : diagnostics.items()) {
-    result.push_back(item.pointer + ": " + item.message);
-  }
-  return result;
-}
 
 struct Exact {
   const char* name;
@@ -87,8 +78,8 @@ TEST(NetworkFamilies, MistralHasAWindowUnlessItSaysNull) {
 TEST(NetworkFamilies, AWindowInSomeLayersIsRefused) {
   JsonValue value = shipped_network("qwen2_7b");
   value.find("use_sliding_window")->boolean = true;
-  ASSERT_EQ(mistakes_of(value).size(), 1U);
-  EXPECT_NE(mistakes_of(value)[0].find("a window in some of the layers is not modelled"),
+  ASSERT_EQ(network_mistakes(value).size(), 1U);
+  EXPECT_NE(network_mistakes(value)[0].find("a window in some of the layers is not modelled"),
             std::string::npos);
 }
 
@@ -108,8 +99,8 @@ TEST(NetworkFamilies, LatentAttentionCountsMapsDownAndUp) {
 TEST(NetworkFamilies, MixturesOfExpertsAreRefused) {
   JsonValue value = latent_network(96);
   value.members.push_back({"n_routed_experts", json_integer(8)});
-  ASSERT_EQ(mistakes_of(value).size(), 1U);
-  EXPECT_NE(mistakes_of(value)[0].find("a mixture of experts is not modelled yet"),
+  ASSERT_EQ(network_mistakes(value).size(), 1U);
+  EXPECT_NE(network_mistakes(value)[0].find("a mixture of experts is not modelled yet"),
             std::string::npos);
 }
 
@@ -130,14 +121,14 @@ TEST(NetworkFamilies, OurOwnFormSaysTheSame) {
   EXPECT_EQ(shape.rotary_size, 8);
   EXPECT_EQ(shape.attention_window, 64);
   value.find("parallel_residual")->boolean = false;
-  EXPECT_EQ(mistakes_of(value).size(), 1U);
+  EXPECT_EQ(network_mistakes(value).size(), 1U);
 }
 
 TEST(NetworkFamilies, OurOwnFormRefusesLatentAttentionThatIsNotDefined) {
   JsonValue value = SmallGpt{.kv_heads = 4}.json();
   value.members.push_back(
       {"latent", json_object({{"kv_rank", json_integer(64)}, {"value_size", json_integer(32)}})});
-  const std::vector<std::string> mistakes = mistakes_of(value);
+  const std::vector<std::string> mistakes = network_mistakes(value);
   // Fewer key-value heads than heads; positions that are not rotary; biases.
   EXPECT_EQ(mistakes.size(), 3U);
 }

@@ -8,19 +8,10 @@
 namespace orrery {
 namespace {
 
+using testing::network_mistakes;
 using testing::shape_of;
 using testing::shipped_network;
 using testing::SmallGpt;
-
-std::vector<std::string> mistakes_of(const JsonValue& value) {
-  Diagnostics diagnostics;
-  EXPECT_FALSE(read_network(JsonCursor(value, diagnostics)).has_value());
-  std::vector<std::string> result;
-  for (const Diagnostic& item : diagnostics.items()) {
-    result.push_back(item.pointer + ": " + item.message);
-  }
-  return result;
-}
 
 struct Published {
   const char* name;
@@ -88,7 +79,7 @@ TEST(ReadNetwork, TakesTheHeadSizeThatAFileGives) {
 TEST(ReadNetwork, NamesWhatIsReadWhenTheModelTypeIsUnknown) {
   const JsonValue value = parse_json(R"({"model_type": "mamba"})", "n.json");
   EXPECT_EQ(
-      mistakes_of(value),
+      network_mistakes(value),
       std::vector<std::string>{
           "/model_type: expected a model_type that is read: \"deepseek_v2\", \"deepseek_v3\", "
           "\"falcon\", \"gpt2\", \"gpt_neox\", \"llama\", \"mistral\", \"qwen2\", \"qwen3\", got "
@@ -100,34 +91,35 @@ TEST(ReadNetwork, KnowsAFamilyByItsArchitecture) {
   std::erase_if(value.members, [](const auto& member) { return member.key == "model_type"; });
   EXPECT_EQ(shape_of(value).layers, 32);
   value.find("architectures")->items[0] = json_string("MambaForCausalLM");
-  ASSERT_EQ(mistakes_of(value).size(), 1U);
-  EXPECT_NE(mistakes_of(value)[0].find("names no architecture that is read"), std::string::npos);
+  ASSERT_EQ(network_mistakes(value).size(), 1U);
+  EXPECT_NE(network_mistakes(value)[0].find("names no architecture that is read"),
+            std::string::npos);
 }
 
 TEST(ReadNetwork, RejectsAnUnknownKeyOfOurOwnForm) {
   JsonValue value = SmallGpt{}.json();
   value.members.push_back({"layer", json_integer(1)});
   value.members.back().value.origin.pointer = "/layer";
-  EXPECT_EQ(mistakes_of(value),
+  EXPECT_EQ(network_mistakes(value),
             std::vector<std::string>{"/layer: no such key; did you mean \"layers\"?"});
 }
 
 TEST(ReadNetwork, RejectsHeadsThatDoNotFit) {
-  EXPECT_EQ(mistakes_of(SmallGpt{.heads = 8, .kv_heads = 3}.json()),
+  EXPECT_EQ(network_mistakes(SmallGpt{.heads = 8, .kv_heads = 3}.json()),
             std::vector<std::string>{": 8 heads cannot share 3 key-value heads evenly"});
-  EXPECT_EQ(mistakes_of(SmallGpt{.hidden = 100, .heads = 8}.json()),
+  EXPECT_EQ(network_mistakes(SmallGpt{.hidden = 100, .heads = 8}.json()),
             std::vector<std::string>{
                 ": hidden size 100 is not a multiple of 8 heads, and no head size is given"});
 }
 
 TEST(ReadNetwork, RejectsSizesOutOfRange) {
-  EXPECT_EQ(mistakes_of(SmallGpt{.layers = 0}.json()).size(), 1U);
+  EXPECT_EQ(network_mistakes(SmallGpt{.layers = 0}.json()).size(), 1U);
   EXPECT_EQ(shape_of(SmallGpt{.layers = 10'000}.json()).layers, 10'000);
-  EXPECT_EQ(mistakes_of(SmallGpt{.layers = 10'001}.json()).size(), 1U);
+  EXPECT_EQ(network_mistakes(SmallGpt{.layers = 10'001}.json()).size(), 1U);
 }
 
 TEST(ReadNetwork, RejectsWhatIsNoNetwork) {
-  EXPECT_EQ(mistakes_of(parse_json("7", "n.json")),
+  EXPECT_EQ(network_mistakes(parse_json("7", "n.json")),
             std::vector<std::string>{": expected a network, by name or as an object, got 7"});
 }
 

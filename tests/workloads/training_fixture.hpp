@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -105,6 +107,29 @@ inline NetworkShape shape_of(const JsonValue& value) {
   const std::optional<NetworkShape> shape = read_network(JsonCursor(value, diagnostics));
   diagnostics.throw_if_any();
   return shape.value();
+}
+
+/// "pointer: message" of everything that is wrong with a network.
+inline std::vector<std::string> network_mistakes(const JsonValue& value) {
+  Read read;
+  EXPECT_FALSE(read_network(JsonCursor(value, read.diagnostics)).has_value());
+  return read.mistakes();
+}
+
+/// Buffers by the end of each pass, activations by the end of both.
+inline void expect_to_free_what_they_take(const Passes& passes) {
+  std::int64_t activations = 0;
+  std::int64_t buffers = 0;
+  for (const Steps* pass : {&passes.forward, &passes.backward}) {
+    for (const Step& step : *pass) {
+      activations += step.memory.saved.count() - step.memory.dropped.count();
+      buffers += step.memory.buffer.count() - step.memory.unbuffer.count();
+      EXPECT_GE(activations, 0) << step.label;
+      EXPECT_GE(buffers, 0) << step.label;
+    }
+    EXPECT_EQ(buffers, 0);
+  }
+  EXPECT_EQ(activations, 0);
 }
 
 }  // namespace orrery::testing

@@ -312,6 +312,60 @@ TEST(TrainingStrategy, ClippingSumsOneNumberOverAllRanksOfACopy) {
   EXPECT_TRUE(ops_labelled(job_with("").graph, "gradients.norm").empty());
 }
 
+/// Of a forward and a backward pass whose weight gradients wait, the second half computes all
+/// weights of linear maps, whatever the form of the layer.
+TEST(TrainingStrategy, WeightGradientsWaitInLayersOfEveryForm) {
+  JsonValue parallel = SmallGpt{.layers = 8}.json();
+  parallel.members.push_back({"parallel_residual", json_boolean(true)});
+  for (const JsonValue& network :
+       {SmallGpt{.layers = 8}.json(), parallel, testing::latent_network(0)}) {
+    const Job job = training_job(network, R"({"parallel": {"tensor": 2, "pipeline": 4,
+        "sequence_parallel": true}, "sequence_length": 128, "micro_batch": 1, "global_batch": 8,
+        "schedule": {"kind": "zb_h1"}})",
+                                 8);
+    // The last stage puts off those of three micro-batches: they follow all its input gradients.
+    const Rank last = 6;
+    std::size_t last_input = 0;
+    std::map<std::string, int> waiting;
+    for (std::size_t i = 0; i < job.graph.ops().size(); ++i) {
+      const Op& op = job.graph.ops()[i];
+      const std::string& label = job.graph.text(op.label);
+      if (job.graph.ranks(op.ranks).front() != last) continue;
+      if (label.ends_with(".input_gradient")) {
+        last_input = i;
+        waiting.clear();
+      }
+      if (label.ends_with(".weight_gradient")) ++waiting[label];
+    }
+    EXPECT_GT(last_input, 0U);
+    EXPECT_GE(waiting.size(), 5U);  // of each linear map of a layer, and of the head
+    const std::int64_t layers = shape_of(network).layers / 4;
+    for (const auto& [label, count] : waiting) {
+      const bool head = label.find("head") != std::string::npos;
+      EXPECT_GE(count, 4 * (head ? 1 : layers)) << label;
+    }
+  }
+}
+
+TEST(TrainingStrategy, WhatALayerIsNotModelledWithIsRefused) {
+  JsonValue parallel = SmallGpt{}.json();
+  parallel.members.push_back({"parallel_residual", json_boolean(true)});
+  const std::string base = R"({"sequence_length": 128, "micro_batch": 1, "global_batch": 4, )";
+  const auto first = [&](const JsonValue& network, const std::string& key) {
+    const auto all = read_training(workload_json(network, base + key + "}"), 4).mistakes();
+    return all.empty() ? std::string() : all.front();
+  };
+  EXPECT_EQ(
+      first(parallel, R"("recompute": {"kind": "selective"})"),
+      "/recompute: selective recomputation of layers with a parallel residual is not modelled");
+  const std::string fp8 =
+      "/precision: fp8 products of layers with a parallel residual or latent attention are not "
+      "modelled";
+  EXPECT_EQ(first(parallel, R"("precision": "fp8")"), fp8);
+  EXPECT_EQ(first(testing::latent_network(0), R"("precision": "fp8")"), fp8);
+  EXPECT_EQ(first(parallel, R"("recompute": {"kind": "full"})"), "");
+}
+
 TEST(TrainingStrategy, MistakesAreReportedWhereTheyAre) {
   const std::string base = R"("sequence_length": 128, "micro_batch": 1, "global_batch": 16,
       "parallel": {"pipeline": 4, "data": 2})";

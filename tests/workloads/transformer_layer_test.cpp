@@ -195,20 +195,8 @@ void for_all_divisions(Check check) {
 }
 
 TEST(Passes, FreeWhatTheyTake) {
-  for_all_divisions([](const Passes& passes, auto) {
-    std::int64_t activations = 0;
-    std::int64_t buffers = 0;
-    for (const Steps* pass : {&passes.forward, &passes.backward}) {
-      for (const Step& step : *pass) {
-        activations += step.memory.saved.count() - step.memory.dropped.count();
-        buffers += step.memory.buffer.count() - step.memory.unbuffer.count();
-        EXPECT_GE(activations, 0) << step.label;
-        EXPECT_GE(buffers, 0) << step.label;
-      }
-      EXPECT_EQ(buffers, 0);  // none outlives its pass
-    }
-    EXPECT_EQ(activations, 0);
-  });
+  for_all_divisions(
+      [](const Passes& passes, auto) { testing::expect_to_free_what_they_take(passes); });
 }
 
 TEST(Passes, FinishTheGradientOfEveryParameter) {

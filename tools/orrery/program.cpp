@@ -33,7 +33,8 @@ std::string help_text() {
           "units (\"5 us\", \"400 Gbit/s\", \"80 GiB\"); a bare number is a count.\n\n"
           "exit codes: 0 done; 1 our bug; 2 wrong input; 3 ran, and the verdict is no (does not "
           "fit\n"
-          "in memory); 4 the workload deadlocks; 5 a file or disk error\n";
+          "in memory, misses a published figure's limit); 4 the workload deadlocks; 5 a file or "
+          "disk error\n";
   return text.str();
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "workloads/schedule/pipeline_schedule.hpp"
+
 namespace orrery {
 namespace {
 
@@ -129,10 +131,10 @@ JsonValue sequences_schema() {
 }
 
 JsonValue schedule_schema() {
-  return closed_object({{"kind", enumeration({"1f1b", "gpipe", "interleaved", "zb_h1", "dualpipe"},
-                                             "order of a stage's passes")},
-                        {"virtual_stages", count(1, "chunks of a stage; of interleaved")}},
-                       {"kind"}, "How the pipeline works; default: 1f1b");
+  return closed_object(
+      {{"kind", enumeration(builtin_pipeline_schedulers().names(), "order of a stage's passes")},
+       {"virtual_stages", count(1, "chunks of a stage; of interleaved")}},
+      {"kind"}, "How the pipeline works; default: 1f1b");
 }
 
 JsonValue recompute_schema() {
