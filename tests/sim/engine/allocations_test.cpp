@@ -2,29 +2,11 @@
 // does an array double. An executable of its own, since it counts every call of operator new.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
 #include "sim/base/random.hpp"
 #include "sim/engine/activity.hpp"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "tests/sim/engine/counted_new.hpp"
 
 namespace orrery {
 namespace {
@@ -45,10 +27,10 @@ class Traffic final : EventHandler {
   }
   /// Runs until so many flows have ended; how many allocations that took.
   std::uint64_t run(std::uint64_t flows) {
-    const std::uint64_t before = allocations;
+    const std::uint64_t before = testing::allocations();
     left_ = flows;
     engine_.run();
-    const std::uint64_t taken = allocations - before;
+    const std::uint64_t taken = testing::allocations() - before;
     for (std::size_t flow = 0; flow < kFlows; ++flow) start();  // for the next run
     return taken;
   }
