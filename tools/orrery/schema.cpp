@@ -2,90 +2,21 @@
 
 #include <utility>
 
+#include "tools/orrery/schema_forms.hpp"
+
 namespace orrery {
 namespace {
 
-using Members = std::vector<std::pair<std::string, JsonValue>>;
-
-JsonValue text(const char* value) {
-  return json_string(value);
-}
-
-JsonValue described(const char* type, const char* description) {
-  return json_object({{"type", text(type)}, {"description", text(description)}});
-}
-
-JsonValue reference(const char* definition) {
-  return json_object({{"$ref", json_string(std::string("#/$defs/") + definition)}});
-}
-
-JsonValue enumeration(const std::vector<std::string>& names, const char* description) {
-  std::vector<JsonValue> items;
-  for (const std::string& name : names) {
-    items.push_back(json_string(name));
-  }
-  return json_object({{"enum", json_array(std::move(items))}, {"description", text(description)}});
-}
-
-JsonValue count(std::int64_t minimum, const char* description) {
-  return json_object({{"type", text("integer")},
-                      {"minimum", json_integer(minimum)},
-                      {"description", text(description)}});
-}
-
-/// A fact may stand in a wrapper with its source: {"value": …, "source": "…"}.
-JsonValue or_wrapped(const JsonValue& plain) {
-  JsonValue wrapped =
-      json_object({{"type", text("object")},
-                   {"properties",
-                    json_object({{"value", plain}, {"source", described("string", "where from")}})},
-                   {"required", json_array({text("value")})},
-                   {"additionalProperties", json_boolean(false)}});
-  return json_object({{"anyOf", json_array({plain, std::move(wrapped)})}});
-}
-
-JsonValue quantity(const char* pattern, const char* description) {
-  return or_wrapped(json_object(
-      {{"type", text("string")}, {"pattern", text(pattern)}, {"description", text(description)}}));
-}
-
-JsonValue closed_object(Members properties, std::vector<std::string> required,
-                        const char* description) {
-  std::vector<JsonValue> names;
-  for (std::string& name : required) {
-    names.push_back(json_string(std::move(name)));
-  }
-  return json_object({{"type", text("object")},
-                      {"description", text(description)},
-                      {"properties", json_object(std::move(properties))},
-                      {"required", json_array(std::move(names))},
-                      {"additionalProperties", json_boolean(false)}});
-}
-
-/// A name of the catalogue, a file, or an object: {"use": …, "with": {…}} or everything in place.
-JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::string>& kinds,
-                              const char* description) {
-  std::vector<std::string> names;
-  for (const std::string& kind : kinds) {
-    for (const Catalog::Entry& entry : catalog.list(kind)) {
-      names.push_back(entry.name);
-    }
-  }
-  JsonValue name = json_object(
-      {{"anyOf",
-        json_array({enumeration(names, "an entry of the catalogue"),
-                    json_object({{"type", text("string")},
-                                 {"pattern", text("/|\\.json$")},
-                                 {"description", text("a file, relative to this one")}})})}});
-  JsonValue object = json_object(
-      {{"type", text("object")},
-       {"properties",
-        json_object(
-            {{"use", name},
-             {"with", described("object", "fields of the entry to override (RFC 7396)")}})}});
-  return json_object({{"description", text(description)},
-                      {"anyOf", json_array({std::move(name), std::move(object)})}});
-}
+using schema::catalogue_reference;
+using schema::closed_object;
+using schema::count;
+using schema::described;
+using schema::enumeration;
+using schema::Members;
+using schema::or_wrapped;
+using schema::quantity;
+using schema::reference;
+using schema::text;
 
 JsonValue collectives_schema(const Builtins& builtins) {
   Members properties;
@@ -149,6 +80,8 @@ JsonValue workload_schema(const Builtins& builtins, const Catalog& catalog) {
   for (const std::string& name : builtins.workloads.names()) {
     if (name == "transformer_training") {
       kinds.push_back(transformer_training_schema(catalog));
+    } else if (name == "transformer_inference") {
+      kinds.push_back(transformer_inference_schema(catalog));
     } else {
       kinds.push_back(json_object(
           {{"type", text("object")},
