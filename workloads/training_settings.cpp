@@ -7,13 +7,13 @@
 
 #include "sim/base/unit_text.hpp"
 #include "workloads/parameter_count.hpp"
+#include "workloads/rank_grid_settings.hpp"
 #include "workloads/sequence_lengths.hpp"
 #include "workloads/training_strategy.hpp"
 
 namespace orrery {
 namespace {
 
-constexpr CountRange kExtent = {1, 1'000'000};  // the product of three stays in 64 bits
 constexpr CountRange kSequence = {1, 1 << 24};
 constexpr CountRange kMicroBatch = {1, 1 << 20};
 constexpr CountRange kGlobalBatch = {1, std::int64_t{1} << 40};
@@ -21,10 +21,6 @@ constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 32;  // of one micro-
 constexpr std::int64_t kMaximumMicroBatches = 1'000'000;
 /// PyTorch 2, DistributedDataParallel, bucket_cap_mb = 25. Its smaller first bucket is left out.
 constexpr Bytes kDefaultBucket{std::int64_t{25} << 20};
-
-std::string_view name_of(Axis axis) {
-  return axis == Axis::tensor ? "tensor" : axis == Axis::data ? "data" : "pipeline";
-}
 
 /// For people where that is exact.
 JsonValue exact(Bytes bytes) {
@@ -41,18 +37,6 @@ std::string text(std::int64_t number) {
   return std::to_string(number);
 }
 
-/// `tensor` itself where it is written, else the nearest object around it.
-JsonCursor place_of(JsonCursor& parameters, std::string_view key) {
-  JsonCursor parallel = parameters.find("parallel");
-  JsonCursor leaf = parallel.find(key);
-  return leaf.present() ? leaf : parallel.present() ? parallel : parameters;
-}
-
-std::int64_t extent_or(JsonCursor& parallel, std::string_view key, std::int64_t otherwise) {
-  JsonCursor found = parallel.find(key);
-  return found.present() ? found.as_count(kExtent) : otherwise;
-}
-
 bool flag_or_false(JsonCursor& cursor, std::string_view key) {
   JsonCursor found = cursor.find(key);
   return found.present() && found.as_boolean();
@@ -65,63 +49,8 @@ std::string choice_or_first(JsonCursor& cursor, std::string_view key,
   return found.present() ? found.as_choice(choices) : std::string(*choices.begin());
 }
 
-void read_placement(JsonCursor& parameters, RankGrid& grid) {
-  JsonCursor placement = parameters.find("placement");
-  if (!placement.present()) {
-    return;
-  }
-  const std::size_t mistakes = placement.diagnostics().count();
-  std::vector<Axis> axes;
-  for (JsonCursor& item : placement.items()) {
-    const std::string name = item.as_choice({"tensor", "data", "pipeline"});
-    axes.push_back(name == "tensor" ? Axis::tensor : name == "data" ? Axis::data : Axis::pipeline);
-  }
-  if (placement.diagnostics().count() != mistakes) {
-    return;
-  }
-  if (axes.size() != 3 || axes[0] == axes[1] || axes[0] == axes[2] || axes[1] == axes[2]) {
-    placement.error(
-        "expected each of \"tensor\", \"data\" and \"pipeline\" once, fastest varying first");
-    return;
-  }
-  grid.placement = {axes[0], axes[1], axes[2]};
-}
-
-/// Reads "parallel" and makes it fill the cluster. Returns whether sequence parallelism is asked
-/// for.
-bool read_parallel(JsonCursor& parameters, const WorkloadContext& context, RankGrid& grid) {
-  JsonCursor parallel = parameters.find("parallel");
-  grid.tensor = extent_or(parallel, "tensor", 1);
-  grid.pipeline = extent_or(parallel, "pipeline", 1);
-  grid.data = extent_or(parallel, "data", 0);
-  const bool sequence_parallel = flag_or_false(parallel, "sequence_parallel");
-  const bool data_is_written = parallel.has("data");
-  parallel.reject_unknown_keys();
-  const std::int64_t ranks = grid.tensor * grid.pipeline;
-  if (ranks == 0 || (data_is_written && grid.data == 0) || context.devices <= 0) {
-    return sequence_parallel;  // reported already, or a cluster that could not be read
-  }
-  JsonCursor place = parallel.present() ? parallel : parameters;
-  if (!data_is_written && ranks <= context.devices) {
-    grid.data = context.devices / ranks;
-    if (context.devices % ranks != 0) {
-      place.error("tensor " + text(grid.tensor) + " x pipeline " + text(grid.pipeline) + " = " +
-                  text(ranks) + " ranks do not divide the cluster's " + text(context.devices) +
-                  " devices");
-    }
-    return sequence_parallel;
-  }
-  grid.data = data_is_written ? grid.data : 1;
-  if (ranks * grid.data != context.devices) {
-    place.error("parallel asks for " + text(ranks * grid.data) + " ranks (tensor " +
-                text(grid.tensor) + " x pipeline " + text(grid.pipeline) + " x data " +
-                text(grid.data) + "), the cluster has " + text(context.devices));
-  }
-  return sequence_parallel;
-}
-
 void check_tensor(JsonCursor& parameters, const NetworkShape& network, std::int64_t tensor) {
-  JsonCursor place = place_of(parameters, "tensor");
+  JsonCursor place = place_in_parallel(parameters, "tensor");
   const std::string named = "tensor " + text(tensor);
   if (network.heads % tensor != 0) {
     place.error(named + " does not divide the network's " + text(network.heads) + " heads");
@@ -217,8 +146,9 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   if (!unresolved) {  // else its name is reported already
     network = read_network(network_place);
   }
-  const bool sequence_parallel = read_parallel(parameters, context, settings.grid);
-  read_placement(parameters, settings.grid);
+  JsonCursor parallel = parameters.find("parallel");
+  const bool sequence_parallel = flag_or_false(parallel, "sequence_parallel");
+  settings.grid = read_rank_grid(parameters, parallel, context);
   read_division(parameters, settings.division);
   settings.division.tensor = settings.grid.tensor;
   settings.division.sequence_parallel = sequence_parallel && settings.grid.tensor > 1;
@@ -244,19 +174,13 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
 }
 
 JsonValue to_json(const TrainingSettings& settings) {
-  const RankGrid& grid = settings.grid;
   const Division& division = settings.division;
-  std::vector<JsonValue> placement;
-  for (const Axis axis : grid.placement) {
-    placement.push_back(named(name_of(axis)));
-  }
   const bool is_bf16 = division.gradient_element == Bytes(2);
-  std::vector<std::pair<std::string, JsonValue>> members = {
-      {"parallel", json_object({{"tensor", json_integer(grid.tensor)},
-                                {"pipeline", json_integer(grid.pipeline)},
-                                {"data", json_integer(grid.data)},
-                                {"sequence_parallel", json_boolean(division.sequence_parallel)}})},
-      {"placement", json_array(std::move(placement))},
+  std::vector<std::pair<std::string, JsonValue>> members = members_of(settings.grid);
+  // "parallel" comes first
+  members.front().second.members.emplace_back("sequence_parallel",
+                                              json_boolean(division.sequence_parallel));
+  const std::vector<std::pair<std::string, JsonValue>> others = {
       {"sequence_length", json_integer(division.sequence_length)},
       {"micro_batch", json_integer(division.micro_batch)},
       {"global_batch", json_integer(settings.global_batch)},
@@ -265,6 +189,7 @@ JsonValue to_json(const TrainingSettings& settings) {
       {"dropout", json_boolean(division.dropout)},
       {"gradient_precision", named(is_bf16 ? "bf16" : "fp32")},
       {"gradient_bucket", exact(settings.gradient_bucket)}};
+  members.insert(members.end(), others.begin(), others.end());
   if (!division.packed.empty()) members.emplace_back("sequences", sequences_json(division));
   for (auto& member : strategy_members(settings)) members.push_back(std::move(member));
   return json_object(std::move(members));

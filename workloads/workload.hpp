@@ -18,6 +18,24 @@ struct WorkloadFact {
   std::string about;  // one sentence that defines it
 };
 
+/// A time that the run shows: between the ends of two ops, each on its last rank.
+struct TimedFigure {
+  std::string key;  // "time_to_first_token_s"
+  OpId from;        // none: the start of the run
+  OpId to;
+  std::int64_t parts = 1;  // the time is divided by these, say steps from one to the other
+};
+
+/// What a key-value cache takes, from which and from the devices' memory a run says what would fit.
+/// Everything but static memory grows in proportion to the batch.
+struct KvCacheDemand {
+  LabelId category;             // of its memory in the graph
+  Bytes per_token_on_rank;      // of one token of one sequence, on each rank
+  Bytes per_token;              // on all ranks of a replica
+  std::int64_t batch = 0;       // sequences of a replica
+  std::int64_t batch_step = 1;  // which must divide the batch
+};
+
 /// What is asked, ready to run: the graph and what its results mean.
 struct Job {
   TaskGraph graph;
@@ -28,6 +46,8 @@ struct Job {
   Precision precision = Precision::bf16;       // whose peak MFU is measured against
   bool pipelined = false;                      // ranks wait for other pipeline stages: a bubble
   std::vector<WorkloadFact> facts;
+  std::vector<TimedFigure> timed_figures = {};
+  std::optional<KvCacheDemand> kv_cache = {};
 };
 
 /// Parameters in, task graph out: pure, deterministic, without hardware.

@@ -26,6 +26,9 @@ struct Kernel {
   Bytes read;        // from device memory, each operand once
   Bytes written;
   std::vector<Dimension> shape;
+  /// What the host needs to issue it, while the device still runs what came before. None: the host
+  /// is far ahead, or the kernel is a node of a graph that was launched as a whole.
+  Duration host;
 };
 
 }  // namespace orrery

@@ -146,5 +146,17 @@ TEST_F(Roofline, TakesNoParameters) {
   EXPECT_EQ(diagnostics_.items().front().pointer, "/efficency");
 }
 
+TEST_F(Roofline, TakesAtLeastTheTimeInWhichTheHostIssuesTheKernel) {
+  const auto launch = [this](Duration host) {
+    Kernel example = kernel(0, 7'500'000);
+    example.host = host;
+    return cost(example).launch;
+  };
+  const Duration busy = 10_us;  // 7.5 MB at the achievable 0.75 TB/s
+  EXPECT_EQ(launch(busy + kLaunch - 1_ps), kLaunch);
+  EXPECT_EQ(launch(busy + kLaunch + 1_ps), kLaunch + 1_ps);
+  EXPECT_EQ(launch(busy + 90_us), 90_us);
+}
+
 }  // namespace
 }  // namespace orrery

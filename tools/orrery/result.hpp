@@ -78,6 +78,19 @@ struct Counters {
   MachineCounters machine;
 };
 
+struct TimedValue {
+  std::string key;  // ends in "_s"
+  double seconds = 0;
+};
+
+/// What the memory of the devices leaves to a key-value cache.
+struct KvCacheRoom {
+  Bytes per_token_on_rank;
+  Bytes per_token;                   // on all ranks of a replica
+  std::int64_t capacity_tokens = 0;  // of a replica, on its fullest device
+  std::int64_t largest_batch = 0;    // sequences of a replica, as long as those that ran
+};
+
 struct Result {
   std::string headline;
   Duration makespan;
@@ -85,9 +98,11 @@ struct Result {
   double tokens = 0;
   std::optional<double> mfu;  // none: the device has no peak in the job's precision
   std::optional<double> mfu_full_attention;
+  std::vector<TimedValue> timed_figures;
   std::vector<WorkloadFact> facts;
   Breakdown breakdown;
   std::vector<MemoryUse> memory;  // by device class
+  std::optional<KvCacheRoom> kv_cache;
   std::vector<CollectiveUse> collectives;
   std::vector<ResourceUse> resources;  // most loaded first
   std::vector<Cause> critical_path;    // largest first; sums to the makespan

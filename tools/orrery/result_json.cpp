@@ -184,6 +184,13 @@ JsonValue facts(const std::vector<WorkloadFact>& from) {
   return json_object(std::move(members));
 }
 
+JsonValue kv_cache(const KvCacheRoom& room) {
+  return json_object({{"bytes_per_token_on_rank", bytes(room.per_token_on_rank)},
+                      {"bytes_per_token", bytes(room.per_token)},
+                      {"capacity_tokens", json_integer(room.capacity_tokens)},
+                      {"largest_batch", json_integer(room.largest_batch)}});
+}
+
 JsonValue hashes(const std::vector<Catalog::SourceFile>& files) {
   Members members;
   for (const Catalog::SourceFile& file : files) {
@@ -203,6 +210,9 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
                      {"version", json_string(ORRERY_VERSION)},
                      {"status", json_string(result.fits() ? "ok" : "does_not_fit")},
                      {result.headline, seconds(result.makespan)}};
+  for (const TimedValue& figure : result.timed_figures) {
+    members.emplace_back(figure.key, json_real(figure.seconds));
+  }
   if (result.tokens > 0) {
     members.emplace_back("tokens_per_s", json_real(result.tokens_per_s()));
   }
@@ -211,6 +221,9 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
   }
   if (result.mfu_full_attention) {
     members.emplace_back("mfu_full_attention", json_real(*result.mfu_full_attention));
+  }
+  if (result.kv_cache) {
+    members.emplace_back("kv_cache", kv_cache(*result.kv_cache));
   }
   Members rest = {
       {"ranks", json_integer(result.ranks)},

@@ -5,6 +5,7 @@
 #include "models/machine.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/graph/executor.hpp"
+#include "tools/orrery/job_figures.hpp"
 #include "tools/orrery/measure.hpp"
 #include "tools/orrery/warnings.hpp"
 
@@ -50,9 +51,11 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
   result.mfu = model_utilisation(job.model_operations, job, machine.device(), result.makespan);
   result.mfu_full_attention = model_utilisation(job.model_operations_full_attention, job,
                                                 machine.device(), result.makespan);
+  result.timed_figures = timed_values(job, spans);
   result.facts = job.facts;
   result.breakdown = summarise(graph, ranks);
   result.memory = {fullest(graph, meter, machine.device())};
+  result.kv_cache = kv_cache_room(job, meter, machine.device());
   result.collectives = collective_uses(machine.collective_records());
   result.resources = resource_uses(machine.resources(), result.makespan);
   result.critical_path = causes(graph, path, machine);

@@ -2,92 +2,21 @@
 
 #include <utility>
 
-#include "workloads/schedule/pipeline_schedule.hpp"
+#include "tools/orrery/schema_forms.hpp"
 
 namespace orrery {
 namespace {
 
-using Members = std::vector<std::pair<std::string, JsonValue>>;
-
-JsonValue text(const char* value) {
-  return json_string(value);
-}
-
-JsonValue described(const char* type, const char* description) {
-  return json_object({{"type", text(type)}, {"description", text(description)}});
-}
-
-JsonValue reference(const char* definition) {
-  return json_object({{"$ref", json_string(std::string("#/$defs/") + definition)}});
-}
-
-JsonValue enumeration(const std::vector<std::string>& names, const char* description) {
-  std::vector<JsonValue> items;
-  for (const std::string& name : names) {
-    items.push_back(json_string(name));
-  }
-  return json_object({{"enum", json_array(std::move(items))}, {"description", text(description)}});
-}
-
-JsonValue count(std::int64_t minimum, const char* description) {
-  return json_object({{"type", text("integer")},
-                      {"minimum", json_integer(minimum)},
-                      {"description", text(description)}});
-}
-
-/// A fact may stand in a wrapper with its source: {"value": …, "source": "…"}.
-JsonValue or_wrapped(const JsonValue& plain) {
-  JsonValue wrapped =
-      json_object({{"type", text("object")},
-                   {"properties",
-                    json_object({{"value", plain}, {"source", described("string", "where from")}})},
-                   {"required", json_array({text("value")})},
-                   {"additionalProperties", json_boolean(false)}});
-  return json_object({{"anyOf", json_array({plain, std::move(wrapped)})}});
-}
-
-JsonValue quantity(const char* pattern, const char* description) {
-  return or_wrapped(json_object(
-      {{"type", text("string")}, {"pattern", text(pattern)}, {"description", text(description)}}));
-}
-
-JsonValue closed_object(Members properties, std::vector<std::string> required,
-                        const char* description) {
-  std::vector<JsonValue> names;
-  for (std::string& name : required) {
-    names.push_back(json_string(std::move(name)));
-  }
-  return json_object({{"type", text("object")},
-                      {"description", text(description)},
-                      {"properties", json_object(std::move(properties))},
-                      {"required", json_array(std::move(names))},
-                      {"additionalProperties", json_boolean(false)}});
-}
-
-/// A name of the catalogue, a file, or an object: {"use": …, "with": {…}} or everything in place.
-JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::string>& kinds,
-                              const char* description) {
-  std::vector<std::string> names;
-  for (const std::string& kind : kinds) {
-    for (const Catalog::Entry& entry : catalog.list(kind)) {
-      names.push_back(entry.name);
-    }
-  }
-  JsonValue name = json_object(
-      {{"anyOf",
-        json_array({enumeration(names, "an entry of the catalogue"),
-                    json_object({{"type", text("string")},
-                                 {"pattern", text("/|\\.json$")},
-                                 {"description", text("a file, relative to this one")}})})}});
-  JsonValue object = json_object(
-      {{"type", text("object")},
-       {"properties",
-        json_object(
-            {{"use", name},
-             {"with", described("object", "fields of the entry to override (RFC 7396)")}})}});
-  return json_object({{"description", text(description)},
-                      {"anyOf", json_array({std::move(name), std::move(object)})}});
-}
+using schema::catalogue_reference;
+using schema::closed_object;
+using schema::count;
+using schema::described;
+using schema::enumeration;
+using schema::Members;
+using schema::or_wrapped;
+using schema::quantity;
+using schema::reference;
+using schema::text;
 
 JsonValue collectives_schema(const Builtins& builtins) {
   Members properties;
@@ -111,88 +40,14 @@ JsonValue collectives_schema(const Builtins& builtins) {
       "and the time before the first message");
 }
 
-JsonValue parallel_schema() {
-  return closed_object(
-      {{"tensor", count(1, "ranks that share each layer")},
-       {"pipeline", count(1, "stages")},
-       {"data", count(1, "replicas; default: as many as the cluster has room for")},
-       {"sequence_parallel", described("boolean", "Megatron sequence parallelism")}},
-      {}, "Degrees of parallelism; their product is the number of devices");
-}
-
-/// workloads/sequence_lengths.cpp reads it.
-JsonValue sequences_schema() {
-  return closed_object(
-      {{"kind", enumeration({"fixed", "packed"}, "one sequence a row, or several")},
-       {"lengths", json_object({{"type", text("array")},
-                                {"items", or_wrapped(count(1, "tokens"))},
-                                {"description", text("add up to the sequence length")}})}},
-      {"kind"}, "How rows of the micro-batch are made of sequences; default: fixed");
-}
-
-JsonValue schedule_schema() {
-  return closed_object(
-      {{"kind", enumeration(builtin_pipeline_schedulers().names(), "order of a stage's passes")},
-       {"virtual_stages", count(1, "chunks of a stage; of interleaved")}},
-      {"kind"}, "How the pipeline works; default: 1f1b");
-}
-
-JsonValue recompute_schema() {
-  return closed_object({{"kind", enumeration({"none", "selective", "full"}, "what of a layer")},
-                        {"every", count(1, "layers from one checkpoint to the next; of full")}},
-                       {"kind"}, "What the backward pass computes again; default: none");
-}
-
-JsonValue sharding_schema() {
-  return closed_object(
-      {{"kind", enumeration({"none", "zero1", "zero2", "zero3", "fsdp"},
-                            "what is divided: optimizer, gradients too, weights too")},
-       {"group", count(1, "ranks that hold one copy together; default: all data-parallel ranks")},
-       {"prefetch", count(0, "units gathered ahead; of sharded weights")},
-       {"reshard_after_forward", described("boolean", "of sharded weights; default: true")}},
-      {"kind"}, "What data-parallel ranks divide; default: none");
-}
-
-/// Keys of the workload "transformer_training"; workloads/training_settings.cpp reads them.
-JsonValue transformer_training_schema(const Catalog& catalog) {
-  const JsonValue axis = enumeration({"tensor", "data", "pipeline"}, "an axis");
-  return closed_object(
-      {{"kind", json_object({{"const", text("transformer_training")}})},
-       {"network", catalogue_reference(catalog, {"networks"}, "the neural network")},
-       {"parallel", parallel_schema()},
-       {"placement",
-        json_object({{"type", text("array")},
-                     {"items", axis},
-                     {"minItems", json_integer(3)},
-                     {"maxItems", json_integer(3)},
-                     {"description", text("axes of the ranks, fastest varying first")}})},
-       {"sequence_length", or_wrapped(count(1, "tokens of a sequence"))},
-       {"sequences", sequences_schema()},
-       {"micro_batch", or_wrapped(count(1, "sequences that go through a stage at once"))},
-       {"global_batch", or_wrapped(count(1, "sequences of a step"))},
-       {"precision", enumeration({"bf16", "fp16", "fp8"},
-                                 "of weights and activations; fp8: products of layers")},
-       {"gradient_precision", enumeration({"fp32", "bf16"}, "of accumulated gradients")},
-       {"gradient_bucket", reference("bytes")},
-       {"attention", enumeration({"flash", "materialized"}, "how attention is computed")},
-       {"dropout", described("boolean", "whether dropout masks are kept")},
-       {"schedule", schedule_schema()},
-       {"stages", json_object({{"type", text("array")},
-                               {"items", count(0, "layers")},
-                               {"description", text("layers of each stage, first to last")}})},
-       {"recompute", recompute_schema()},
-       {"sharding", sharding_schema()},
-       {"gradient_clipping", described("boolean", "whether the norm of all gradients is taken")}},
-      {"kind", "network", "sequence_length", "micro_batch", "global_batch"},
-      "One training step of a dense decoder-only transformer");
-}
-
 /// Built-in workloads by their keys; others by their kind alone.
 JsonValue workload_schema(const Builtins& builtins, const Catalog& catalog) {
   std::vector<JsonValue> kinds;
   for (const std::string& name : builtins.workloads.names()) {
     if (name == "transformer_training") {
       kinds.push_back(transformer_training_schema(catalog));
+    } else if (name == "transformer_inference") {
+      kinds.push_back(transformer_inference_schema(catalog));
     } else {
       kinds.push_back(json_object(
           {{"type", text("object")},

@@ -40,17 +40,26 @@ std::string grouped(double number) {
   return digits;
 }
 
-std::string headline(const Result& result) {
-  std::string name = result.headline.substr(0, result.headline.rfind("_s"));
+/// "step_time_s" as "step time".
+std::string in_words(const std::string& key) {
+  std::string name = key.substr(0, key.rfind("_s"));
   std::replace(name.begin(), name.end(), '_', ' ');
-  std::string text = "  " + name + " " + to_text(result.makespan);
+  return name;
+}
+
+std::string headline(const Result& result) {
+  std::string text = "  " + in_words(result.headline) + " " + to_text(result.makespan);
   if (result.tokens > 0) {
     text += "     " + grouped(result.tokens_per_s()) + " tokens/s";
   }
   if (result.mfu) {
     text += format("     MFU %.1f %%", 100 * *result.mfu);
   }
-  return text + "\n";
+  text += "\n";
+  for (const TimedValue& figure : result.timed_figures) {
+    text += "  " + in_words(figure.key) + " " + seconds_text(figure.seconds) + "\n";
+  }
+  return text;
 }
 
 std::string where_time_goes(const Result& result) {
@@ -91,6 +100,11 @@ std::string memory_lines(const Result& result) {
     for (const auto& [category, amount] : use.holds) {
       text += format("    %-32s %10s\n", category.c_str(), to_text(amount).c_str());
     }
+  }
+  if (result.kv_cache) {
+    text += "    room for " + grouped(static_cast<double>(result.kv_cache->capacity_tokens)) +
+            " tokens of key-value cache and a batch of " +
+            grouped(static_cast<double>(result.kv_cache->largest_batch)) + " a replica\n";
   }
   return text;
 }

@@ -1,0 +1,75 @@
+#include "tools/orrery/job_figures.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace orrery {
+namespace {
+
+/// The end of each op on its last rank; index: op.
+std::vector<Time> ends(const TaskGraph& graph, std::span<const Span> spans) {
+  std::vector<Time> result(graph.ops().size());
+  for (const Span& span : spans) {
+    Time& end = result[span.instance.op.index()];
+    end = std::max(end, span.end);
+  }
+  return result;
+}
+
+std::vector<Bytes> static_memory(const TaskGraph& graph) {
+  std::vector<Bytes> result(static_cast<std::size_t>(graph.world_size()));
+  for (const StaticMemory& memory : graph.static_memory()) {
+    for (const Rank rank : graph.ranks(memory.ranks)) {
+      result[static_cast<std::size_t>(rank)] += memory.bytes;
+    }
+  }
+  return result;
+}
+
+std::int64_t at_least_zero(std::int64_t number) {
+  return std::max<std::int64_t>(number, 0);
+}
+
+}  // namespace
+
+std::vector<TimedValue> timed_values(const Job& job, std::span<const Span> spans) {
+  if (job.timed_figures.empty()) {
+    return {};
+  }
+  const std::vector<Time> end = ends(job.graph, spans);
+  std::vector<TimedValue> values;
+  for (const TimedFigure& figure : job.timed_figures) {
+    const Time from = figure.from.valid() ? end[figure.from.index()] : Time();
+    const Duration time = end[figure.to.index()] - from;
+    values.push_back({figure.key, to_seconds(time) / static_cast<double>(figure.parts)});
+  }
+  return values;
+}
+
+std::optional<KvCacheRoom> kv_cache_room(const Job& job, const MemoryMeter& meter,
+                                         const DeviceSpec& device) {
+  if (!job.kv_cache || job.kv_cache->per_token_on_rank == Bytes(0)) {
+    return std::nullopt;
+  }
+  const KvCacheDemand& demand = *job.kv_cache;
+  const std::vector<Bytes> fixed = static_memory(job.graph);
+  std::int64_t tokens = std::numeric_limits<std::int64_t>::max();
+  std::int64_t batch = tokens;
+  for (Rank rank = 0; rank < meter.world_size(); ++rank) {
+    const MemoryMeter::Peak& peak = meter.peak(rank);
+    const Bytes fixed_here = fixed[static_cast<std::size_t>(rank)];
+    const Bytes beside = peak.total - peak.by_category[demand.category.index()];
+    const Bytes room = device.memory_capacity - beside;
+    tokens = std::min(tokens, room.count() / demand.per_token_on_rank.count());
+    const std::int64_t grows = (peak.total - fixed_here).count();
+    const std::int64_t per_sequence = (grows + demand.batch - 1) / demand.batch;
+    const std::int64_t grow_room = (device.memory_capacity - fixed_here).count();
+    batch = std::min(batch, grow_room / std::max<std::int64_t>(per_sequence, 1));
+  }
+  return KvCacheRoom{.per_token_on_rank = demand.per_token_on_rank,
+                     .per_token = demand.per_token,
+                     .capacity_tokens = at_least_zero(tokens),
+                     .largest_batch = at_least_zero(batch) / demand.batch_step * demand.batch_step};
+}
+
+}  // namespace orrery

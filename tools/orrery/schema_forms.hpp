@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hw/catalog.hpp"
+#include "sim/base/json_value.hpp"
+
+namespace orrery {
+
+/// Pieces that JSON Schemas of scenarios are made of.
+namespace schema {
+
+using Members = std::vector<std::pair<std::string, JsonValue>>;
+
+JsonValue text(const char* value);
+JsonValue described(const char* type, const char* description);
+/// To one of the "$defs" of scenario_schema: "bytes", "duration".
+JsonValue reference(const char* definition);
+JsonValue enumeration(const std::vector<std::string>& names, const char* description);
+JsonValue count(std::int64_t minimum, const char* description);
+/// A fact may stand in a wrapper with its source: {"value": …, "source": "…"}.
+JsonValue or_wrapped(const JsonValue& plain);
+JsonValue quantity(const char* pattern, const char* description);
+JsonValue closed_object(Members properties, std::vector<std::string> required,
+                        const char* description);
+/// A name of the catalogue, a file, or an object: {"use": …, "with": {…}} or everything in place.
+JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::string>& kinds,
+                              const char* description);
+/// The order in which ranks are numbered; workloads/rank_grid_settings.cpp reads it.
+JsonValue placement();
+
+}  // namespace schema
+
+/// Keys of the workload "transformer_training"; workloads/training_settings.cpp reads them.
+JsonValue transformer_training_schema(const Catalog& catalog);
+/// Keys of the workload "transformer_inference"; workloads/inference_settings.cpp reads them.
+JsonValue transformer_inference_schema(const Catalog& catalog);
+
+}  // namespace orrery

@@ -1,0 +1,50 @@
+#include "tools/orrery/schema_forms.hpp"
+
+namespace orrery {
+namespace {
+
+using schema::catalogue_reference;
+using schema::closed_object;
+using schema::count;
+using schema::enumeration;
+using schema::or_wrapped;
+using schema::placement;
+using schema::reference;
+using schema::text;
+
+JsonValue parallel_schema() {
+  return closed_object(
+      {{"tensor", count(1, "ranks that share each layer")},
+       {"pipeline", count(1, "stages")},
+       {"data", count(1, "replicas; default: as many as the cluster has room for")}},
+      {}, "Degrees of parallelism; their product is the number of devices");
+}
+
+}  // namespace
+
+JsonValue transformer_inference_schema(const Catalog& catalog) {
+  return closed_object(
+      {{"kind", json_object({{"const", text("transformer_inference")}})},
+       {"network", catalogue_reference(catalog, {"networks"}, "the neural network")},
+       {"parallel", parallel_schema()},
+       {"placement", placement()},
+       {"batch", or_wrapped(count(1, "sequences of a replica"))},
+       {"micro_batches",
+        or_wrapped(count(1,
+                         "parts of the batch that follow each other through the stages; default: "
+                         "as many as stages where that divides the batch, else 1"))},
+       {"input_length", or_wrapped(count(1, "tokens of a prompt"))},
+       {"output_length", or_wrapped(count(1, "tokens made of it, the first by prefill"))},
+       {"precision", enumeration({"bf16", "fp16"}, "of arithmetic and of activations")},
+       {"weights_precision", enumeration({"bf16", "fp16", "fp8", "int8", "int4"},
+                                         "of stored weights of the layers; default: precision")},
+       {"kv_precision", enumeration({"bf16", "fp16", "fp8", "int8"},
+                                    "of cached keys and values; default: precision")},
+       {"launch", enumeration({"graph", "eager"},
+                              "decode: a step at once (the default), or kernel by kernel")},
+       {"host_launch", reference("duration")}},
+      {"kind", "network", "batch", "input_length", "output_length"},
+      "Prefill and decode of a batch of equal requests by a dense decoder-only transformer");
+}
+
+}  // namespace orrery

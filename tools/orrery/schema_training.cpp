@@ -1,0 +1,88 @@
+#include "tools/orrery/schema_forms.hpp"
+#include "workloads/schedule/pipeline_schedule.hpp"
+
+namespace orrery {
+namespace {
+
+using schema::catalogue_reference;
+using schema::closed_object;
+using schema::count;
+using schema::described;
+using schema::enumeration;
+using schema::or_wrapped;
+using schema::placement;
+using schema::reference;
+using schema::text;
+
+JsonValue parallel_schema() {
+  return closed_object(
+      {{"tensor", count(1, "ranks that share each layer")},
+       {"pipeline", count(1, "stages")},
+       {"data", count(1, "replicas; default: as many as the cluster has room for")},
+       {"sequence_parallel", described("boolean", "Megatron sequence parallelism")}},
+      {}, "Degrees of parallelism; their product is the number of devices");
+}
+
+/// workloads/sequence_lengths.cpp reads it.
+JsonValue sequences_schema() {
+  return closed_object(
+      {{"kind", enumeration({"fixed", "packed"}, "one sequence a row, or several")},
+       {"lengths", json_object({{"type", text("array")},
+                                {"items", or_wrapped(count(1, "tokens"))},
+                                {"description", text("add up to the sequence length")}})}},
+      {"kind"}, "How rows of the micro-batch are made of sequences; default: fixed");
+}
+
+JsonValue schedule_schema() {
+  return closed_object(
+      {{"kind", enumeration(builtin_pipeline_schedulers().names(), "order of a stage's passes")},
+       {"virtual_stages", count(1, "chunks of a stage; of interleaved")}},
+      {"kind"}, "How the pipeline works; default: 1f1b");
+}
+
+JsonValue recompute_schema() {
+  return closed_object({{"kind", enumeration({"none", "selective", "full"}, "what of a layer")},
+                        {"every", count(1, "layers from one checkpoint to the next; of full")}},
+                       {"kind"}, "What the backward pass computes again; default: none");
+}
+
+JsonValue sharding_schema() {
+  return closed_object(
+      {{"kind", enumeration({"none", "zero1", "zero2", "zero3", "fsdp"},
+                            "what is divided: optimizer, gradients too, weights too")},
+       {"group", count(1, "ranks that hold one copy together; default: all data-parallel ranks")},
+       {"prefetch", count(0, "units gathered ahead; of sharded weights")},
+       {"reshard_after_forward", described("boolean", "of sharded weights; default: true")}},
+      {"kind"}, "What data-parallel ranks divide; default: none");
+}
+
+}  // namespace
+
+JsonValue transformer_training_schema(const Catalog& catalog) {
+  return closed_object(
+      {{"kind", json_object({{"const", text("transformer_training")}})},
+       {"network", catalogue_reference(catalog, {"networks"}, "the neural network")},
+       {"parallel", parallel_schema()},
+       {"placement", placement()},
+       {"sequence_length", or_wrapped(count(1, "tokens of a sequence"))},
+       {"sequences", sequences_schema()},
+       {"micro_batch", or_wrapped(count(1, "sequences that go through a stage at once"))},
+       {"global_batch", or_wrapped(count(1, "sequences of a step"))},
+       {"precision", enumeration({"bf16", "fp16", "fp8"},
+                                 "of weights and activations; fp8: products of layers")},
+       {"gradient_precision", enumeration({"fp32", "bf16"}, "of accumulated gradients")},
+       {"gradient_bucket", reference("bytes")},
+       {"attention", enumeration({"flash", "materialized"}, "how attention is computed")},
+       {"dropout", described("boolean", "whether dropout masks are kept")},
+       {"schedule", schedule_schema()},
+       {"stages", json_object({{"type", text("array")},
+                               {"items", count(0, "layers")},
+                               {"description", text("layers of each stage, first to last")}})},
+       {"recompute", recompute_schema()},
+       {"sharding", sharding_schema()},
+       {"gradient_clipping", described("boolean", "whether the norm of all gradients is taken")}},
+      {"kind", "network", "sequence_length", "micro_batch", "global_batch"},
+      "One training step of a dense decoder-only transformer");
+}
+
+}  // namespace orrery

@@ -1,0 +1,248 @@
+#include "workloads/inference_graph.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "workloads/inference_layer.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr Bytes kTokenId{4};  // int32
+
+/// A step with everything that all its ops share.
+struct PreparedStep {
+  Op op;             // without ranks
+  KernelId started;  // the same kernel as the first of a pass
+  StepMemory memory;
+};
+using PreparedSteps = std::vector<PreparedStep>;
+
+/// What all passes of prefill have in common, or all steps of decode.
+struct Phase {
+  PreparedSteps embedding;
+  PreparedSteps layer;
+  PreparedSteps head;
+  std::size_t attention = 0;  // its place in `layer`
+  Bytes state;
+};
+
+struct Stage {
+  RankSetId ranks;
+  bool first = false;
+  bool last = false;
+  OpId last_op;
+};
+
+class InferenceGraphBuilder {
+ public:
+  explicit InferenceGraphBuilder(const InferenceSettings& settings)
+      : settings_(settings),
+        network_(settings.network),
+        graph_(
+            static_cast<Rank>(settings.grid.tensor * settings.grid.data * settings.grid.pipeline)),
+        compute_(graph_.stream("compute")),
+        tensor_(graph_.stream("tensor")),
+        buffers_(graph_.label("buffers")),
+        kv_cache_(graph_.label("kv_cache")) {}
+
+  InferenceGraph build() {
+    for (std::int64_t s = 0; s < settings_.grid.pipeline; ++s) {
+      add_stage(s);
+    }
+    Phase phase = prepare("prefill", {settings_.sequences(), settings_.input_length, 0});
+    const OpId first_tokens = run(phase, 0);
+    OpId last_tokens = first_tokens;
+    for (std::int64_t step = 1; step <= settings_.decode_steps(); ++step) {
+      const InferencePass pass = {settings_.sequences(), 1, settings_.input_length + step - 1};
+      if (step == 1) {
+        phase = prepare("decode", pass);
+      } else {
+        phase.layer[phase.attention].op.kernel =
+            add_kernel(inference_attention(network_, settings_.form, pass), host_time("decode"));
+      }
+      last_tokens = run(phase, step);
+    }
+    return {std::move(graph_), first_tokens, last_tokens, kv_cache_};
+  }
+
+ private:
+  void add_stage(std::int64_t index) {
+    Stage stage;
+    stage.ranks = graph_.rank_set(settings_.grid.tensor_groups(index));
+    stage.first = index == 0;
+    stage.last = index == settings_.grid.pipeline - 1;
+    const StageParts parts = {.layers = settings_.layers(),
+                              .embedding = stage.first,
+                              .head = stage.last,
+                              .head_holds_weights = !network_.tied_embeddings || !stage.first};
+    graph_.add_static_memory(stage.ranks, graph_.label("weights"),
+                             inference_weights(network_, settings_.form, parts));
+    stages_.push_back(stage);
+  }
+
+  /// Of a kernel that is not the first of its pass.
+  Duration host_time(const std::string& phase) const {
+    const bool in_graph = phase == "decode" && settings_.launch == Launch::graph;
+    return in_graph ? Duration(0) : settings_.host_launch;
+  }
+
+  KernelId add_kernel(Kernel kernel, Duration host) {
+    kernel.host = host;
+    return graph_.kernel(std::move(kernel));
+  }
+
+  Phase prepare(const std::string& name, const InferencePass& pass) {
+    const InferenceForm& form = settings_.form;
+    Phase phase;
+    phase.embedding = prepare(name, inference_embedding(network_, form, pass));
+    const Steps layer = inference_layer(network_, form, pass);
+    while (!layer[phase.attention].kernel.kind.starts_with("attention")) {
+      ++phase.attention;
+    }
+    phase.layer = prepare(name, layer);
+    phase.head = prepare(name, inference_head(network_, form, pass));
+    phase.state = pass_state(network_, form, pass);
+    return phase;
+  }
+
+  PreparedSteps prepare(const std::string& phase, const Steps& steps) {
+    PreparedSteps result;
+    for (const Step& step : steps) {
+      PreparedStep prepared = {{}, {}, step.memory};
+      Op& op = prepared.op;
+      op.label = graph_.label(phase + "." + step.label);
+      if (step.collective) {
+        op.kind = OpKind::collective;
+        op.collective = *step.collective;
+        op.stream = tensor_;
+        op.group_size = static_cast<std::uint32_t>(settings_.grid.tensor);
+        op.category = graph_.label("tensor_parallel");
+        op.bytes = step.bytes;
+      } else {
+        op.kind = OpKind::compute;
+        op.stream = compute_;
+        op.category = graph_.label(phase);
+        op.kernel = add_kernel(step.kernel, host_time(phase));
+        const bool starts = result.empty() && host_time(phase) != settings_.host_launch;
+        prepared.started = starts ? add_kernel(step.kernel, settings_.host_launch) : op.kernel;
+      }
+      result.push_back(std::move(prepared));
+    }
+    return result;
+  }
+
+  /// All micro-batches through all stages; returns what makes the tokens of the last one.
+  OpId run(const Phase& phase, std::int64_t step) {
+    arrived_.resize(static_cast<std::size_t>(settings_.micro_batches));
+    const bool ends = step == settings_.decode_steps();
+    for (OpId& arrived : arrived_) {
+      for (std::size_t s = 0; s < stages_.size(); ++s) {
+        Stage& stage = stages_[s];
+        run_pass(stage, phase, arrived, ends);
+        if (!stage.last) {
+          arrived = send("pipeline", stage, stages_[s + 1], phase.state * 2);
+        } else if (!stage.first && !ends) {
+          arrived = send("token", stage, stages_.front(), kTokenId * settings_.sequences());
+        } else {
+          arrived = OpId();
+        }
+      }
+    }
+    return stages_.back().last_op;
+  }
+
+  void run_pass(Stage& stage, const Phase& phase, OpId arrived, bool ends) {
+    bool first = true;
+    const auto add_all = [&](const PreparedSteps& steps) {
+      for (const PreparedStep& step : steps) {
+        const OpId op = add_step(stage, step, first);
+        if (first) {
+          graph_.take_memory(op, buffers_, phase.state * 2);
+          if (arrived.valid()) {
+            graph_.depend(op, arrived);
+          }
+        }
+        first = false;
+      }
+    };
+    if (stage.first) {
+      add_all(phase.embedding);
+    }
+    for (std::int64_t layer = 0; layer < settings_.layers(); ++layer) {
+      add_all(phase.layer);
+    }
+    if (stage.last) {
+      add_all(phase.head);
+    }
+    graph_.free_memory(stage.last_op, buffers_, phase.state * (stage.last ? 1 : 2));
+    if (ends) {
+      graph_.free_memory(stage.last_op, kv_cache_,
+                         kv_bytes_per_token(network_, settings_.form) * settings_.layers() *
+                             settings_.sequences() * settings_.cached_tokens());
+    }
+  }
+
+  OpId add_step(Stage& stage, const PreparedStep& step, bool first) {
+    Op op = step.op;
+    op.ranks = stage.ranks;
+    op.kernel = first ? step.started : op.kernel;
+    const OpId id = graph_.add(op);
+    if (stage.last_op.valid() && graph_.op(stage.last_op).stream != op.stream) {
+      graph_.depend(id, stage.last_op);
+    }
+    graph_.take_memory(id, kv_cache_, step.memory.saved);
+    graph_.take_memory(id, buffers_, step.memory.buffer);
+    graph_.free_memory(id, buffers_, step.memory.unbuffer);
+    stage.last_op = id;
+    return id;
+  }
+
+  OpId send(const std::string& what, const Stage& from, const Stage& to, Bytes bytes) {
+    Op op;
+    op.kind = OpKind::transfer;
+    op.stream = graph_.stream(what + "_send");
+    op.peer_stream = graph_.stream(what + "_receive");
+    op.ranks = from.ranks;
+    op.peers = to.ranks;
+    op.label = graph_.label(what);
+    op.category = graph_.label("pipeline_parallel");
+    op.bytes = bytes;
+    const OpId id = graph_.add(op);
+    graph_.depend(id, from.last_op, Side::source);
+    graph_.take_memory(id, buffers_, bytes);
+    graph_.free_memory(id, buffers_, bytes);
+    return id;
+  }
+
+  const InferenceSettings& settings_;
+  const NetworkShape& network_;
+  TaskGraph graph_;
+  StreamId compute_;
+  StreamId tensor_;
+  LabelId buffers_;
+  LabelId kv_cache_;
+  std::vector<Stage> stages_;
+  std::vector<OpId> arrived_;  // by micro-batch: the transfer that its next pass waits for
+};
+
+}  // namespace
+
+InferenceGraph inference_graph(const InferenceSettings& settings) {
+  return InferenceGraphBuilder(settings).build();
+}
+
+std::int64_t inference_ops(const InferenceSettings& settings) {
+  const NetworkShape& network = settings.network;
+  const InferencePass pass = {1, 1, 0};
+  const auto count = [](const Steps& steps) { return static_cast<std::int64_t>(steps.size()); };
+  const std::int64_t of_a_pass =
+      count(inference_embedding(network, settings.form, pass)) +
+      count(inference_layer(network, settings.form, pass)) * network.layers +
+      count(inference_head(network, settings.form, pass)) + settings.grid.pipeline;
+  const Bytes all = Bytes(of_a_pass) * settings.micro_batches * settings.output_length;
+  return all.count();
+}
+
+}  // namespace orrery

@@ -1,0 +1,164 @@
+#include "workloads/inference_settings.hpp"
+
+#include <string>
+#include <utility>
+
+#include "sim/base/unit_text.hpp"
+#include "workloads/rank_grid_settings.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr CountRange kLength = {1, 1 << 24};
+constexpr CountRange kBatch = {1, 1 << 20};
+constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 32;  // of one micro-batch
+/// assumed: a few microseconds for a kernel that PyTorch issues by itself. As a lower bound: 3.8 us
+/// for one that C++ issues (Gray 2019, "Getting Started with CUDA Graphs", NVIDIA developer blog).
+constexpr Duration kHostLaunch{5'000'000};
+
+std::string text(std::int64_t number) {
+  return std::to_string(number);
+}
+
+JsonValue named(std::string_view name) {
+  return json_string(std::string(name));
+}
+
+Precision precision_or(JsonCursor& parameters, std::string_view key, Precision otherwise,
+                       std::initializer_list<std::string_view> choices) {
+  JsonCursor found = parameters.find(key);
+  return found.present() ? precision_from(found.as_choice(choices)).value_or(otherwise) : otherwise;
+}
+
+void check_tensor(JsonCursor& parameters, const NetworkShape& network, std::int64_t tensor) {
+  JsonCursor place = place_in_parallel(parameters, "tensor");
+  const std::string start = "tensor " + text(tensor) + " does not divide the network's ";
+  if (network.heads % tensor != 0) {
+    place.error(start + text(network.heads) + " heads");
+  } else if (network.kv_heads % tensor != 0 && tensor % network.kv_heads != 0) {
+    place.error(start + text(network.kv_heads) + " key-value heads, nor is it a multiple of them");
+  }
+  if (network.feed_forward % tensor != 0) {
+    place.error(start + "feed-forward size " + text(network.feed_forward));
+  }
+}
+
+void check_network(JsonCursor& parameters, const InferenceSettings& settings) {
+  const NetworkShape& network = settings.network;
+  if (network.form != LayerForm::sequential || network.has_latent() || network.qk_norm) {
+    parameters.find("network").error(
+        "inference is not modelled with a parallel residual, latent attention or norms of queries "
+        "and keys");
+  }
+  if (settings.grid.tensor > 0) {
+    check_tensor(parameters, network, settings.grid.tensor);
+  }
+  if (settings.grid.pipeline > 0 && network.layers % settings.grid.pipeline != 0) {
+    place_in_parallel(parameters, "pipeline")
+        .error("pipeline " + text(settings.grid.pipeline) + " does not divide the network's " +
+               text(network.layers) + " layers");
+  }
+  const std::int64_t length = settings.cached_tokens();
+  const std::string start = "input and output reach " + text(length) +
+                            " tokens that are looked at, more than the network's ";
+  JsonCursor place = parameters.find("input_length");
+  if (network.positions == Positions::learned && length > network.max_positions) {
+    place.error(start + text(network.max_positions) + " learned positions");
+  }
+  if (network.attention_window > 0 && length > network.attention_window) {
+    place.error(start + "window of " + text(network.attention_window) +
+                ", and sliding-window attention is not modelled");
+  }
+}
+
+void read_micro_batches(JsonCursor& parameters, InferenceSettings& settings) {
+  const std::int64_t stages = settings.grid.pipeline;
+  JsonCursor place = parameters.find("micro_batches");
+  if (!place.present()) {
+    settings.micro_batches = stages > 0 && settings.batch % stages == 0 ? stages : 1;
+    return;
+  }
+  settings.micro_batches = place.as_count(kBatch);
+  if (settings.micro_batches > 0 && settings.batch % settings.micro_batches != 0) {
+    place.error(text(settings.micro_batches) + " micro-batches do not divide the batch of " +
+                text(settings.batch));
+  }
+}
+
+void read_sizes(JsonCursor& parameters, InferenceSettings& settings) {
+  settings.batch = parameters.at("batch").as_count(kBatch);
+  settings.input_length = parameters.at("input_length").as_count(kLength);
+  settings.output_length = parameters.at("output_length").as_count(kLength);
+  read_micro_batches(parameters, settings);
+  if (settings.micro_batches > 0 && settings.sequences() * settings.input_length > kMaximumTokens) {
+    parameters.find("batch").error("a micro-batch of " + text(settings.sequences()) + " x " +
+                                   text(settings.input_length) + " tokens is more than " +
+                                   text(kMaximumTokens));
+  }
+}
+
+void read_form(JsonCursor& parameters, InferenceForm& form) {
+  form.precision = precision_or(parameters, "precision", Precision::bf16, {"bf16", "fp16"});
+  form.weights = precision_or(parameters, "weights_precision", form.precision,
+                              {"bf16", "fp16", "fp8", "int8", "int4"});
+  form.kv =
+      precision_or(parameters, "kv_precision", form.precision, {"bf16", "fp16", "fp8", "int8"});
+}
+
+}  // namespace
+
+std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
+                                                         const WorkloadContext& context) {
+  const std::size_t mistakes = parameters.diagnostics().count();
+  InferenceSettings settings;
+  parameters.find("kind");  // read by whoever chose this workload
+  JsonCursor network_place = parameters.at("network");
+  const bool unresolved = mistakes > 0 && network_place.present() &&
+                          network_place.value().kind == JsonValue::Kind::string;
+  std::optional<NetworkShape> network;
+  if (!unresolved) {  // else its name is reported already
+    network = read_network(network_place);
+  }
+  JsonCursor parallel = parameters.find("parallel");
+  settings.grid = read_rank_grid(parameters, parallel, context);
+  settings.form.tensor = settings.grid.tensor;
+  read_form(parameters, settings.form);
+  read_sizes(parameters, settings);
+  if (JsonCursor launch = parameters.find("launch"); launch.present()) {
+    settings.launch =
+        launch.as_choice({"graph", "eager"}) == "eager" ? Launch::eager : Launch::graph;
+  }
+  JsonCursor host = parameters.find("host_launch");
+  settings.host_launch = host.present() ? host.as_duration() : kHostLaunch;
+  parameters.reject_unknown_keys();
+  if (network) {
+    settings.network = *network;
+    check_network(parameters, settings);
+  }
+  if (!network || context.devices <= 0 || parameters.diagnostics().count() != mistakes) {
+    return std::nullopt;
+  }
+  return settings;
+}
+
+JsonValue to_json(const InferenceSettings& settings) {
+  auto members = members_of(settings.grid);
+  const auto add = [&members](const char* key, JsonValue value) {
+    members.emplace_back(key, std::move(value));
+  };
+  add("batch", json_integer(settings.batch));
+  add("micro_batches", json_integer(settings.micro_batches));
+  add("input_length", json_integer(settings.input_length));
+  add("output_length", json_integer(settings.output_length));
+  add("precision", named(to_string(settings.form.precision)));
+  add("weights_precision", named(to_string(settings.form.weights)));
+  add("kv_precision", named(to_string(settings.form.kv)));
+  add("launch", named(settings.launch == Launch::eager ? "eager" : "graph"));
+  const std::string for_people = to_text(settings.host_launch);
+  add("host_launch", json_string(parse_duration(for_people) == settings.host_launch
+                                     ? for_people
+                                     : text(settings.host_launch.count()) + " ps"));
+  return json_object(std::move(members));
+}
+
+}  // namespace orrery

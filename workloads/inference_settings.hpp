@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "sim/base/json_cursor.hpp"
+#include "workloads/inference_layer.hpp"
+#include "workloads/network.hpp"
+#include "workloads/rank_grid.hpp"
+#include "workloads/workload.hpp"
+
+namespace orrery {
+
+/// How the host starts the kernels of decode: one by one, or a whole step at once.
+enum class Launch : unsigned char { eager, graph };
+
+/// What one batch of requests is asked to be, checked against itself and the cluster.
+struct InferenceSettings {
+  NetworkShape network;
+  RankGrid grid;  // data: replicas, each with a batch of its own
+  InferenceForm form;
+  std::int64_t batch = 0;          // sequences of a replica
+  std::int64_t micro_batches = 1;  // parts of the batch that follow each other through the stages
+  std::int64_t input_length = 0;   // tokens of a prompt
+  std::int64_t output_length = 0;  // tokens made of it; the first comes from prefill
+  Launch launch = Launch::graph;
+  Duration host_launch;  // of one kernel, or of one graph
+
+  std::int64_t sequences() const { return batch / micro_batches; }  // of a micro-batch
+  std::int64_t decode_steps() const { return output_length - 1; }
+  std::int64_t layers() const { return network.layers / grid.pipeline; }  // of a stage
+  /// Tokens of which a sequence holds keys and values at its end: the last one is not read again.
+  std::int64_t cached_tokens() const { return input_length + output_length - 1; }
+};
+
+/// Reads the "workload" object; all mistakes go to its diagnostics, and then there is no result.
+std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
+                                                         const WorkloadContext& context);
+
+/// The keys that read_inference_settings reads, but for the network: see Workload::resolved.
+JsonValue to_json(const InferenceSettings& settings);
+
+}  // namespace orrery
