@@ -80,9 +80,11 @@ void read_device(JsonCursor entry, const Fabric* fabric, Variability& variabilit
     entry.expected(R"("speed" or "memory_speed" beside "ranks")");
   }
   if (fabric == nullptr) return;
-  for (const Rank rank : read_ranks(ranks, fabric->devices())) {
+  const std::size_t mistakes = entry.diagnostics().count();
+  const std::vector<Rank> listed = read_ranks(ranks, fabric->devices());
+  if (entry.diagnostics().count() > mistakes) return;  // what was wrong has been read as 0
+  for (const Rank rank : listed) {
     const auto index = static_cast<std::size_t>(rank);
-    if (!entry.diagnostics().empty()) return;
     if (named[index]) {
       ranks.error("rank " + std::to_string(rank) + " is named twice");
       return;
