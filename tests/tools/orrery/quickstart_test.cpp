@@ -10,20 +10,23 @@ using testing_program::Outcome;
 using testing_program::read_file;
 using testing_program::run_orrery;
 
-const std::string kFolder = ORRERY_SOURCE_DIR "/experiments/quickstart";
+class Experiment : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Experiments, Experiment, testing::Values("quickstart", "stragglers"),
+                         [](const auto& named) { return std::string(named.param); });
 
 double number(const JsonValue& value) {
   return value.kind == JsonValue::Kind::integer ? static_cast<double>(value.integer) : value.real;
 }
 
-TEST(Quickstart, StaysWithinTheTolerancesWrittenBesideIt) {
-  const Outcome outcome = run_orrery({"run", kFolder + "/scenario.json", "--json"});
+TEST_P(Experiment, StaysWithinTheTolerancesWrittenBesideIt) {
+  const std::string folder = std::string(ORRERY_SOURCE_DIR "/experiments/") + GetParam();
+  const Outcome outcome = run_orrery({"run", folder + "/scenario.json", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const JsonValue result = parse_json(outcome.out, "result");
   for (const JsonValue& check : result.find("checks")->items) {
     EXPECT_TRUE(check.find("holds")->boolean) << to_text(check, false);
   }
-  const JsonValue expected = load_json(kFolder + "/expected.json", "expected.json");
+  const JsonValue expected = load_json(folder + "/expected.json", "expected.json");
   const std::vector<JsonValue>& figures = expected.find("figures")->items;
   EXPECT_FALSE(figures.empty());
   for (const JsonValue& figure : figures) {
