@@ -187,6 +187,13 @@ Fabric::Fabric(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Fabric::~Fabric() = default;
 
+void Fabric::degrade(int link, double capacity, double latency) {
+  Link& of = impl_->links[static_cast<std::size_t>(link)];
+  of.capacity *= capacity;
+  of.raw_capacity *= capacity;
+  of.latency = duration_from_seconds(to_seconds(of.latency) * latency);
+}
+
 int Fabric::devices() const {
   return static_cast<int>(impl_->nodes * impl_->node_devices);
 }

@@ -42,6 +42,10 @@ class Fabric {
     double in = 0;
   };
 
+  /// Makes a link worse than its spec: `capacity` in (0, 1] of what it carried, `latency` times as
+  /// long. Before any route is asked for. Ports stay as they were: what they say is an upper bound.
+  void degrade(int link, double capacity, double latency);
+
   int devices() const;
   Port port(int device) const;
   std::span<const Link> links() const;

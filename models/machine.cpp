@@ -1,10 +1,12 @@
 #include "models/machine.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
 #include "models/collective/collective_runner.hpp"
 #include "models/collective/folded_program.hpp"
+#include "models/jitter.hpp"
 #include "models/pool.hpp"
 #include "sim/base/errors.hpp"
 
@@ -90,6 +92,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   void carry(std::uint32_t run, int from, int step, const Send& send) override;
   void member_finished(std::uint32_t run, int member) override;
 
+  double jittered(const RunningKernel& kernel, double work);
   void start_kernel(std::uint32_t index);
   void start_message(Message message, Rank source, Rank destination, bool reduces, int priority);
   const std::shared_ptr<const FoldedProgram>& folded_program(
@@ -112,6 +115,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   std::map<std::pair<const CollectiveProgram*, const Rank*>, std::shared_ptr<const FoldedProgram>>
       folded_programs;
   std::vector<KernelCost> kernel_costs;
+  std::optional<Jitter> jitter;
   Pool<RunningKernel> kernels;
   Pool<Message> messages;
   Pool<RunningCollective> runs;
@@ -128,13 +132,16 @@ CollectiveCalls& Machine::collective_calls() {
   return impl_->calls;
 }
 
-void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry) {
+void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry,
+                      const Variability& variability) {
   ORRERY_CHECK(graph.world_size() <= impl_->fabric->devices(), "more ranks than devices");
   ORRERY_CHECK(!impl_->resources, "a machine runs once");
+  ORRERY_CHECK(symmetry == nullptr || variability.uniform(), "ranks that differ are folded");
   impl_->listener = &listener;
+  if (variability.jitters()) impl_->jitter.emplace(graph, variability);
   impl_->symmetry = symmetry;
   impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry,
-                           memory_use(graph));
+                           memory_use(graph), variability);
   impl_->kernel_costs.clear();
   for (const Kernel& kernel : graph.kernels()) {
     const std::string refusal = impl_->cost->refusal(kernel, impl_->device);
@@ -146,7 +153,11 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
 void Machine::start_compute(InstanceId instance, const Op& op, Rank rank) {
   impl_->counters.kernels += impl_->resources->alike(rank);
   const std::uint32_t index = impl_->kernels.take({instance, op.kernel, rank, op.priority});
-  const Duration launch = impl_->kernel_costs[op.kernel.index()].launch;
+  Duration launch = impl_->kernel_costs[op.kernel.index()].launch;
+  if (impl_->jitter) {
+    const double factor = std::max(0.0, impl_->jitter->launch(instance, rank));
+    launch = duration_from_seconds(to_seconds(launch) * factor);
+  }
   if (launch == Duration(0)) {
     impl_->start_kernel(index);
     return;
@@ -230,11 +241,24 @@ void Machine::Impl::handle_event(std::uint64_t token) {
   }
 }
 
+/// A kernel alone on a nominal device takes `alone` for work 1, and cannot take less than its
+/// floor.
+double Machine::Impl::jittered(const RunningKernel& kernel, double work) {
+  const KernelCost& price = kernel_costs[kernel.kernel.index()];
+  const double alone =
+      std::max(price.math_seconds, price.memory_traffic / device.memory_bandwidth.as_double());
+  const double least = alone > 0 ? std::min(1.0, price.floor_seconds / alone) : 1;
+  const double drawn = jitter->kernel(kernel.instance, kernel.rank);
+  if (drawn < least) ++counters.kernels_at_floor;
+  return work * std::max(drawn, least);
+}
+
 void Machine::Impl::start_kernel(std::uint32_t index) {
   const RunningKernel& kernel = kernels[index];
   const MachineResources::Load load =
       resources->load(kernel.rank, kernel_costs[kernel.kernel.index()], kernel.priority);
-  activities.start(Activity{load.work, load.usages, load.terms}, *this,
+  const double work = jitter ? jittered(kernel, load.work) : load.work;
+  activities.start(Activity{work, load.usages, load.terms}, *this,
                    token_of(Topic::kernel_done, index));
 }
 

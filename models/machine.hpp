@@ -12,6 +12,7 @@
 #include "models/fabric.hpp"
 #include "models/machine_resources.hpp"
 #include "models/symmetry.hpp"
+#include "models/variability.hpp"
 #include "sim/graph/runner.hpp"
 
 namespace orrery {
@@ -22,6 +23,7 @@ struct MachineCounters {
   double bytes_sent = 0;      // when messages start
   double bytes_received = 0;  // when messages arrive
   std::uint64_t kernels = 0;
+  std::uint64_t kernels_at_floor = 0;  // jitter would have made them faster than the device can be
   std::uint64_t collectives = 0;
 };
 
@@ -30,6 +32,8 @@ struct MachineCounters {
 /// A kernel uses its device's math (in device-seconds per second) and memory; a message uses the
 /// source's memory (read), every link of its route, and the destination's memory (write; read again
 /// when it reduces). Latency is paid after the last byte has left. Ranks are device indices.
+///
+/// Jitter multiplies the work of a kernel, but never below its physical floor (KernelCost).
 ///
 /// With a symmetry it runs one instance of each class, with the load and the counts of all; the ops
 /// then come from a FoldedGraph, and so do the positions of a collective's members.
@@ -41,9 +45,12 @@ class Machine final : public Runner {
 
   /// What makes the same calls as this machine.
   CollectiveCalls& collective_calls();
-  /// Must be called before running: whom to call back, whose kernels to price, and what to fold by
-  /// (null: nothing; it must outlive the run otherwise).
-  void prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry = nullptr);
+  /// Must be called before running: whom to call back, whose kernels to price, what to fold by
+  /// (null: nothing; it must outlive the run otherwise), and which devices and kernels are not
+  /// nominal (with a symmetry they must be: variability.uniform()). Degraded links are the
+  /// fabric's.
+  void prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry = nullptr,
+               const Variability& variability = {});
 
   void start_compute(InstanceId instance, const Op& op, Rank rank) override;
   void start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) override;

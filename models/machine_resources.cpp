@@ -5,7 +5,8 @@
 namespace orrery {
 
 MachineResources::MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
-                                   const Symmetry* symmetry, MemoryUse use)
+                                   const Symmetry* symmetry, MemoryUse use,
+                                   const Variability& variability)
     : activities_(&activities), device_(device), fabric_(&fabric), symmetry_(symmetry) {
   const auto count = static_cast<std::size_t>(fabric.devices());
   devices_.resize(count);
@@ -16,9 +17,11 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
     DeviceResources own;
     DeviceResources& of = folded ? by_class[symmetry->rank_class[d]] : own;
     if (!of.math.valid() && (folded || symmetry == nullptr)) {
-      of.math = activities.add_resource(1);
-      of.memory = activities.add_resource(device.memory_bandwidth.as_double());
-      of.scarce = use == MemoryUse::kernels || can_be_short(static_cast<int>(d));
+      const Variability::DeviceSpeed speed = variability.speed(static_cast<Rank>(d));
+      const double bandwidth = device.memory_bandwidth.as_double() * speed.memory;
+      of.math = activities.add_resource(speed.math);
+      of.memory = activities.add_resource(bandwidth);
+      of.scarce = use == MemoryUse::kernels || can_be_short(static_cast<int>(d), bandwidth);
     }
     devices_[d] = of;
   }
@@ -39,10 +42,10 @@ std::uint64_t MachineResources::alike(Rank rank) const {
 }
 
 /// Bytes leave a device and come to it over its links, and are touched as often as `way` says.
-bool MachineResources::can_be_short(int device) const {
+bool MachineResources::can_be_short(int device, double memory_bandwidth) const {
   const Fabric::Port port = fabric_->port(device);
   const double touched = (port.out + 2 * port.in) / device_.memory_efficiency;
-  return touched > device_.memory_bandwidth.as_double();
+  return touched > memory_bandwidth;
 }
 
 MachineResources::Way MachineResources::way(Rank source, Rank destination, bool reduces,
@@ -104,8 +107,10 @@ MachineResources::Load MachineResources::load(Rank rank, const KernelCost& price
   const bool free = price.math_seconds <= 0 && price.memory_traffic <= 0;
   // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
   // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
-  const double bandwidth = device_.memory_bandwidth.as_double();
-  const double alone = std::max(price.math_seconds, price.memory_traffic / bandwidth);
+  const Sharing& sharing = activities_->sharing();
+  const double bandwidth = sharing.capacity(on.memory);
+  const double alone =
+      std::max(price.math_seconds / sharing.capacity(on.math), price.memory_traffic / bandwidth);
   return {.usages = {{on.math, price.math_seconds}, {on.memory, price.memory_traffic}},
           .work = free ? 0.0 : 1.0,
           .terms = {.weight = free ? 1 : 1 / (alone * bandwidth * device_.memory_efficiency),

@@ -9,6 +9,7 @@
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
 #include "models/symmetry.hpp"
+#include "models/variability.hpp"
 #include "sim/engine/activity.hpp"
 
 namespace orrery {
@@ -29,7 +30,7 @@ class MachineResources {
   enum class MemoryUse { messages, kernels };
   /// `symmetry` may be null, and must outlive this otherwise. Ranks are device indices.
   MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
-                   const Symmetry* symmetry, MemoryUse use);
+                   const Symmetry* symmetry, MemoryUse use, const Variability& variability = {});
 
   /// What a message takes while it leaves: source memory (read), every link of its route, and
   /// destination memory (written; read again when it reduces).
@@ -64,14 +65,14 @@ class MachineResources {
 
  private:
   struct DeviceResources {
-    ResourceId math;     // capacity 1: device-seconds per second
-    ResourceId memory;   // capacity: bytes per second
+    ResourceId math;    // capacity: seconds of a nominal device per second; 1, less when it is slow
+    ResourceId memory;  // capacity: bytes per second
     bool scarce = true;  // memory can be short
   };
 
   void put(ResourceId resource, double coefficient);
   void put_memory(Rank rank, double coefficient, double bytes);
-  bool can_be_short(int device) const;
+  bool can_be_short(int device, double memory_bandwidth) const;
 
   Activities* activities_;
   DeviceSpec device_;

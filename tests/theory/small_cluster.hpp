@@ -102,20 +102,21 @@ struct Finished {
 };
 
 inline Finished run(const ClusterSpec& cluster, const TaskGraph& graph,
-                    const CollectiveChoice& choice = {}) {
+                    const CollectiveChoice& choice = {}, const Variability& variability = {}) {
   Diagnostics diagnostics;
   const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
   const auto models = builtin_cost_models();
   const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
   diagnostics.throw_if_any();
+  degrade_links(variability, *fabric);
   const auto collectives = builtin_collectives();
   Engine engine;
   Machine machine(engine, cluster, *fabric, *cost, collectives, choice);
   Timeline timeline;
   const std::vector<Observer*> observers = {&timeline};
   Executor executor(engine, graph, machine, observers);
-  machine.prepare(graph, executor.listener());
+  machine.prepare(graph, executor.listener(), nullptr, variability);
   const Time end = executor.run();
   EXPECT_EQ(machine.counters().bytes_sent, machine.counters().bytes_received);
   return {end, timeline.spans(), machine.counters(), machine.collective_records()};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/machine.hpp"
+#include "sim/graph/waits.hpp"
 #include "workloads/workload.hpp"
 
 namespace orrery {
@@ -63,6 +64,23 @@ struct Cause {
   Duration time;
 };
 
+/// Who waited for whom.
+struct WaitFigures {
+  struct OfRank {
+    Rank rank = 0;
+    Duration waited;
+    double caused_s = 0;
+  };
+  struct Pair {
+    Waits::Pair sum;
+    std::string category;
+  };
+  double total_s = 0;          // of all ranks
+  std::vector<OfRank> ranks;   // that others waited for longest first
+  std::vector<Pair> pairs;     // the longest
+  std::size_t pair_count = 0;  // with those not in `pairs`
+};
+
 struct Check {
   std::string name;
   bool holds = false;
@@ -106,6 +124,7 @@ struct Result {
   std::vector<CollectiveUse> collectives;
   std::vector<ResourceUse> resources;  // most loaded first
   std::vector<Cause> critical_path;    // largest first; sums to the makespan
+  WaitFigures waits;
   Counters counters;
   std::vector<Check> checks;
   std::vector<std::string> warnings;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/orrery/wait_figures.hpp"
+
 namespace orrery {
 namespace {
 
@@ -240,6 +242,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"collectives", collectives(result.collectives)},
       {"resources", resources(result.resources)},
       {"critical_path", critical_path(result)},
+      {"waits", to_json(result.waits)},
       {"checks", checks(result.checks)},
       {"warnings", json_array(std::move(warnings))},
       {"counters", counters(result.counters)},

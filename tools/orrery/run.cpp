@@ -7,6 +7,7 @@
 #include "sim/graph/executor.hpp"
 #include "tools/orrery/job_figures.hpp"
 #include "tools/orrery/measure.hpp"
+#include "tools/orrery/wait_figures.hpp"
 #include "tools/orrery/warnings.hpp"
 
 namespace orrery {
@@ -36,7 +37,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
   Machine machine(engine, scenario.cluster, *scenario.fabric, *scenario.cost, builtins.collectives,
                   scenario.collectives);
   Executor executor(engine, graph, machine, all);
-  machine.prepare(graph, executor.listener());
+  machine.prepare(graph, executor.listener(), nullptr, scenario.variability);
   const Time end = executor.run();
 
   const std::vector<Span>& spans = run.timeline.spans();
@@ -59,6 +60,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
   result.collectives = collective_uses(machine.collective_records());
   result.resources = resource_uses(machine.resources(), result.makespan);
   result.critical_path = causes(graph, path, machine);
+  result.waits = wait_figures(graph, find_waits(graph, spans));
   result.counters = {.ops = graph.ops().size(),
                      .spans = spans.size(),
                      .events = engine.events_run(),

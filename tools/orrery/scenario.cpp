@@ -31,13 +31,14 @@ class Reader {
     for (const char* required : {"cluster", "workload"}) {
       root.at(required);
     }
-    for (const char* optional : {"collectives", "cost"}) {
+    for (const char* optional : {"collectives", "cost", "variability"}) {
       root.find(optional);
     }
     root.reject_unknown_keys();
     report(found);
 
     read_cluster_section();
+    read_variability_section();
     read_workload();
     read_collectives();
     read_cost();
@@ -78,6 +79,19 @@ class Reader {
       cursor.find("nodes").error(limit.what());
     }
     cluster_is_readable_ = report(found);
+  }
+
+  void read_variability_section() {
+    const JsonValue* value = scenario_->resolved.find("variability");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    Fabric* fabric = cluster_is_readable_ ? scenario_->fabric.get() : nullptr;
+    scenario_->variability = read_variability(JsonCursor(*value, found), fabric, scenario_->seed);
+    if (report(found) && fabric != nullptr) {
+      degrade_links(scenario_->variability, *fabric);
+    }
   }
 
   void read_workload() {

@@ -11,6 +11,7 @@
 #include "hw/spec.hpp"
 #include "models/fabric.hpp"
 #include "models/machine.hpp"
+#include "models/variability.hpp"
 #include "tools/orrery/builtins.hpp"
 
 namespace orrery {
@@ -26,6 +27,7 @@ struct Scenario {
   std::unique_ptr<Workload> workload;
   std::unique_ptr<CostModel> cost;
   CollectiveChoice collectives;
+  Variability variability;                   // degraded links are degraded in `fabric` already
   std::vector<Catalog::SourceFile> sources;  // catalogue files and files named by `use`
 };
 

@@ -81,7 +81,8 @@ JsonValue scenario_schema(const Builtins& builtins, const Catalog& catalog) {
                                        "The machine; `orrery list clusters`, or one node")},
        {"workload", workload_schema(builtins, catalog)},
        {"collectives", collectives_schema(builtins)},
-       {"cost", std::move(cost)}},
+       {"cost", std::move(cost)},
+       {"variability", variability_schema()}},
       {"orrery", "cluster", "workload"}, "An orrery scenario");
   Members head = {{"$schema", text("https://json-schema.org/draft/2020-12/schema")},
                   {"title", text("orrery scenario")},

@@ -38,4 +38,7 @@ JsonValue transformer_training_schema(const Catalog& catalog);
 /// Keys of the workload "transformer_inference"; workloads/inference_settings.cpp reads them.
 JsonValue transformer_inference_schema(const Catalog& catalog);
 
+/// The key "variability"; models/variability.cpp reads it.
+JsonValue variability_schema();
+
 }  // namespace orrery

@@ -89,6 +89,12 @@ std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
                        (assumed == 1 ? " catalogue figure is" : " catalogue figures are") +
                        " assumed, not measured; `orrery check --resolved` names them");
   }
+  if (const std::uint64_t held = result.counters.machine.kernels_at_floor; held > 0) {
+    warnings.push_back("jitter would have made " + std::to_string(held) + " of " +
+                       std::to_string(result.counters.machine.kernels) +
+                       " kernels faster than the device's peaks: they took their floor, so the "
+                       "mean of their times is above that without jitter");
+  }
   warn_of_small_products(job, machine, warnings);
   warn_of_single_rings(result, warnings);
   for (const MemoryUse& use : result.memory) {

@@ -268,6 +268,7 @@ TEST_F(ProgramTest, TheSchemaAcceptsTheQuickstartAndRejectsUnknownKeys) {
   }
   write_file(folder_ / "schema.json", run_orrery({"schema"}).out);
   const std::string quickstart = ORRERY_SOURCE_DIR "/experiments/quickstart/scenario.json";
+  const std::string stragglers = ORRERY_SOURCE_DIR "/experiments/stragglers/scenario.json";
   const std::string validate =
       "import json, sys, jsonschema\n"
       "schema, document = (json.load(open(path)) for path in sys.argv[1:])\n"
@@ -280,7 +281,7 @@ TEST_F(ProgramTest, TheSchemaAcceptsTheQuickstartAndRejectsUnknownKeys) {
       "    del place['unknown']\n"
       "document['workload']['kind'] = 'unheard_of'\n"
       "assert not validator.is_valid(document)\n";
-  for (const std::string& document : {quickstart, scenario_}) {
+  for (const std::string& document : {quickstart, stragglers, scenario_}) {
     const Outcome outcome = run_child(
         "/usr/bin/python3", {"-c", validate, (folder_ / "schema.json").string(), document});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

@@ -39,7 +39,8 @@ TEST_P(Experiment, StaysWithinTheTolerancesWrittenBesideIt) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Folders, Experiment, ::testing::Values("quickstart", "inference"),
+INSTANTIATE_TEST_SUITE_P(Folders, Experiment,
+                         ::testing::Values("quickstart", "inference", "stragglers"),
                          [](const auto& folder) { return std::string(folder.param); });
 
 }  // namespace
