@@ -53,6 +53,7 @@ struct ResourceUse {
   std::string kind;
   double capacity = 0;  // device-seconds/s for math, bytes/s for the rest
   double utilisation = 0;
+  std::uint64_t alike = 1;  // interchangeable ones that it stands for, itself among them
 };
 
 /// A part of the critical path.
@@ -69,6 +70,13 @@ struct Check {
   std::string sentence;
 };
 
+/// In how many parts the job was simulated.
+struct SymmetryUse {
+  bool folded = false;           // interchangeable ranks and links were simulated once
+  std::size_t rank_classes = 0;  // not folded: all ranks, all links
+  std::size_t link_classes = 0;
+};
+
 struct Counters {
   std::uint64_t ops = 0;
   std::uint64_t spans = 0;
@@ -82,6 +90,7 @@ struct Result {
   std::string headline;
   Duration makespan;
   Rank ranks = 0;
+  SymmetryUse symmetry;
   double tokens = 0;
   std::optional<double> mfu;  // none: the device has no peak in the job's precision
   std::optional<double> mfu_full_attention;

@@ -1,0 +1,176 @@
+// `orrery run` with interchangeable ranks simulated once, against the same with every rank
+// simulated: all figures are the same, times to the picosecond.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/base/json_value.hpp"
+#include "tests/tools/orrery/program.hpp"
+
+namespace orrery {
+namespace {
+
+using testing_program::Outcome;
+using testing_program::run_orrery;
+using testing_program::TemporaryFolder;
+using testing_program::write_file;
+
+// What went through a resource is a sum of products of doubles, folded in another order.
+constexpr double kSumTolerance = 1e-9;
+
+struct Case {
+  std::string name;
+  std::string cluster;
+  std::string network;
+  int tensor;
+  int pipeline;
+  int data;
+  int global_batch;
+  bool sequence_parallel = true;
+};
+
+/// How gtest shows it.
+void PrintTo(const Case& which, std::ostream* out) {
+  *out << which.name;
+}
+
+std::string scenario_of(const Case& which) {
+  return R"({"orrery": 1, "cluster": )" + which.cluster +
+         R"(, "workload": {"kind": "transformer_training", "network": ")" + which.network +
+         R"(", "parallel": {"tensor": )" + std::to_string(which.tensor) + R"(, "pipeline": )" +
+         std::to_string(which.pipeline) + R"(, "data": )" + std::to_string(which.data) +
+         R"(, "sequence_parallel": )" + (which.sequence_parallel ? "true" : "false") +
+         R"(}, "sequence_length": 256, "micro_batch": 1, "global_batch": )" +
+         std::to_string(which.global_batch) + R"(, "precision": "bf16"}})";
+}
+
+JsonValue result_of(const std::string& scenario, const std::vector<std::string>& options = {}) {
+  const TemporaryFolder folder;
+  write_file(folder / "scenario.json", scenario);
+  std::vector<std::string> words = {"run", folder / "scenario.json", "--json"};
+  words.insert(words.end(), options.begin(), options.end());
+  const Outcome outcome = run_orrery(words);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return parse_json(outcome.out, "result");
+}
+
+double number(const JsonValue& value) {
+  return value.kind == JsonValue::Kind::integer ? static_cast<double>(value.integer) : value.real;
+}
+
+/// The figures by kind of resource, whatever the order of the kinds.
+std::map<std::string, JsonValue> by_kind(const JsonValue& result) {
+  std::map<std::string, JsonValue> kinds;
+  for (const JsonValue& kind : value_at(result, "/resources/by_kind")->items) {
+    kinds.emplace(kind.find("kind")->string, kind);
+  }
+  return kinds;
+}
+
+void expect_equal_resources(const JsonValue& folded, const JsonValue& unfolded) {
+  const std::map<std::string, JsonValue> kinds = by_kind(folded);
+  const std::map<std::string, JsonValue> others = by_kind(unfolded);
+  ASSERT_EQ(kinds.size(), others.size());
+  for (const auto& [kind, figures] : kinds) {
+    ASSERT_TRUE(others.contains(kind)) << kind;
+    const JsonValue& other = others.at(kind);
+    EXPECT_EQ(figures.find("count")->integer, other.find("count")->integer) << kind;
+    for (const char* key : {"mean_utilisation", "greatest_utilisation"}) {
+      EXPECT_NEAR(number(*figures.find(key)), number(*other.find(key)), kSumTolerance) << kind;
+    }
+  }
+}
+
+/// What counts what was simulated, and the list of resources, are compared apart.
+bool is_of_the_simulation(const std::string& key) {
+  return key == "symmetry" || key == "resources" || key == "counters";
+}
+
+class FoldedRun : public testing::TestWithParam<Case> {};
+
+TEST_P(FoldedRun, HasTheFiguresOfEveryRankSimulated) {
+  const std::string scenario = scenario_of(GetParam());
+  const JsonValue folded = result_of(scenario);
+  const JsonValue unfolded = result_of(scenario, {"--unfolded"});
+  ASSERT_TRUE(value_at(folded, "/symmetry/folded")->boolean);
+  ASSERT_FALSE(value_at(unfolded, "/symmetry/folded")->boolean);
+  const std::int64_t ranks = folded.find("ranks")->integer;
+  EXPECT_LE(2 * value_at(folded, "/symmetry/rank_classes")->integer, ranks);
+  EXPECT_EQ(value_at(unfolded, "/symmetry/rank_classes")->integer, ranks);
+
+  ASSERT_EQ(folded.members.size(), unfolded.members.size());
+  for (std::size_t m = 0; m < folded.members.size(); ++m) {
+    const auto& [key, value] = folded.members[m];
+    ASSERT_EQ(key, unfolded.members[m].key);
+    if (!is_of_the_simulation(key)) {
+      EXPECT_EQ(to_text(value, true), to_text(unfolded.members[m].value, true)) << key;
+    }
+  }
+  for (const char* key : {"ops", "spans", "kernels", "collectives", "messages", "sent_bytes"}) {
+    EXPECT_EQ(number(*folded.find("counters")->find(key)),
+              number(*unfolded.find("counters")->find(key)))
+        << key;
+  }
+  EXPECT_LT(value_at(folded, "/counters/events")->integer,
+            value_at(unfolded, "/counters/events")->integer);
+  expect_equal_resources(folded, unfolded);
+}
+
+constexpr const char* kTwoNodes = R"({"use": "dgx_h100_superpod", "with": {"nodes": 2}})";
+constexpr const char* kFourNodes = R"({"use": "dgx_h100_superpod", "with": {"nodes": 4}})";
+constexpr const char* kUnevenLeaves =
+    R"({"use": "dgx_h100_superpod", "with": {"nodes": 4, "fabric": {"nodes_per_leaf": 3}}})";
+constexpr const char* kOversubscribed =
+    R"({"use": "hgx_h100_roce_2to1",
+        "with": {"nodes": 6, "fabric": {"nodes_per_leaf": 2, "oversubscription": 3}}})";
+constexpr const char* kFullMesh = R"({"use": "ascend_910b_cluster", "with": {"nodes": 2}})";
+
+INSTANTIATE_TEST_SUITE_P(
+    Scenarios, FoldedRun,
+    testing::Values(Case{"tensor_in_a_node", R"("dgx_a100")", "gpt2", 4, 1, 2, 4, false},
+                    Case{"tensor_and_sequence", R"("dgx_h100")", "llama3_8b", 8, 1, 1, 2},
+                    Case{"pipeline_in_a_node", R"("l40s_pcie_8")", "gpt2", 2, 2, 2, 8},
+                    Case{"pipeline_across_nodes", kFourNodes, "llama3_8b", 8, 4, 1, 6},
+                    Case{"data_across_nodes", kTwoNodes, "gpt2", 1, 1, 16, 32},
+                    Case{"tensor_and_data", kFourNodes, "gpt2", 4, 1, 8, 16},
+                    Case{"all_three", kFourNodes, "llama3_8b", 4, 2, 4, 16},
+                    Case{"narrow_stages", kFourNodes, "gpt2", 2, 4, 4, 16, false},
+                    Case{"uneven_leaves", kUnevenLeaves, "gpt2", 4, 2, 4, 16},
+                    Case{"oversubscribed_data", kOversubscribed, "gpt2", 1, 1, 48, 48},
+                    Case{"oversubscribed_pipeline", kOversubscribed, "gpt2", 2, 3, 8, 32},
+                    Case{"full_mesh", kFullMesh, "gpt2", 2, 2, 4, 16}),
+    [](const auto& which) { return which.param.name; });
+
+TEST(Folding, IsLeftOutWhereEveryRankIsItsOwnClass) {
+  const std::string two_devices =
+      R"({"use": "dgx_h100_superpod", "with": {"nodes": 2, "node": {"devices": 1, "nics": 1}}})";
+  const JsonValue result = result_of(scenario_of({"two", two_devices, "gpt2", 1, 2, 1, 4}));
+  EXPECT_FALSE(value_at(result, "/symmetry/folded")->boolean);
+  EXPECT_EQ(value_at(result, "/symmetry/rank_classes")->integer, 2);
+}
+
+TEST(Folding, TheTraceHasAProcessForEachClassAndSaysForWhomItSpeaks) {
+  const TemporaryFolder folder;
+  write_file(folder / "scenario.json",
+             scenario_of({"two_nodes", kTwoNodes, "llama3_8b", 8, 2, 1, 4}));
+  const Outcome outcome =
+      run_orrery({"run", folder / "scenario.json", "--out", folder / "out", "--trace"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  std::map<std::int64_t, std::string> processes;
+  const JsonValue trace = load_json(folder / "out" / "trace.json", "trace.json");
+  for (const JsonValue& event : trace.find("traceEvents")->items) {
+    if (event.find("name")->string == "process_name") {
+      processes[event.find("pid")->integer] = event.find("args")->find("name")->string;
+    } else {
+      EXPECT_TRUE(processes.contains(event.find("pid")->integer));
+    }
+  }
+  const std::map<std::int64_t, std::string> expected = {{0, "rank 0 and 7 alike"},
+                                                        {8, "rank 8 and 7 alike"}};
+  EXPECT_EQ(processes, expected);
+}
+
+}  // namespace
+}  // namespace orrery
