@@ -236,14 +236,6 @@ std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter
   return result;
 }
 
-std::uint64_t spans_of_all(std::span<const Span> spans, std::span<const RankClass> classes) {
-  std::uint64_t count = 0;
-  for (const Span& span : spans) {
-    count += static_cast<std::uint64_t>(classes[static_cast<std::size_t>(span.rank)].count);
-  }
-  return count;
-}
-
 Duration sum(std::span<const CriticalStep> path) {
   Duration total;
   for (const CriticalStep& step : path) {

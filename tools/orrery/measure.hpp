@@ -44,9 +44,6 @@ std::vector<Evidence::RankSum> rank_sums(std::span<const RankBreakdown> ranks,
 std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter& meter,
                                        std::span<const RankClass> classes);
 
-/// How many there are on all ranks of the job.
-std::uint64_t spans_of_all(std::span<const Span> spans, std::span<const RankClass> classes);
-
 Duration sum(std::span<const CriticalStep> path);
 
 }  // namespace orrery

@@ -35,6 +35,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   const TaskGraph& graph = simulated.graph();
   const std::span<const RankClass> classes = simulated.classes();
   Run run;
+  run.timeline.reserve(count_spans(graph));
   MemoryMeter meter(graph.world_size(), graph.label_count());
   std::vector<Observer*> all = {&run.timeline, &meter};
   all.insert(all.end(), observers.begin(), observers.end());
@@ -66,7 +67,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   result.resources = resource_uses(machine.resources(), result.makespan);
   result.critical_path = causes(graph, path, machine);
   result.counters = {.ops = job.graph.ops().size(),
-                     .spans = spans_of_all(spans, classes),
+                     .spans = count_spans(job.graph),
                      .events = engine.events_run(),
                      .activities = machine.activities_started(),
                      .solves = machine.solves(),
