@@ -59,6 +59,7 @@ struct Finished {
   RunCost cost;
 };
 
+/// A folded run that deadlocks is repeated with every rank: the message names ranks of the job.
 Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::time_point start,
                   const std::string& trace_path, Folding folding) {
   const Job job = build_job(scenario);
@@ -68,13 +69,18 @@ Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::tim
   const Clock::time_point simulation = Clock::now();
   SimulatedJob simulated(scenario, job, builtins, folding);
   MemoryLog memory(simulated.graph().world_size());
-  {
+  try {
     Progress progress(simulated.graph());
     std::vector<Observer*> observers = {&progress};
     if (!trace_path.empty()) {
       observers.push_back(&memory);
     }
     finished.run = run_scenario(scenario, job, simulated, builtins, observers);
+  } catch (const DeadlockError&) {
+    if (simulated.symmetry() == nullptr) {
+      throw;
+    }
+    return simulate(scenario, builtins, start, trace_path, Folding::never);
   }
   finished.cost.simulate_s = seconds_since(simulation);
   finished.cost.peak_resident_bytes = peak_resident_bytes();

@@ -8,6 +8,7 @@
 
 #include "sim/base/json_value.hpp"
 #include "tests/tools/orrery/program.hpp"
+#include "tools/orrery/commands.hpp"
 
 namespace orrery {
 namespace {
@@ -149,6 +150,45 @@ TEST(Folding, IsLeftOutWhereEveryRankIsItsOwnClass) {
   const JsonValue result = result_of(scenario_of({"two", two_devices, "gpt2", 1, 2, 1, 4}));
   EXPECT_FALSE(value_at(result, "/symmetry/folded")->boolean);
   EXPECT_EQ(value_at(result, "/symmetry/rank_classes")->integer, 2);
+}
+
+/// Four ranks that are alike send to four others, and back, each after the other.
+class CrossedTransfers final : public Workload {
+ public:
+  Job build() const override {
+    Job job{.graph = TaskGraph(8), .facts = {}};
+    Op op;
+    op.kind = OpKind::transfer;
+    op.bytes = Bytes(1);
+    op.label = job.graph.label("send");
+    op.category = job.graph.label("test");
+    op.stream = op.peer_stream = job.graph.stream("main");
+    op.ranks = job.graph.rank_set({0, 1, 2, 3});
+    op.peers = job.graph.rank_set({4, 5, 6, 7});
+    const OpId there = job.graph.add(op);
+    std::swap(op.ranks, op.peers);
+    const OpId back = job.graph.add(op);
+    job.graph.depend(there, back);
+    return job;
+  }
+  JsonValue resolved() const override { return json_object({}); }
+};
+
+TEST(Folding, ADeadlockNamesRanksOfTheJob) {
+  Builtins builtins;
+  builtins.workloads.add({"crossed",
+                          [](JsonCursor, const WorkloadContext&) -> std::unique_ptr<Workload> {
+                            return std::make_unique<CrossedTransfers>();
+                          },
+                          "waits for itself"});
+  const TemporaryFolder folder;
+  write_file(folder / "scenario.json",
+             R"({"orrery": 1, "cluster": "dgx_a100", "workload": {"kind": "crossed"}})");
+  const std::vector<std::string> words = {"run", folder / "scenario.json"};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_program(words, builtins), 4);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("on rank 4"), std::string::npos) << said;
 }
 
 TEST(Folding, TheTraceHasAProcessForEachClassAndSaysForWhomItSpeaks) {
