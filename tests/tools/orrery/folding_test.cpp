@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "sim/base/json_value.hpp"
-#include "tests/tools/orrery/program.hpp"
+#include "tests/tools/orrery/experiment.hpp"
 #include "tools/orrery/commands.hpp"
 
 namespace orrery {
 namespace {
 
+using testing_program::number;
 using testing_program::Outcome;
 using testing_program::run_orrery;
 using testing_program::TemporaryFolder;
@@ -55,10 +55,6 @@ JsonValue result_of(const std::string& scenario, const std::vector<std::string>&
   const Outcome outcome = run_orrery(words);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   return parse_json(outcome.out, "result");
-}
-
-double number(const JsonValue& value) {
-  return value.kind == JsonValue::Kind::integer ? static_cast<double>(value.integer) : value.real;
 }
 
 /// The figures by kind of resource, whatever the order of the kinds.

@@ -1,40 +1,10 @@
-#include <gtest/gtest.h>
-
-#include "sim/base/json_value.hpp"
-#include "tests/tools/orrery/program.hpp"
+#include "tests/tools/orrery/experiment.hpp"
 
 namespace orrery {
 namespace {
 
-using testing_program::Outcome;
-using testing_program::read_file;
-using testing_program::run_orrery;
-
-const std::string kFolder = ORRERY_SOURCE_DIR "/experiments/quickstart";
-
-double number(const JsonValue& value) {
-  return value.kind == JsonValue::Kind::integer ? static_cast<double>(value.integer) : value.real;
-}
-
 TEST(Quickstart, StaysWithinTheTolerancesWrittenBesideIt) {
-  const Outcome outcome = run_orrery({"run", kFolder + "/scenario.json", "--json"});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  const JsonValue result = parse_json(outcome.out, "result");
-  for (const JsonValue& check : result.find("checks")->items) {
-    EXPECT_TRUE(check.find("holds")->boolean) << to_text(check, false);
-  }
-  const JsonValue expected = load_json(kFolder + "/expected.json", "expected.json");
-  const std::vector<JsonValue>& figures = expected.find("figures")->items;
-  EXPECT_FALSE(figures.empty());
-  for (const JsonValue& figure : figures) {
-    const std::string& pointer = figure.find("pointer")->string;
-    const JsonValue* found = value_at(result, pointer);
-    ASSERT_NE(found, nullptr) << pointer;
-    const double wanted = number(*figure.find("value"));
-    const double tolerance = number(*figure.find("relative_tolerance"));
-    EXPECT_NEAR(number(*found), wanted, tolerance * wanted) << pointer;
-    EXPECT_FALSE(figure.find("reason")->string.empty()) << pointer;
-  }
+  testing_program::expect_within_tolerances("quickstart");
 }
 
 }  // namespace
