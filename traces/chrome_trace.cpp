@@ -29,7 +29,8 @@ std::string in_quotes(const std::string& text) {
 
 class Writer {
  public:
-  Writer(const std::string& path, const TaskGraph& graph) : file_(path), graph_(&graph) {
+  Writer(const std::string& path, const TaskGraph& graph, std::span<const RankClass> classes)
+      : file_(path), graph_(&graph), classes_(classes) {
     for (std::size_t label = 0; label < graph.label_count(); ++label) {
       labels_.push_back(in_quotes(graph.text(LabelId(label))));
     }
@@ -37,8 +38,11 @@ class Writer {
   }
 
   void name_process(Rank rank) {
-    metadata("process_name", rank, 0, "\"name\":\"rank " + std::to_string(rank) + "\"");
-    metadata("process_sort_index", rank, 0, "\"sort_index\":" + std::to_string(rank));
+    const RankClass of = class_of(rank);
+    const std::string more =
+        of.count > 1 ? " and " + std::to_string(of.count - 1) + " alike" : std::string();
+    metadata("process_name", rank, 0, "\"name\":\"rank " + std::to_string(of.first) + more + "\"");
+    metadata("process_sort_index", rank, 0, "\"sort_index\":" + std::to_string(of.first));
   }
 
   void name_thread(Rank rank, StreamId stream) {
@@ -60,7 +64,7 @@ class Writer {
 
   void add(const MemoryLog::Sample& sample) {
     next();
-    file_.write("{\"ph\":\"C\",\"name\":\"memory\",\"pid\":" + std::to_string(sample.rank) +
+    file_.write("{\"ph\":\"C\",\"name\":\"memory\",\"pid\":" + process(sample.rank) +
                 ",\"ts\":" + microseconds(sample.time.picoseconds()) +
                 ",\"args\":{\"in use (bytes)\":" + std::to_string(sample.bytes) + "}}");
   }
@@ -71,6 +75,11 @@ class Writer {
   }
 
  private:
+  RankClass class_of(Rank rank) const {
+    return classes_.empty() ? RankClass{rank, 1} : classes_[static_cast<std::size_t>(rank)];
+  }
+  std::string process(Rank rank) const { return std::to_string(class_of(rank).first); }
+
   void next() {
     file_.write(first_ ? "\n" : ",\n");
     first_ = false;
@@ -78,16 +87,15 @@ class Writer {
 
   void metadata(std::string_view what, Rank rank, std::size_t thread, const std::string& argument) {
     next();
-    file_.write("{\"ph\":\"M\",\"name\":\"" + std::string(what) +
-                "\",\"pid\":" + std::to_string(rank) + ",\"tid\":" + std::to_string(thread) +
-                ",\"args\":{" + argument + "}}");
+    file_.write("{\"ph\":\"M\",\"name\":\"" + std::string(what) + "\",\"pid\":" + process(rank) +
+                ",\"tid\":" + std::to_string(thread) + ",\"args\":{" + argument + "}}");
   }
 
   void complete(const std::string& name, const std::string& category, const Span& span, Time start,
                 Time end, const std::string& more) {
     next();
     file_.write("{\"ph\":\"X\",\"name\":" + name + ",\"cat\":" + category + ",\"pid\":" +
-                std::to_string(span.rank) + ",\"tid\":" + std::to_string(span.stream.index()) +
+                process(span.rank) + ",\"tid\":" + std::to_string(span.stream.index()) +
                 ",\"ts\":" + microseconds(start.picoseconds()) +
                 ",\"dur\":" + microseconds((end - start).count()) + more + "}");
   }
@@ -101,6 +109,7 @@ class Writer {
 
   AtomicFile file_;
   const TaskGraph* graph_;
+  std::span<const RankClass> classes_;
   std::vector<std::string> labels_;
   bool first_ = true;
 };
@@ -118,14 +127,15 @@ void MemoryLog::on_memory(Time time, Rank rank, LabelId /*category*/, std::int64
 }
 
 void write_chrome_trace(const std::string& path, const TaskGraph& graph,
-                        std::span<const Span> spans, std::span<const MemoryLog::Sample> memory) {
+                        std::span<const Span> spans, std::span<const MemoryLog::Sample> memory,
+                        std::span<const RankClass> classes) {
   std::set<std::pair<Rank, StreamId>> threads;
   for (const Span& span : spans) {
     if (span.stream.valid()) {
       threads.emplace(span.rank, span.stream);
     }
   }
-  Writer writer(path, graph);
+  Writer writer(path, graph, classes);
   Rank named = -1;
   for (const auto& [rank, stream] : threads) {
     if (rank != named) {

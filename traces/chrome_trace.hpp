@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/graph/observer.hpp"
+#include "sim/graph/rank_class.hpp"
 #include "sim/graph/task_graph.hpp"
 
 namespace orrery {
@@ -40,10 +41,13 @@ class MemoryLog final : public Observer {
 /// process for each rank, a thread for each stream, an event for each span, an event "wait" where a
 /// rank stood ready before its partners came, and a counter of memory in use. Times are
 /// microseconds with six decimals, so no picosecond is lost. `spans`: in order of end, as Timeline
-/// keeps them. The receiving end of a one-sided transfer occupies no stream and is left out. The
-/// file appears whole or not at all; throws IoError. Source: "Trace Event Format", Google, 2016,
-/// sections "Complete Events", "Counter Events", "Metadata Events".
+/// keeps them. `classes`: by rank of the graph, which ranks of the job it stands for (empty:
+/// itself); a process has the number of the first of them and says how many more it speaks for. The
+/// receiving end of a one-sided transfer occupies no stream and is left out. The file appears whole
+/// or not at all; throws IoError. Source: "Trace Event Format", Google, 2016, sections "Complete
+/// Events", "Counter Events", "Metadata Events".
 void write_chrome_trace(const std::string& path, const TaskGraph& graph,
-                        std::span<const Span> spans, std::span<const MemoryLog::Sample> memory);
+                        std::span<const Span> spans, std::span<const MemoryLog::Sample> memory,
+                        std::span<const RankClass> classes = {});
 
 }  // namespace orrery

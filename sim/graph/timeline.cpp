@@ -2,6 +2,14 @@
 
 namespace orrery {
 
+std::uint64_t count_spans(const TaskGraph& graph) {
+  std::uint64_t spans = 0;
+  for (const Op& op : graph.ops()) {
+    spans += graph.ranks(op.ranks).size() * (op.kind == OpKind::transfer ? 2 : 1);
+  }
+  return spans;
+}
+
 MemoryMeter::MemoryMeter(Rank world_size, std::size_t label_count)
     : usage_(static_cast<std::size_t>(world_size)), peaks_(static_cast<std::size_t>(world_size)) {
   for (Usage& usage : usage_) usage.by_category.assign(label_count, 0);

@@ -7,9 +7,14 @@
 
 namespace orrery {
 
+/// How many spans a run of the graph has: one for each rank of an op, two for a pair of a transfer.
+std::uint64_t count_spans(const TaskGraph& graph);
+
 /// Keeps every span of a run, in order of end. What analyses and trace writers read.
 class Timeline final : public Observer {
  public:
+  /// Makes room for so many, which is then never taken twice.
+  void reserve(std::uint64_t spans) { spans_.reserve(spans); }
   void on_span(const Span& span) override { spans_.push_back(span); }
   void on_memory(Time, Rank, LabelId, std::int64_t) override {}
 

@@ -13,7 +13,9 @@ namespace {
 /// Adds waits up by (waiting, waited for, category).
 class Ledger {
  public:
-  explicit Ledger(Rank world_size) { waits_.ranks.resize(static_cast<std::size_t>(world_size)); }
+  explicit Ledger(std::span<const RankClass> classes) : classes_(classes) {
+    waits_.ranks.resize(classes.size());
+  }
 
   void add(Rank waiting, Rank waited_for, LabelId category, Duration time) {
     const auto [place, is_new] =
@@ -23,8 +25,9 @@ class Ledger {
     pair.time += time;
     ++pair.times;
     waits_.ranks[static_cast<std::size_t>(waiting)].waited += time;
-    waits_.ranks[static_cast<std::size_t>(waited_for)].caused_s += to_seconds(time);
-    waits_.total_s += to_seconds(time);
+    const double of_all_s = to_seconds(time) * classes_[static_cast<std::size_t>(waiting)].count;
+    waits_.ranks[static_cast<std::size_t>(waited_for)].caused_s += of_all_s;
+    waits_.total_s += of_all_s;
   }
 
   Waits close() {
@@ -48,6 +51,7 @@ class Ledger {
     }
   };
 
+  std::span<const RankClass> classes_;
   Waits waits_;
   std::unordered_map<Key, std::size_t, Hash> index_;  // only looked up
 };
@@ -75,14 +79,15 @@ const Span* longest_waiting(std::span<const Span* const> spans, std::size_t firs
 
 }  // namespace
 
-Waits find_waits(const TaskGraph& graph, std::span<const Span> spans) {
+Waits find_waits(const TaskGraph& graph, std::span<const Span> spans,
+                 std::span<const RankClass> classes) {
   const SlotLayout slots(graph);
   const std::vector<const Span*> last = last_comers(slots, spans);
   std::vector<std::vector<const Span*>> by_rank(static_cast<std::size_t>(graph.world_size()));
   for (const Span& span : spans) {
     if (span.stream.valid()) by_rank[static_cast<std::size_t>(span.rank)].push_back(&span);
   }
-  Ledger ledger(graph.world_size());
+  Ledger ledger(classes);
   for (std::vector<const Span*>& of_rank : by_rank) {
     std::stable_sort(of_rank.begin(), of_rank.end(),
                      [](const Span* a, const Span* b) { return a->start < b->start; });

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/graph/observer.hpp"
+#include "sim/graph/rank_class.hpp"
 
 namespace orrery {
 
@@ -13,6 +14,8 @@ namespace orrery {
 /// down to the partner that came last (of several at once, the first within the instance), whatever
 /// had made that one late. Of ops that end an idle stretch together, the one that was ready first
 /// counts. The waits of a rank are a part of its bubble and idle time (RankBreakdown).
+/// Where ranks stand for others, the times of a rank are those of each; what it caused is what any
+/// of them did.
 struct Waits {
   struct Pair {
     Rank waiting = 0;
@@ -28,10 +31,12 @@ struct Waits {
 
   std::vector<Pair> pairs;    // longest first, then by ranks
   std::vector<OfRank> ranks;  // by rank
-  double total_s = 0;         // of all ranks
+  double total_s = 0;         // of all ranks, those that others stand for among them
 };
 
-/// From all spans of a run, which are sorted by rank and start, and gone through once.
-Waits find_waits(const TaskGraph& graph, std::span<const Span> spans);
+/// From all spans of a run, which are sorted by rank and start, and gone through once. `classes`:
+/// by rank of the graph.
+Waits find_waits(const TaskGraph& graph, std::span<const Span> spans,
+                 std::span<const RankClass> classes);
 
 }  // namespace orrery

@@ -58,7 +58,7 @@ TEST(Straggler, AStepTakesTheSlowestComputeAndEverybodyWaitsForIt) {
     const Duration slowest = duration_from_seconds(to_seconds(kCompute) / speed);
     EXPECT_EQ(done.end_of(step.work), slowest);
     EXPECT_EQ(done.end, Time(slowest + communication()));
-    const Waits waits = find_waits(step, done.spans);
+    const Waits waits = find_waits(step, done.spans, each_rank_alone(step.world_size()));
     const Duration wait = slowest - kCompute;
     EXPECT_EQ(waits.pairs.size(), wait > Duration(0) ? kRanks - 1U : 0U);
     for (const Waits::Pair& pair : waits.pairs) {

@@ -115,7 +115,9 @@ Check check_critical_path(const Evidence& evidence) {
 
 Check check_breakdown(const Evidence& evidence) {
   Check check{"time breakdown sums to the whole", true, ""};
+  std::int64_t ranks = 0;
   for (const Evidence::RankSum& rank : evidence.rank_sums) {
+    ranks += rank.alike;
     if (rank.sum != evidence.makespan) {
       check.holds = false;
       check.sentence = "the parts of rank " + std::to_string(rank.rank) + " sum to " +
@@ -123,8 +125,7 @@ Check check_breakdown(const Evidence& evidence) {
       return check;
     }
   }
-  check.sentence =
-      "the parts of each of " + std::to_string(evidence.rank_sums.size()) + " ranks sum exactly";
+  check.sentence = "the parts of each of " + std::to_string(ranks) + " ranks sum exactly";
   return check;
 }
 

@@ -20,6 +20,7 @@ struct Evidence {
   struct RankSum {  // the parts of one rank's time
     Rank rank = 0;
     Duration sum;
+    Rank alike = 1;  // ranks with these parts, this one the first
   };
   struct Unfreed {  // memory that ops took and none gave back, or the reverse
     Rank rank = 0;

@@ -73,9 +73,10 @@ ReproductionReport simulate(const Reproduction& reproduction, const Builtins& bu
   for (std::size_t index = 0; index < reproduction.cases.size(); ++index) {
     const Scenario& scenario = reproduction.cases[index].scenario;
     const Job job = build_job(scenario);
-    Progress progress(job.graph);
+    SimulatedJob simulated(scenario, job, builtins, Folding::where_alike);
+    Progress progress(simulated.graph());
     std::vector<Observer*> observers = {&progress};
-    const Run run = run_scenario(scenario, job, builtins, observers);
+    const Run run = run_scenario(scenario, job, simulated, builtins, observers);
     compare(reproduction, index, to_json(run.result, scenario), report);
   }
   return report;

@@ -38,6 +38,7 @@ CommandSyntax syntax() {
       "string; repeatable")("out", po::value<std::string>()->value_name("DIR"),
                             "write result.json and run.json (wall time, memory) into DIR")(
       "trace", "write trace.json too, for ui.perfetto.dev; needs --out")(
+      "unfolded", "simulate every rank, also those that do the same; slower, for comparison")(
       "json", "result.json on standard output, nothing else there");
   return syntax;
 }
@@ -58,26 +59,34 @@ struct Finished {
   RunCost cost;
 };
 
+/// A folded run that deadlocks is repeated with every rank: the message names ranks of the job.
 Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::time_point start,
-                  const std::string& trace_path) {
+                  const std::string& trace_path, Folding folding) {
   const Job job = build_job(scenario);
   Finished finished;
   finished.cost.load_s = seconds_since(start);
 
   const Clock::time_point simulation = Clock::now();
-  MemoryLog memory(job.graph.world_size());
-  {
-    Progress progress(job.graph);
+  SimulatedJob simulated(scenario, job, builtins, folding);
+  MemoryLog memory(simulated.graph().world_size());
+  try {
+    Progress progress(simulated.graph());
     std::vector<Observer*> observers = {&progress};
     if (!trace_path.empty()) {
       observers.push_back(&memory);
     }
-    finished.run = run_scenario(scenario, job, builtins, observers);
+    finished.run = run_scenario(scenario, job, simulated, builtins, observers);
+  } catch (const DeadlockError&) {
+    if (simulated.symmetry() == nullptr) {
+      throw;
+    }
+    return simulate(scenario, builtins, start, trace_path, Folding::never);
   }
   finished.cost.simulate_s = seconds_since(simulation);
   finished.cost.peak_resident_bytes = peak_resident_bytes();
   if (!trace_path.empty()) {
-    write_chrome_trace(trace_path, job.graph, finished.run.timeline.spans(), memory.samples());
+    write_chrome_trace(trace_path, simulated.graph(), finished.run.timeline.spans(),
+                       memory.samples(), simulated.classes());
   }
   return finished;
 }
@@ -110,7 +119,8 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
     folder.emplace(options["out"].as<std::string>());
   }
   const Finished finished =
-      simulate(scenario, builtins, start, traces ? folder->path_for("trace.json") : "");
+      simulate(scenario, builtins, start, traces ? folder->path_for("trace.json") : "",
+               options.count("unfolded") > 0 ? Folding::never : Folding::where_alike);
   const Result& result = finished.run.result;
   const std::string text = to_text(to_json(result, scenario), true) + "\n";
   if (folder) {

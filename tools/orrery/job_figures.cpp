@@ -6,11 +6,12 @@
 namespace orrery {
 namespace {
 
-/// The end of each op on its last rank; index: op.
-std::vector<Time> ends(const TaskGraph& graph, std::span<const Span> spans) {
-  std::vector<Time> result(graph.ops().size());
+/// The end of each op of the job on its last rank; index: op.
+std::vector<Time> ends(const Job& job, std::span<const Span> spans,
+                       const std::function<OpId(OpId)>& original) {
+  std::vector<Time> result(job.graph.ops().size());
   for (const Span& span : spans) {
-    Time& end = result[span.instance.op.index()];
+    Time& end = result[original(span.instance.op).index()];
     end = std::max(end, span.end);
   }
   return result;
@@ -32,11 +33,12 @@ std::int64_t at_least_zero(std::int64_t number) {
 
 }  // namespace
 
-std::vector<TimedValue> timed_values(const Job& job, std::span<const Span> spans) {
+std::vector<TimedValue> timed_values(const Job& job, std::span<const Span> spans,
+                                     const std::function<OpId(OpId)>& original) {
   if (job.timed_figures.empty()) {
     return {};
   }
-  const std::vector<Time> end = ends(job.graph, spans);
+  const std::vector<Time> end = ends(job, spans, original);
   std::vector<TimedValue> values;
   for (const TimedFigure& figure : job.timed_figures) {
     const Time from = figure.from.valid() ? end[figure.from.index()] : Time();
@@ -46,13 +48,13 @@ std::vector<TimedValue> timed_values(const Job& job, std::span<const Span> spans
   return values;
 }
 
-std::optional<KvCacheRoom> kv_cache_room(const Job& job, const MemoryMeter& meter,
-                                         const DeviceSpec& device) {
+std::optional<KvCacheRoom> kv_cache_room(const Job& job, const TaskGraph& graph,
+                                         const MemoryMeter& meter, const DeviceSpec& device) {
   if (!job.kv_cache || job.kv_cache->per_token_on_rank == Bytes(0)) {
     return std::nullopt;
   }
   const KvCacheDemand& demand = *job.kv_cache;
-  const std::vector<Bytes> fixed = static_memory(job.graph);
+  const std::vector<Bytes> fixed = static_memory(graph);
   std::int64_t tokens = std::numeric_limits<std::int64_t>::max();
   std::int64_t batch = tokens;
   for (Rank rank = 0; rank < meter.world_size(); ++rank) {

@@ -10,14 +10,18 @@ namespace orrery {
 namespace {
 
 Breakdown::Part part_of(std::string name, std::span<const RankBreakdown> ranks,
+                        std::span<const RankClass> classes,
                         const std::function<Duration(const RankBreakdown&)>& pick) {
   Breakdown::Part part;
   part.name = std::move(name);
-  double sum_s = 0;
+  // In picoseconds: sums of whole numbers are exact below 2^53, in whatever order they are taken.
+  double sum = 0;
+  double count = 0;
   for (std::size_t index = 0; index < ranks.size(); ++index) {
     const Duration time = pick(ranks[index]);
-    const auto rank = static_cast<Rank>(index);
-    sum_s += to_seconds(time);
+    const Rank rank = classes[index].first;
+    sum += time.as_double() * classes[index].count;
+    count += classes[index].count;
     if (index == 0 || time < part.least) {
       part.least = time;
       part.least_rank = rank;
@@ -27,7 +31,7 @@ Breakdown::Part part_of(std::string name, std::span<const RankBreakdown> ranks,
       part.most_rank = rank;
     }
   }
-  part.average_s = ranks.empty() ? 0 : sum_s / static_cast<double>(ranks.size());
+  part.average_s = ranks.empty() ? 0 : sum / count * to_seconds(Duration(1));
   return part;
 }
 
@@ -57,11 +61,14 @@ Cause::Kind cause_of(Bound bound) {
 
 }  // namespace
 
-Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks) {
+Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks,
+                    std::span<const RankClass> classes) {
   Breakdown result;
-  result.compute = part_of("compute", ranks, [](const RankBreakdown& r) { return r.compute; });
-  result.bubble = part_of("bubble", ranks, [](const RankBreakdown& r) { return r.bubble; });
-  result.idle = part_of("idle", ranks, [](const RankBreakdown& r) { return r.idle; });
+  result.compute =
+      part_of("compute", ranks, classes, [](const RankBreakdown& r) { return r.compute; });
+  result.bubble =
+      part_of("bubble", ranks, classes, [](const RankBreakdown& r) { return r.bubble; });
+  result.idle = part_of("idle", ranks, classes, [](const RankBreakdown& r) { return r.idle; });
   for (std::size_t label = 0; label < graph.label_count(); ++label) {
     const auto time = [label](const RankBreakdown& rank) {
       return label < rank.exposed.size() ? rank.exposed[label] : Duration(0);
@@ -70,7 +77,7 @@ Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks
       return time(rank) > Duration(0);
     });
     if (is_there) {
-      result.exposed.push_back(part_of(graph.text(LabelId(label)), ranks, time));
+      result.exposed.push_back(part_of(graph.text(LabelId(label)), ranks, classes, time));
     }
   }
   std::stable_sort(result.exposed.begin(), result.exposed.end(),
@@ -78,13 +85,15 @@ Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks
   return result;
 }
 
-MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter, const DeviceSpec& device) {
+MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter,
+                  std::span<const RankClass> classes, const DeviceSpec& device) {
   MemoryUse use;
   use.device = device.name;
   use.capacity = device.memory_capacity;
+  Rank fullest = 0;
   for (Rank rank = 0; rank < meter.world_size(); ++rank) {
     if (rank == 0 || meter.peak(rank).total > use.peak) {
-      use.rank = rank;
+      fullest = rank;
       use.peak = meter.peak(rank).total;
       use.when = meter.peak(rank).when;
     }
@@ -92,7 +101,8 @@ MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter, const Device
   if (meter.world_size() == 0) {
     return use;
   }
-  const std::vector<Bytes>& held = meter.peak(use.rank).by_category;
+  use.rank = classes[static_cast<std::size_t>(fullest)].first;
+  const std::vector<Bytes>& held = meter.peak(fullest).by_category;
   for (std::size_t label = 0; label < held.size(); ++label) {
     if (held[label] > Bytes(0)) {
       use.holds.emplace_back(graph.text(LabelId(label)), held[label]);
@@ -128,7 +138,7 @@ std::vector<ResourceUse> resource_uses(std::span<const Machine::ResourceUse> res
   for (const Machine::ResourceUse& resource : resources) {
     const double possible = resource.capacity * seconds;
     result.push_back({resource.name, resource.kind, resource.capacity,
-                      possible > 0 ? resource.carried / possible : 0});
+                      possible > 0 ? resource.carried / possible : 0, resource.alike});
   }
   std::stable_sort(result.begin(), result.end(), [](const ResourceUse& a, const ResourceUse& b) {
     return a.utilisation > b.utilisation;
@@ -185,19 +195,21 @@ std::vector<Evidence::KernelSpan> fastest_kernels(const TaskGraph& graph,
   return result;
 }
 
-std::vector<Evidence::RankSum> rank_sums(std::span<const RankBreakdown> ranks) {
+std::vector<Evidence::RankSum> rank_sums(std::span<const RankBreakdown> ranks,
+                                         std::span<const RankClass> classes) {
   std::vector<Evidence::RankSum> result;
   for (std::size_t index = 0; index < ranks.size(); ++index) {
     Duration total = ranks[index].compute + ranks[index].bubble + ranks[index].idle;
     for (const Duration exposed : ranks[index].exposed) {
       total += exposed;
     }
-    result.push_back({static_cast<Rank>(index), total});
+    result.push_back({classes[index].first, total, classes[index].count});
   }
   return result;
 }
 
-std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter& meter) {
+std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter& meter,
+                                       std::span<const RankClass> classes) {
   std::map<std::pair<Rank, LabelId>, Bytes> expected;  // what stays to the end, by design
   std::set<LabelId> categories;
   for (const StaticMemory& memory : graph.static_memory()) {
@@ -216,7 +228,8 @@ std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter
       const Bytes kept = found != expected.end() ? found->second : Bytes(0);
       const Bytes left = meter.in_use(rank, category) - kept;
       if (left != Bytes(0)) {
-        result.push_back({rank, graph.text(category), left});
+        const Rank first = classes[static_cast<std::size_t>(rank)].first;
+        result.push_back({first, graph.text(category), left});
       }
     }
   }

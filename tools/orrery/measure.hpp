@@ -5,18 +5,22 @@
 
 #include "models/machine.hpp"
 #include "sim/graph/analysis.hpp"
+#include "sim/graph/rank_class.hpp"
 #include "sim/graph/timeline.hpp"
 #include "tools/orrery/checks.hpp"
 #include "tools/orrery/result.hpp"
 
 namespace orrery {
 
-/// From what a run left behind to the figures of a Result; METRICS.md defines each.
+/// From what a run left behind to the figures of a Result; METRICS.md defines each. `classes`: by
+/// rank of the graph that ran, which ranks of the job it stands for; the figures speak for those.
 
-Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks);
+Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks,
+                    std::span<const RankClass> classes);
 
 /// All devices of a cluster are of one class for now.
-MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter, const DeviceSpec& device);
+MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter,
+                  std::span<const RankClass> classes, const DeviceSpec& device);
 
 std::vector<CollectiveUse> collective_uses(std::span<const CollectiveRecord> records);
 
@@ -34,9 +38,11 @@ std::vector<Evidence::KernelSpan> fastest_kernels(const TaskGraph& graph,
                                                   std::span<const Span> spans,
                                                   const Machine& machine);
 
-std::vector<Evidence::RankSum> rank_sums(std::span<const RankBreakdown> ranks);
+std::vector<Evidence::RankSum> rank_sums(std::span<const RankBreakdown> ranks,
+                                         std::span<const RankClass> classes);
 
-std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter& meter);
+std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter& meter,
+                                       std::span<const RankClass> classes);
 
 Duration sum(std::span<const CriticalStep> path);
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "sim/base/unit_text.hpp"
+#include "sim/graph/timeline.hpp"
 
 namespace orrery {
 namespace {
@@ -15,12 +16,9 @@ constexpr std::chrono::milliseconds kBetweenLines{500};
 }  // namespace
 
 Progress::Progress(const TaskGraph& graph)
-    : is_terminal_(::isatty(STDERR_FILENO) != 0), last_(std::chrono::steady_clock::now()) {
-  for (const Op& op : graph.ops()) {
-    const std::size_t ranks = graph.ranks(op.ranks).size();
-    expected_ += op.kind == OpKind::transfer ? 2 * ranks : ranks;
-  }
-}
+    : expected_(count_spans(graph)),
+      is_terminal_(::isatty(STDERR_FILENO) != 0),
+      last_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
   if (has_shown_) {

@@ -54,6 +54,7 @@ struct ResourceUse {
   std::string kind;
   double capacity = 0;  // device-seconds/s for math, bytes/s for the rest
   double utilisation = 0;
+  std::uint64_t alike = 1;  // interchangeable ones that it stands for, itself among them
 };
 
 /// A part of the critical path.
@@ -70,10 +71,12 @@ struct WaitFigures {
     Rank rank = 0;
     Duration waited;
     double caused_s = 0;
+    Rank alike = 1;  // so many ranks, of which this is the first
   };
   struct Pair {
     Waits::Pair sum;
     std::string category;
+    Rank alike = 1;  // so many ranks wait so
   };
   double total_s = 0;          // of all ranks
   std::vector<OfRank> ranks;   // that others waited for longest first
@@ -85,6 +88,13 @@ struct Check {
   std::string name;
   bool holds = false;
   std::string sentence;
+};
+
+/// In how many parts the job was simulated.
+struct SymmetryUse {
+  bool folded = false;           // interchangeable ranks and links were simulated once
+  std::size_t rank_classes = 0;  // not folded: all ranks, all links
+  std::size_t link_classes = 0;
 };
 
 struct Counters {
@@ -113,6 +123,7 @@ struct Result {
   std::string headline;
   Duration makespan;
   Rank ranks = 0;
+  SymmetryUse symmetry;
   double tokens = 0;
   std::optional<double> mfu;  // none: the device has no peak in the job's precision
   std::optional<double> mfu_full_attention;

@@ -110,8 +110,8 @@ JsonValue by_kind(const std::vector<ResourceUse>& resources) {
     if (sum == sums.end()) {
       sum = sums.insert(sum, Sum{use.kind});
     }
-    ++sum->number;
-    sum->total += use.utilisation;
+    sum->number += static_cast<std::int64_t>(use.alike);
+    sum->total += use.utilisation * static_cast<double>(use.alike);
     sum->most = std::max(sum->most, use.utilisation);
   }
   std::vector<JsonValue> items;
@@ -128,17 +128,22 @@ JsonValue by_kind(const std::vector<ResourceUse>& resources) {
 JsonValue resources(const std::vector<ResourceUse>& uses) {
   const std::size_t listed = std::min(uses.size(), kMaximumListedResources);
   std::vector<JsonValue> items;
+  std::uint64_t not_listed = 0;
+  for (std::size_t index = listed; index < uses.size(); ++index) {
+    not_listed += uses[index].alike;
+  }
   for (std::size_t index = 0; index < listed; ++index) {
     const ResourceUse& use = uses[index];
     const char* capacity = use.kind == "math" ? "capacity_devices" : "capacity_Bps";
     items.push_back(json_object({{"name", json_string(use.name)},
                                  {"kind", json_string(use.kind)},
                                  {capacity, json_real(use.capacity)},
-                                 {"utilisation", json_real(use.utilisation)}}));
+                                 {"utilisation", json_real(use.utilisation)},
+                                 {"alike", count(use.alike)}}));
   }
   return json_object({{"by_kind", by_kind(uses)},
                       {"most_loaded_first", json_array(std::move(items))},
-                      {"not_listed", count(uses.size() - listed)}});
+                      {"not_listed", count(not_listed)}});
 }
 
 JsonValue critical_path(const Result& result) {
@@ -165,6 +170,12 @@ JsonValue counters(const Counters& from) {
                       {"events", count(from.events)},
                       {"activities", count(from.activities)},
                       {"solves", count(from.solves)}});
+}
+
+JsonValue symmetry(const SymmetryUse& use) {
+  return json_object({{"folded", json_boolean(use.folded)},
+                      {"rank_classes", count(use.rank_classes)},
+                      {"link_classes", count(use.link_classes)}});
 }
 
 JsonValue checks(const std::vector<Check>& from) {
@@ -245,6 +256,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"waits", to_json(result.waits)},
       {"checks", checks(result.checks)},
       {"warnings", json_array(std::move(warnings))},
+      {"symmetry", symmetry(result.symmetry)},
       {"counters", counters(result.counters)},
       {"seed", count(scenario.seed)},
       {"catalog_fnv1a", hashes(scenario.sources)},

@@ -23,12 +23,21 @@ std::optional<double> model_utilisation(double operations, const Job& job, const
   return operations / (to_seconds(makespan) * peak->as_double() * job.graph.world_size());
 }
 
+SymmetryUse symmetry_use(const SimulatedJob& simulated, const Fabric& fabric) {
+  const Symmetry* symmetry = simulated.symmetry();
+  return {.folded = symmetry != nullptr,
+          .rank_classes = simulated.classes().size(),
+          .link_classes = symmetry != nullptr ? symmetry->links_in.size() : fabric.links().size()};
+}
+
 }  // namespace
 
-Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& builtins,
-                 std::span<Observer* const> observers) {
-  const TaskGraph& graph = job.graph;
+Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulated,
+                 const Builtins& builtins, std::span<Observer* const> observers) {
+  const TaskGraph& graph = simulated.graph();
+  const std::span<const RankClass> classes = simulated.classes();
   Run run;
+  run.timeline.reserve(count_spans(graph));
   MemoryMeter meter(graph.world_size(), graph.label_count());
   std::vector<Observer*> all = {&run.timeline, &meter};
   all.insert(all.end(), observers.begin(), observers.end());
@@ -36,8 +45,8 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
   Engine engine;
   Machine machine(engine, scenario.cluster, *scenario.fabric, *scenario.cost, builtins.collectives,
                   scenario.collectives);
-  Executor executor(engine, graph, machine, all);
-  machine.prepare(graph, executor.listener(), nullptr, scenario.variability);
+  Executor executor(engine, graph, simulated.runner_on(machine), all);
+  machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability);
   const Time end = executor.run();
 
   const std::vector<Span>& spans = run.timeline.spans();
@@ -47,22 +56,24 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
   Result& result = run.result;
   result.headline = job.headline;
   result.makespan = end.since_start();
-  result.ranks = graph.world_size();
+  result.ranks = job.graph.world_size();
+  result.symmetry = symmetry_use(simulated, *scenario.fabric);
   result.tokens = job.tokens;
   result.mfu = model_utilisation(job.model_operations, job, machine.device(), result.makespan);
   result.mfu_full_attention = model_utilisation(job.model_operations_full_attention, job,
                                                 machine.device(), result.makespan);
-  result.timed_figures = timed_values(job, spans);
+  result.timed_figures =
+      timed_values(job, spans, [&simulated](OpId op) { return simulated.original(op); });
   result.facts = job.facts;
-  result.breakdown = summarise(graph, ranks);
-  result.memory = {fullest(graph, meter, machine.device())};
-  result.kv_cache = kv_cache_room(job, meter, machine.device());
+  result.breakdown = summarise(graph, ranks, classes);
+  result.memory = {fullest(graph, meter, classes, machine.device())};
+  result.kv_cache = kv_cache_room(job, graph, meter, machine.device());
   result.collectives = collective_uses(machine.collective_records());
   result.resources = resource_uses(machine.resources(), result.makespan);
   result.critical_path = causes(graph, path, machine);
-  result.waits = wait_figures(graph, find_waits(graph, spans));
-  result.counters = {.ops = graph.ops().size(),
-                     .spans = spans.size(),
+  result.waits = wait_figures(graph, find_waits(graph, spans, classes), classes);
+  result.counters = {.ops = job.graph.ops().size(),
+                     .spans = count_spans(job.graph),
                      .events = engine.events_run(),
                      .activities = machine.activities_started(),
                      .solves = machine.solves(),
@@ -73,8 +84,8 @@ Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& built
                              .collectives = result.collectives,
                              .kernels = fastest_kernels(graph, spans, machine),
                              .critical_path = sum(path),
-                             .rank_sums = rank_sums(ranks),
-                             .unfreed = unfreed(graph, meter),
+                             .rank_sums = rank_sums(ranks, classes),
+                             .unfreed = unfreed(graph, meter, classes),
                              .resources = result.resources});
   result.warnings = warnings_of(scenario, job, machine, result);
   return run;

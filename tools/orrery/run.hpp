@@ -5,19 +5,21 @@
 #include "sim/graph/timeline.hpp"
 #include "tools/orrery/result.hpp"
 #include "tools/orrery/scenario.hpp"
+#include "tools/orrery/simulated_job.hpp"
 
 namespace orrery {
 
-/// A finished run: its figures, and the spans they come from.
+/// A finished run: its figures, and the spans they come from, those of SimulatedJob::graph().
 struct Run {
   Result result;
   Timeline timeline;
 };
 
-/// Simulates `job`, which build_job made of `scenario`. `observers` see the run as well. Throws
-/// DeadlockError when the workload can make no further step. A job that does not fit in memory runs
+/// Simulates `job`, which build_job made of `scenario`, as `simulated` has it; the figures speak
+/// for all of its ranks. `observers` see the run as well. Throws DeadlockError when the workload
+/// can make no further step. A job that does not fit in memory runs
 /// all the same: the result says so.
-Run run_scenario(const Scenario& scenario, const Job& job, const Builtins& builtins,
-                 std::span<Observer* const> observers = {});
+Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulated,
+                 const Builtins& builtins, std::span<Observer* const> observers = {});
 
 }  // namespace orrery

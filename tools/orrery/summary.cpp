@@ -115,7 +115,7 @@ std::string resource_lines(const Result& result) {
   struct Line {
     const ResourceUse* first;
     std::string load;
-    int others;
+    std::uint64_t all;
   };
   std::vector<Line> lines;
   for (const ResourceUse& use : result.resources) {
@@ -124,17 +124,17 @@ std::string resource_lines(const Result& result) {
       return line.first->kind == use.kind && line.load == load;
     });
     if (same != lines.end()) {
-      ++same->others;
+      same->all += use.alike;
     } else if (lines.size() == kShownResources) {
       break;
     } else {
-      lines.push_back({&use, load, 0});
+      lines.push_back({&use, load, use.alike});
     }
   }
   std::string text = "\n  most loaded resources\n";
   for (const Line& line : lines) {
     const std::string others =
-        line.others > 0 ? "  and " + std::to_string(line.others) + " more" : "";
+        line.all > 1 ? "  and " + std::to_string(line.all - 1) + " more" : "";
     text += format("    %-32s %-10s %s%s\n", line.first->name.c_str(), line.first->kind.c_str(),
                    line.load.c_str(), others.c_str());
   }
@@ -157,10 +157,17 @@ std::string check_lines(const Result& result) {
   return text;
 }
 
+std::string for_whom(const Result& result) {
+  return !result.symmetry.folded ? ""
+                                 : " of " + std::to_string(result.symmetry.rank_classes) +
+                                       " ranks that stand for " + std::to_string(result.ranks);
+}
+
 std::string last_lines(const Result& result, const RunCost& cost, const std::string& metrics_page) {
   return "  every figure is defined in " + metrics_page + "\n" +
-         format("  simulated %s events in %.2f s, with %s of memory\n",
-                grouped(static_cast<double>(result.counters.events)).c_str(), cost.simulate_s,
+         format("  simulated %s events%s in %.2f s, with %s of memory\n",
+                grouped(static_cast<double>(result.counters.events)).c_str(),
+                for_whom(result).c_str(), cost.simulate_s,
                 to_text(Bytes(cost.peak_resident_bytes)).c_str());
 }
 

@@ -22,20 +22,26 @@ std::string percent(double share) {
 
 }  // namespace
 
-WaitFigures wait_figures(const TaskGraph& graph, const Waits& waits) {
+WaitFigures wait_figures(const TaskGraph& graph, const Waits& waits,
+                         std::span<const RankClass> classes) {
+  const auto class_of = [classes](Rank rank) { return classes[static_cast<std::size_t>(rank)]; };
   WaitFigures figures;
   figures.total_s = waits.total_s;
   figures.pair_count = waits.pairs.size();
   for (std::size_t rank = 0; rank < waits.ranks.size(); ++rank) {
     const Waits::OfRank& of = waits.ranks[rank];
-    figures.ranks.push_back({static_cast<Rank>(rank), of.waited, of.caused_s});
+    figures.ranks.push_back({classes[rank].first, of.waited, of.caused_s, classes[rank].count});
   }
   std::stable_sort(figures.ranks.begin(), figures.ranks.end(),
                    [](const auto& a, const auto& b) { return a.caused_s > b.caused_s; });
   const std::size_t kept = std::min(waits.pairs.size(), kMaximumListedWaits);
   for (std::size_t index = 0; index < kept; ++index) {
-    const Waits::Pair& pair = waits.pairs[index];
-    figures.pairs.push_back({pair, pair.category.valid() ? graph.text(pair.category) : "other"});
+    Waits::Pair pair = waits.pairs[index];
+    const Rank alike = class_of(pair.waiting).count;
+    pair.waiting = class_of(pair.waiting).first;
+    pair.waited_for = class_of(pair.waited_for).first;
+    figures.pairs.push_back(
+        {pair, pair.category.valid() ? graph.text(pair.category) : "other", alike});
   }
   return figures;
 }
@@ -48,16 +54,17 @@ JsonValue to_json(const WaitFigures& waits) {
     }
     ranks.push_back(json_object({{"rank", json_integer(of.rank)},
                                  {"waited_s", json_real(to_seconds(of.waited))},
-                                 {"caused_s", json_real(of.caused_s)}}));
+                                 {"caused_s", json_real(of.caused_s)},
+                                 {"alike", json_integer(of.alike)}}));
   }
   std::vector<JsonValue> pairs;
   for (const WaitFigures::Pair& pair : waits.pairs) {
-    pairs.push_back(
-        json_object({{"rank", json_integer(pair.sum.waiting)},
-                     {"waited_for", json_integer(pair.sum.waited_for)},
-                     {"category", json_string(pair.category)},
-                     {"time_s", json_real(to_seconds(pair.sum.time))},
-                     {"times", json_integer(static_cast<std::int64_t>(pair.sum.times))}}));
+    pairs.push_back(json_object({{"rank", json_integer(pair.sum.waiting)},
+                                 {"waited_for", json_integer(pair.sum.waited_for)},
+                                 {"category", json_string(pair.category)},
+                                 {"time_s", json_real(to_seconds(pair.sum.time))},
+                                 {"times", json_integer(static_cast<std::int64_t>(pair.sum.times))},
+                                 {"alike", json_integer(pair.alike)}}));
   }
   const auto not_listed = [](std::size_t all, std::size_t listed) {
     return json_integer(static_cast<std::int64_t>(all - listed));
@@ -89,7 +96,10 @@ std::string wait_lines(const Result& result, const Variability& variability) {
       break;
     }
     text += "    " + percent(of.caused_s / waits.total_s) + " for rank " + std::to_string(of.rank) +
-            ", which itself waited " + to_text(of.waited) + "\n";
+            (of.alike > 1
+                 ? " and " + std::to_string(of.alike - 1) + " like it, which themselves waited "
+                 : ", which itself waited ") +
+            to_text(of.waited) + "\n";
   }
   return text;
 }

@@ -11,7 +11,9 @@ namespace orrery {
 /// More pairs than this are not kept, only the longest of them.
 inline constexpr std::size_t kMaximumListedWaits = 64;
 
-WaitFigures wait_figures(const TaskGraph& graph, const Waits& waits);
+/// `classes`: by rank of the graph that ran.
+WaitFigures wait_figures(const TaskGraph& graph, const Waits& waits,
+                         std::span<const RankClass> classes);
 
 /// The member "waits" of result.json.
 JsonValue to_json(const WaitFigures& waits);

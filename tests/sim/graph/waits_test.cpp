@@ -15,7 +15,7 @@ class WaitsTest : public GraphFixture {
  protected:
   void find() {
     end = run();
-    waits = find_waits(graph, timeline.spans());
+    waits = find_waits(graph, timeline.spans(), each_rank_alone(graph.world_size()));
   }
   const Waits::OfRank& of(Rank rank) const { return waits.ranks[static_cast<std::size_t>(rank)]; }
 
@@ -107,7 +107,8 @@ TEST(WaitsOfRandomGraphs, AreAPartOfBubbleAndIdle) {
   for (int seed = 0; seed < RandomGraph::kGraphs; ++seed) {
     const RandomGraph random(seed);
     const RandomGraph::Outcome done = random.run();
-    const Waits found = find_waits(random.graph(), done.spans);
+    const Waits found =
+        find_waits(random.graph(), done.spans, each_rank_alone(random.graph().world_size()));
     const auto parts = break_down(random.graph(), done.spans, done.makespan, false);
     double caused_s = 0;
     for (std::size_t rank = 0; rank < parts.size(); ++rank) {

@@ -38,7 +38,7 @@ TEST(TimedFigures, RunFromTheLastEndOfOneOpToThatOfAnother) {
     return made;
   };
   const std::vector<Span> spans = {span(first, 1, 1), span(first, 0, 3), span(second, 0, 11)};
-  const std::vector<TimedValue> values = timed_values(job, spans);
+  const std::vector<TimedValue> values = timed_values(job, spans, [](OpId op) { return op; });
   ASSERT_EQ(values.size(), 2U);
   EXPECT_EQ(values[0].key, "first_s");
   EXPECT_EQ(values[0].seconds, 3);
@@ -77,7 +77,7 @@ DeviceSpec device() {
 
 TEST(KvCacheRoom, IsWhatTheFullestDeviceLeaves) {
   const Served served(1);
-  const auto room = kv_cache_room(served.job, served.meter, device());
+  const auto room = kv_cache_room(served.job, served.job.graph, served.meter, device());
   ASSERT_TRUE(room);
   EXPECT_EQ(room->per_token, Bytes(20));
   EXPECT_EQ(room->capacity_tokens, (1000 - 100 - 40) / 10);
@@ -86,14 +86,14 @@ TEST(KvCacheRoom, IsWhatTheFullestDeviceLeaves) {
 
 TEST(KvCacheRoom, TheBatchIsWholeMicroBatches) {
   const Served served(4);
-  EXPECT_EQ(kv_cache_room(served.job, served.meter, device())->largest_batch, 16);
+  EXPECT_EQ(kv_cache_room(served.job, served.job.graph, served.meter, device())->largest_batch, 16);
 }
 
 TEST(KvCacheRoom, IsNothingWhereTheWeightsDoNotFit) {
   DeviceSpec small = device();
   small.memory_capacity = Bytes(90);
   const Served served(1);
-  const auto room = kv_cache_room(served.job, served.meter, small);
+  const auto room = kv_cache_room(served.job, served.job.graph, served.meter, small);
   ASSERT_TRUE(room);
   EXPECT_EQ(room->capacity_tokens, 0);
   EXPECT_EQ(room->largest_batch, 0);
@@ -101,7 +101,7 @@ TEST(KvCacheRoom, IsNothingWhereTheWeightsDoNotFit) {
 
 TEST(KvCacheRoom, IsNotSaidOfAJobWithoutACache) {
   const Job job{.graph = TaskGraph(1), .facts = {}};
-  EXPECT_FALSE(kv_cache_room(job, MemoryMeter(1, 0), device()));
+  EXPECT_FALSE(kv_cache_room(job, job.graph, MemoryMeter(1, 0), device()));
 }
 
 TEST(KvCacheRoom, TheLargestBatchFitsAndTheNextDoesNot) {

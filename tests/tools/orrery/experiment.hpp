@@ -1,24 +1,24 @@
+#pragma once
+
 #include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
 
 #include "sim/base/json_value.hpp"
 #include "tests/tools/orrery/program.hpp"
 
-namespace orrery {
-namespace {
+/// Helpers of the tests that keep an experiment within its tolerances.
+namespace orrery::testing_program {
 
-using testing_program::Outcome;
-using testing_program::read_file;
-using testing_program::run_orrery;
-
-double number(const JsonValue& value) {
+inline double number(const JsonValue& value) {
   return value.kind == JsonValue::Kind::integer ? static_cast<double>(value.integer) : value.real;
 }
 
-/// By folder of experiments/.
-class Experiment : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(Experiment, StaysWithinTheTolerancesWrittenBesideIt) {
-  const std::string folder = std::string(ORRERY_SOURCE_DIR "/experiments/") + GetParam();
+/// Runs scenario.json of experiments/<name>: all checks hold, and every figure that expected.json
+/// names is as near as it says there.
+inline void expect_within_tolerances(const std::string& name) {
+  const std::string folder = ORRERY_SOURCE_DIR "/experiments/" + name;
   const Outcome outcome = run_orrery({"run", folder + "/scenario.json", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const JsonValue result = parse_json(outcome.out, "result");
@@ -39,9 +39,4 @@ TEST_P(Experiment, StaysWithinTheTolerancesWrittenBesideIt) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Folders, Experiment,
-                         ::testing::Values("quickstart", "inference", "stragglers"),
-                         [](const auto& folder) { return std::string(folder.param); });
-
-}  // namespace
-}  // namespace orrery
+}  // namespace orrery::testing_program

@@ -1,0 +1,44 @@
+#include "tools/orrery/simulated_job.hpp"
+
+namespace orrery {
+namespace {
+
+/// In the order of the classes, which are numbered by their first ranks.
+std::vector<RankClass> classes_of(const Symmetry& symmetry) {
+  std::vector<RankClass> classes;
+  for (std::size_t rank = 0; rank < symmetry.rank_class.size(); ++rank) {
+    if (symmetry.rank_class[rank] == classes.size()) {
+      const std::uint32_t count = symmetry.ranks_in[classes.size()];
+      classes.push_back({static_cast<Rank>(rank), static_cast<Rank>(count)});
+    }
+  }
+  return classes;
+}
+
+}  // namespace
+
+SimulatedJob::SimulatedJob(const Scenario& scenario, const Job& job, const Builtins& builtins,
+                           Folding folding)
+    : graph_(&job.graph) {
+  // Degraded links do not matter here: they differ in the fabric.
+  if (scenario.variability.uniform() && folding == Folding::where_alike) {
+    CollectiveCalls calls(builtins.collectives, scenario.collectives, *scenario.fabric);
+    symmetry_ = find_symmetry(job.graph, *scenario.fabric, calls);
+  }
+  if (symmetry_) {
+    folded_ = std::make_unique<FoldedGraph>(job.graph, symmetry_->rank_class);
+    classes_ = classes_of(*symmetry_);
+  } else {
+    classes_ = each_rank_alone(job.graph.world_size());
+  }
+}
+
+Runner& SimulatedJob::runner_on(Machine& machine) {
+  if (!folded_) {
+    return machine;
+  }
+  folded_->set_runner(machine);
+  return *folded_;
+}
+
+}  // namespace orrery
