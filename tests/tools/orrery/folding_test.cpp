@@ -30,6 +30,7 @@ struct Case {
   int data;
   int global_batch;
   bool sequence_parallel = true;
+  std::string more = "";  // keys of the workload
 };
 
 /// How gtest shows it.
@@ -44,7 +45,7 @@ std::string scenario_of(const Case& which) {
          std::to_string(which.pipeline) + R"(, "data": )" + std::to_string(which.data) +
          R"(, "sequence_parallel": )" + (which.sequence_parallel ? "true" : "false") +
          R"(}, "sequence_length": 256, "micro_batch": 1, "global_batch": )" +
-         std::to_string(which.global_batch) + R"(, "precision": "bf16"}})";
+         std::to_string(which.global_batch) + R"(, "precision": "bf16")" + which.more + "}}";
 }
 
 JsonValue result_of(const std::string& scenario, const std::vector<std::string>& options = {}) {
@@ -159,7 +160,14 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"uneven_leaves", kUnevenLeaves, "gpt2", 4, 2, 4, 16},
                     Case{"oversubscribed_data", kOversubscribed, "gpt2", 1, 1, 48, 48},
                     Case{"oversubscribed_pipeline", kOversubscribed, "gpt2", 2, 3, 8, 32},
-                    Case{"full_mesh", kFullMesh, "gpt2", 2, 2, 4, 16}),
+                    Case{"full_mesh", kFullMesh, "gpt2", 2, 2, 4, 16},
+                    Case{"interleaved_zero1", kFourNodes, "gpt2", 4, 2, 4, 16, true,
+                         R"(, "schedule": {"kind": "interleaved", "virtual_stages": 3},
+                             "sharding": {"kind": "zero1"}, "gradient_clipping": true)"},
+                    Case{"both_ways_recomputed", kFourNodes, "gpt2", 2, 4, 4, 32, true,
+                         R"(, "schedule": {"kind": "dualpipe"}, "recompute": {"kind": "full"})"},
+                    Case{"hybrid_sharded", kTwoNodes, "gpt2", 1, 1, 16, 32, false,
+                         R"(, "sharding": {"kind": "fsdp", "group": 8, "prefetch": 2})"}),
     [](const auto& which) { return which.param.name; });
 
 TEST(Folding, KeepsTheTimesOfInference) {
