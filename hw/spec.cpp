@@ -90,6 +90,12 @@ void read_efficiency(JsonCursor cursor, DeviceSpec& spec) {
   math.reject_unknown_keys();
   spec.attention_efficiency = read_share(cursor.at("attention"));
   spec.memory_efficiency = read_share(cursor.at("memory"));
+  for (std::size_t index = 0; index < kMemoryKinds.size(); ++index) {
+    JsonCursor share = cursor.find(kMemoryKinds[index]);
+    if (share.present()) {
+      spec.kind_efficiency[index] = read_share(share);
+    }
+  }
   cursor.reject_unknown_keys();
 }
 
@@ -119,6 +125,13 @@ std::optional<LinkSpec> read_adapter_link(JsonCursor& node, const std::string& k
 }
 
 }  // namespace
+
+double DeviceSpec::memory_efficiency_of(std::string_view kind) const {
+  for (std::size_t index = 0; index < kMemoryKinds.size(); ++index) {
+    if (kMemoryKinds[index] == kind) return kind_efficiency[index].value_or(memory_efficiency);
+  }
+  return memory_efficiency;
+}
 
 DeviceSpec read_device(JsonCursor cursor) {
   DeviceSpec spec;

@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sim/base/json_cursor.hpp"
 #include "sim/base/precision.hpp"
@@ -20,6 +21,10 @@ struct GemmSpec {
   Duration launch;
 };
 
+/// Kinds of kernels that may have an achievable share of memory_bandwidth of their own.
+constexpr std::array<std::string_view, 3> kMemoryKinds = {"elementwise", "activation",
+                                                          "normalization"};
+
 /// A catalogue entry of hw/catalog/devices, as facts; hw/README.md explains the fields.
 struct DeviceSpec {
   std::string name;
@@ -32,6 +37,7 @@ struct DeviceSpec {
   Bandwidth memory_bandwidth;
   double attention_efficiency = 0;  // achievable share of peak in fused attention
   double memory_efficiency = 0;     // achievable share of memory_bandwidth
+  std::array<std::optional<double>, kMemoryKinds.size()> kind_efficiency;  // of kMemoryKinds
   std::int64_t cores = 0;
   Bytes l2;
   Frequency clock;
@@ -44,6 +50,8 @@ struct DeviceSpec {
   double math_efficiency_of(Precision p) const {
     return math_efficiency[static_cast<std::size_t>(p)];
   }
+  /// Of kernels of this kind: their own share where it is known, else memory_efficiency.
+  double memory_efficiency_of(std::string_view kind) const;
 };
 
 /// A cable, lane bundle or port, one direction of it; hw/catalog/links.

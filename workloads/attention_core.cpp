@@ -88,7 +88,8 @@ void materialized_forward(Steps& steps, const NetworkShape& shape, const Divisio
                               gemm(division.precision, length, length, shape.head_size, sizes.maps),
                               {.buffer = sizes.score_bytes}));
   steps.push_back(kernel_step("attention.softmax",
-                              elementwise({.elements = sizes.scores,
+                              elementwise({.kind = "softmax",
+                                           .elements = sizes.scores,
                                            .operations_per_element = kSoftmax,
                                            .read = sizes.score_bytes,
                                            .written = sizes.score_bytes}),
@@ -129,7 +130,8 @@ void materialized_backward(Steps& steps, const NetworkShape& shape, const Divisi
                                 {.dropped = sizes.mask}));
   }
   steps.push_back(kernel_step("attention.softmax",
-                              elementwise({.elements = sizes.scores,
+                              elementwise({.kind = "softmax",
+                                           .elements = sizes.scores,
                                            .operations_per_element = kSoftmaxBackward,
                                            .read = sizes.score_bytes * 2,
                                            .written = sizes.score_bytes}),

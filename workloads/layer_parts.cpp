@@ -14,6 +14,8 @@ constexpr std::int64_t kRmsNorm = 4;         // squares 2, normalise 1, scale 1
 constexpr std::int64_t kBackwardFactor = 2;  // gradients of the input and of the parameters
 constexpr std::int64_t kBiasDropoutAdd = 4;  // bias 1, mask and rescale 2, residual 1
 
+constexpr const char* kNormalization = "normalization";
+
 std::int64_t norm_operations(const NetworkShape& shape) {
   return shape.norm == Norm::layernorm ? kLayerNorm : kRmsNorm;
 }
@@ -35,7 +37,8 @@ Step gather(std::string label, Bytes bytes) {
 Kernel norm_kernel(const NetworkShape& shape, Precision precision, std::int64_t rows,
                    std::int64_t columns) {
   const Bytes bytes = matrix_bytes(precision, rows, columns);
-  return elementwise({.elements = rows * columns,
+  return elementwise({.kind = kNormalization,
+                      .elements = rows * columns,
                       .operations_per_element = norm_operations(shape),
                       .read = bytes,
                       .written = bytes});
@@ -78,7 +81,8 @@ Bytes hidden_mask(const NetworkShape& shape, const Division& division) {
 Step norm_forward(const NetworkShape& shape, const Division& division, std::string label) {
   const Bytes state = hidden_state(shape, division);
   Step step =
-      kernel_step(std::move(label), elementwise({.elements = division.own_tokens() * shape.hidden,
+      kernel_step(std::move(label), elementwise({.kind = kNormalization,
+                                                 .elements = division.own_tokens() * shape.hidden,
                                                  .operations_per_element = norm_operations(shape),
                                                  .read = state,
                                                  .written = state}));
@@ -92,7 +96,8 @@ Step norm_backward(const NetworkShape& shape, const Division& division, std::str
   const bool around = residual == Residual::around;
   Step step = kernel_step(
       std::move(label),
-      elementwise({.elements = division.own_tokens() * shape.hidden,
+      elementwise({.kind = kNormalization,
+                   .elements = division.own_tokens() * shape.hidden,
                    .operations_per_element = kBackwardFactor * norm_operations(shape) + around,
                    .read = state * (around ? 3 : 2),
                    .written = state}));

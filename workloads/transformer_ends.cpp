@@ -30,8 +30,11 @@ void cross_entropy_forward(Steps& steps, const Division& division, std::int64_t 
   const std::int64_t elements = division.tokens() * columns;
   const Bytes logits = matrix_bytes(division.precision, division.tokens(), columns);
   const Bytes full = matrix_bytes(Precision::fp32, division.tokens(), columns);
-  ElementwiseWork work = {
-      .elements = elements, .operations_per_element = 1, .read = logits, .written = full};
+  ElementwiseWork work = {.kind = "softmax",
+                          .elements = elements,
+                          .operations_per_element = 1,
+                          .read = logits,
+                          .written = full};
   cross_entropy_part(steps, division, "maximum", work, {.saved = full, .unbuffer = logits});
   work.read = full;
   cross_entropy_part(steps, division, "target", work, {});
@@ -109,7 +112,8 @@ Passes head_passes(const NetworkShape& shape, const Division& division, std::int
   cross_entropy_forward(passes.forward, division, map.out);
 
   passes.backward.push_back(kernel_step("head.cross_entropy",
-                                        elementwise({.elements = division.tokens() * map.out,
+                                        elementwise({.kind = "softmax",
+                                                     .elements = division.tokens() * map.out,
                                                      .operations_per_element = 2,
                                                      .read = full,
                                                      .written = logits}),

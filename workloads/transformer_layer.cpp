@@ -51,7 +51,8 @@ Step activation_step(const NetworkShape& shape, const Division& division) {
   Step step;
   step.label = "feed_forward.activation";
   step.kernel = elementwise(
-      {.elements = division.tokens() * width,
+      {.kind = "activation",
+       .elements = division.tokens() * width,
        .operations_per_element = shape.activation == Activation::swiglu ? kSwiglu : kGelu,
        .read =
            matrix_bytes(division.precision, division.tokens(), shape.up_size() / division.tensor),
