@@ -153,6 +153,9 @@ DeviceSpec read_device(JsonCursor cursor) {
   spec.kernel_launch = cursor.at("kernel_launch").as_duration();
   spec.collective_launch = cursor.at("collective_launch").as_duration();
   read_efficiency(cursor.at("efficiency"), spec);
+  if (JsonCursor rate = cursor.find("collective_core_rate"); rate.present()) {
+    spec.collective_core_rate = rate.as_bandwidth();
+  }
   if (JsonCursor gemm = cursor.find("gemm"); gemm.present()) {
     spec.gemm = read_gemm(gemm);
   }

@@ -44,6 +44,7 @@ struct DeviceSpec {
   Power tdp;
   Duration kernel_launch;      // least time a kernel takes on the device's timeline
   Duration collective_launch;  // of a collective, on every member, before its first message
+  std::optional<Bandwidth> collective_core_rate;  // what a core moves for a collective; none: free
   std::optional<GemmSpec> gemm;
 
   std::optional<FlopRate> peak_of(Precision p) const { return peak[static_cast<std::size_t>(p)]; }
