@@ -4,6 +4,7 @@
 
 #include "workloads/kernel_forms.hpp"
 #include "workloads/parameter_count.hpp"
+#include "workloads/separate_passes.hpp"
 
 namespace orrery {
 namespace {
@@ -197,6 +198,10 @@ void row_linear_backward(Steps& steps, const Division& run, const LinearMap& map
     residual.memory.dropped = mask;
     residual.gradients = map.biases ? map.out : 0;
     steps.push_back(std::move(residual));
+    if (division.megatron_kernels && map.biases) {
+      steps.push_back(
+          bias_gradient_step(map.label + ".bias", division, division.own_tokens(), map.out));
+    }
   }
   if (division.sequence_parallel) {
     steps.push_back(gather(map.label + ".all_gather", output));

@@ -138,6 +138,11 @@ void check_layers(JsonCursor& parameters, const TrainingSettings& settings) {
         .error(
             "fp8 products of layers with a parallel residual or latent attention are not modelled");
   }
+  if (settings.division.megatron_kernels && (parallel || network.has_latent())) {
+    parameters.find("kernels").error(
+        "Megatron-LM's kernels of layers with a parallel residual or latent attention are not "
+        "modelled");
+  }
 }
 
 }  // namespace

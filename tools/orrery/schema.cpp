@@ -176,6 +176,7 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
        {"gradient_bucket", reference("bytes")},
        {"attention", enumeration({"flash", "materialized"}, "how attention is computed")},
        {"dropout", described("boolean", "whether dropout masks are kept")},
+       {"kernels", enumeration({"fused", "megatron"}, "what runs as a pass of its own")},
        {"schedule", schedule_schema()},
        {"stages", json_object({{"type", text("array")},
                                {"items", count(0, "layers")},
