@@ -90,6 +90,12 @@ void read_efficiency(JsonCursor cursor, DeviceSpec& spec) {
   math.reject_unknown_keys();
   spec.attention_efficiency = read_share(cursor.at("attention"));
   spec.memory_efficiency = read_share(cursor.at("memory"));
+  for (std::size_t index = 0; index < kMemoryKinds.size(); ++index) {
+    JsonCursor share = cursor.find(kMemoryKinds[index]);
+    if (share.present()) {
+      spec.kind_efficiency[index] = read_share(share);
+    }
+  }
   cursor.reject_unknown_keys();
 }
 
@@ -120,6 +126,13 @@ std::optional<LinkSpec> read_adapter_link(JsonCursor& node, const std::string& k
 
 }  // namespace
 
+double DeviceSpec::memory_efficiency_of(std::string_view kind) const {
+  for (std::size_t index = 0; index < kMemoryKinds.size(); ++index) {
+    if (kMemoryKinds[index] == kind) return kind_efficiency[index].value_or(memory_efficiency);
+  }
+  return memory_efficiency;
+}
+
 DeviceSpec read_device(JsonCursor cursor) {
   DeviceSpec spec;
   if (is_unresolved(cursor)) {
@@ -140,6 +153,9 @@ DeviceSpec read_device(JsonCursor cursor) {
   spec.kernel_launch = cursor.at("kernel_launch").as_duration();
   spec.collective_launch = cursor.at("collective_launch").as_duration();
   read_efficiency(cursor.at("efficiency"), spec);
+  if (JsonCursor rate = cursor.find("collective_core_rate"); rate.present()) {
+    spec.collective_core_rate = rate.as_bandwidth();
+  }
   if (JsonCursor gemm = cursor.find("gemm"); gemm.present()) {
     spec.gemm = read_gemm(gemm);
   }

@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sim/base/json_cursor.hpp"
 #include "sim/base/precision.hpp"
@@ -20,6 +21,10 @@ struct GemmSpec {
   Duration launch;
 };
 
+/// Kinds of kernels that may have an achievable share of memory_bandwidth of their own.
+constexpr std::array<std::string_view, 3> kMemoryKinds = {"elementwise", "activation",
+                                                          "normalization"};
+
 /// A catalogue entry of hw/catalog/devices, as facts; hw/README.md explains the fields.
 struct DeviceSpec {
   std::string name;
@@ -32,18 +37,22 @@ struct DeviceSpec {
   Bandwidth memory_bandwidth;
   double attention_efficiency = 0;  // achievable share of peak in fused attention
   double memory_efficiency = 0;     // achievable share of memory_bandwidth
+  std::array<std::optional<double>, kMemoryKinds.size()> kind_efficiency;  // of kMemoryKinds
   std::int64_t cores = 0;
   Bytes l2;
   Frequency clock;
   Power tdp;
   Duration kernel_launch;      // least time a kernel takes on the device's timeline
   Duration collective_launch;  // of a collective, on every member, before its first message
+  std::optional<Bandwidth> collective_core_rate;  // what a core moves for a collective; none: free
   std::optional<GemmSpec> gemm;
 
   std::optional<FlopRate> peak_of(Precision p) const { return peak[static_cast<std::size_t>(p)]; }
   double math_efficiency_of(Precision p) const {
     return math_efficiency[static_cast<std::size_t>(p)];
   }
+  /// Of kernels of this kind: their own share where it is known, else memory_efficiency.
+  double memory_efficiency_of(std::string_view kind) const;
 };
 
 /// A cable, lane bundle or port, one direction of it; hw/catalog/links.

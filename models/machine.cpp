@@ -267,8 +267,10 @@ void Machine::Impl::start_message(Message message, Rank source, Rank destination
   const double bytes = message.bytes.as_double();
   counters.messages += message.alike;
   counters.bytes_sent += bytes * static_cast<double>(message.alike);
+  using Mover = MachineResources::Mover;
   const MachineResources::Way way =
-      resources->way(source, destination, reduces, message.alike, bytes);
+      resources->way(source, destination, reduces,
+                     message.run == kNoRun ? Mover::engine : Mover::cores, message.alike, bytes);
   message.latency = way.latency;
   const std::uint32_t index = messages.take(message);
   activities.start(Activity{bytes, way.usages, ShareTerms{.priority = priority}}, *this,

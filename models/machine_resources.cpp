@@ -8,6 +8,10 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
                                    const Symmetry* symmetry, MemoryUse use,
                                    const Variability& variability)
     : activities_(&activities), device_(device), fabric_(&fabric), symmetry_(symmetry) {
+  if (device.collective_core_rate) {
+    core_seconds_ =
+        1 / (static_cast<double>(device.cores) * device.collective_core_rate->as_double());
+  }
   const auto count = static_cast<std::size_t>(fabric.devices());
   devices_.resize(count);
   std::vector<DeviceResources> by_class(symmetry == nullptr ? 0 : symmetry->ranks_in.size());
@@ -49,7 +53,7 @@ bool MachineResources::can_be_short(int device, double memory_bandwidth) const {
 }
 
 MachineResources::Way MachineResources::way(Rank source, Rank destination, bool reduces,
-                                            std::uint64_t messages, double bytes) {
+                                            Mover mover, std::uint64_t messages, double bytes) {
   // Achievable memory bandwidth is the same share of peak as for kernels.
   const double touch = 1 / device_.memory_efficiency;
   const double written = reduces ? 2 * touch : touch;
@@ -75,6 +79,10 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
       put(links_[static_cast<std::size_t>(link)], all / symmetry_->links_in[of]);
     }
     put_memory(destination, written * all / static_cast<double>(alike(destination)), bytes);
+  }
+  if (mover == Mover::cores && core_seconds_ > 0) {
+    put(devices_[static_cast<std::size_t>(source)].math,
+        core_seconds_ * all / static_cast<double>(alike(source)));
   }
   return {usages_, route.latency};
 }

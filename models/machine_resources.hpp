@@ -38,9 +38,13 @@ class MachineResources {
     std::span<const Usage> usages;  // valid until the next call
     Duration latency;
   };
+  /// Who moves a message: an engine beside the cores, or cores of the source, which then does less
+  /// of other math (where the device says what one of them moves).
+  enum class Mover : unsigned char { engine, cores };
   /// `messages`: so many alike, of which this is one; 1 without a symmetry. Counts the bytes that
   /// go through memories that are left out.
-  Way way(Rank source, Rank destination, bool reduces, std::uint64_t messages, double bytes);
+  Way way(Rank source, Rank destination, bool reduces, Mover mover, std::uint64_t messages,
+          double bytes);
 
   /// What a kernel takes, as an activity of work 1.
   struct Load {
@@ -78,6 +82,7 @@ class MachineResources {
   DeviceSpec device_;
   Fabric* fabric_;
   const Symmetry* symmetry_;
+  double core_seconds_ = 0;               // of all cores, for a byte that cores move
   std::vector<DeviceResources> devices_;  // by device
   std::vector<ResourceId> links_;         // by link
   std::vector<Usage> usages_;

@@ -6,6 +6,7 @@
 #include "workloads/kernel_forms.hpp"
 #include "workloads/layer_parts.hpp"
 #include "workloads/parameter_count.hpp"
+#include "workloads/separate_passes.hpp"
 
 namespace orrery {
 namespace {
@@ -88,9 +89,10 @@ void materialized_forward(Steps& steps, const NetworkShape& shape, const Divisio
                               gemm(division.precision, length, length, shape.head_size, sizes.maps),
                               {.buffer = sizes.score_bytes}));
   steps.push_back(kernel_step("attention.softmax",
-                              elementwise({.elements = sizes.scores,
+                              elementwise({.kind = "softmax",
+                                           .elements = sizes.scores,
                                            .operations_per_element = kSoftmax,
-                                           .read = sizes.score_bytes,
+                                           .read = read_of_scores(division, sizes.score_bytes),
                                            .written = sizes.score_bytes}),
                               {.saved = sizes.score_bytes, .unbuffer = sizes.score_bytes}));
   if (division.dropout) {
@@ -101,9 +103,15 @@ void materialized_forward(Steps& steps, const NetworkShape& shape, const Divisio
                                              .written = sizes.score_bytes + sizes.mask}),
                                 {.saved = sizes.score_bytes + sizes.mask}));
   }
-  steps.push_back(kernel_step(
-      "attention.context", gemm(division.precision, length, shape.value_size(), length, sizes.maps),
-      {.saved = sizes.context}));
+  const Kernel context = gemm(division.precision, length, shape.value_size(), length, sizes.maps);
+  if (!division.megatron_kernels) {
+    steps.push_back(kernel_step("attention.context", context, {.saved = sizes.context}));
+    return;
+  }
+  steps.push_back(kernel_step("attention.context", context, {.buffer = sizes.context}));
+  Step copy = copy_step("attention.context.copy", division, shape.context_size() / division.tensor);
+  copy.memory = {.saved = sizes.context, .unbuffer = sizes.context};
+  steps.push_back(std::move(copy));
 }
 
 void materialized_backward(Steps& steps, const NetworkShape& shape, const Division& division) {
@@ -129,9 +137,10 @@ void materialized_backward(Steps& steps, const NetworkShape& shape, const Divisi
                                 {.dropped = sizes.mask}));
   }
   steps.push_back(kernel_step("attention.softmax",
-                              elementwise({.elements = sizes.scores,
+                              elementwise({.kind = "softmax",
+                                           .elements = sizes.scores,
                                            .operations_per_element = kSoftmaxBackward,
-                                           .read = sizes.score_bytes * 2,
+                                           .read = read_of_scores(division, sizes.score_bytes) * 2,
                                            .written = sizes.score_bytes}),
                               {.dropped = sizes.score_bytes}));
   steps.push_back(kernel_step("attention.scores.query_gradient", from_scores, {}));

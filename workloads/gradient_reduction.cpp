@@ -171,7 +171,10 @@ OpId TrainingGraphBuilder::clip(std::vector<OpId>& ready) {
   return sum;
 }
 
-/// What is sharded is updated by its owner; whole weights are then gathered from all owners.
+/// What is sharded is updated by its owner; whole weights are then gathered from all owners. As
+/// Megatron-LM v3.0 has it, clipping scales all gradients in a pass of its own (we suppose that the
+/// norm is above the limit; clip_grad_norm_fp32), Adam leaves the 2-byte weights alone, and these
+/// are copied from the master weights (_copy_main_params_to_model_params).
 void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
   const Sharding& sharding = settings_.sharding;
   const std::int64_t parameters = parameters_on_rank(stage);
@@ -179,14 +182,24 @@ void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
   op.kind = OpKind::compute;
   op.stream = compute_;
   op.ranks = stage.tensor_groups;
-  op.label = graph_.label("optimizer.adam");
   op.category = graph_.label("optimizer");
-  op.kernel =
-      graph_.kernel(optimizer_kernel(shard(parameters), settings_.division.gradient_element));
-  const OpId adam = graph_.add(op);
-  depend_on(adam, ready);
-  depend_on(adam, norm);
-  OpId updated = adam;
+  const Bytes element = settings_.division.gradient_element;
+  const bool separate = settings_.division.megatron_kernels;
+  const auto add = [&](const char* label, const Kernel& kernel) {
+    op.label = graph_.label(label);
+    op.kernel = graph_.kernel(kernel);
+    const OpId id = graph_.add(op);
+    depend_on(id, std::exchange(ready, OpId()));
+    depend_on(id, std::exchange(norm, OpId()));
+    return id;
+  };
+  if (separate && settings_.gradient_clipping) {
+    add("gradients.clip", unscaling_kernel(shard(parameters), element));
+  }
+  OpId updated =
+      add("optimizer.adam", separate ? separate_optimizer_kernel(shard(parameters), element)
+                                     : optimizer_kernel(shard(parameters), element));
+  if (separate) updated = add("optimizer.copy_weights", weight_copy_kernel(shard(parameters)));
   if (settings_.division.fp8_linear) {
     op.label = graph_.label("optimizer.cast_weights");
     op.kernel = graph_.kernel(cast_to_fp8(settings_.division, fp8_parameters(stage)));

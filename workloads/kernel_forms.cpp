@@ -77,7 +77,7 @@ Kernel weight_gradient_gemm(const Division& division, std::int64_t m, std::int64
 
 Kernel elementwise(const ElementwiseWork& work) {
   Kernel kernel;
-  kernel.kind = "elementwise";
+  kernel.kind = work.kind;
   kernel.precision = Precision::fp32;
   kernel.unit = MathUnit::vector;
   kernel.operations = Flops(work.operations_per_element) * work.elements;

@@ -28,6 +28,7 @@ Kernel weight_gradient_gemm(const Division& division, std::int64_t m, std::int64
 
 /// Work that moves memory and computes little; arithmetic is in fp32 on the vector units.
 struct ElementwiseWork {
+  const char* kind = "elementwise";  // "activation", "normalization", "softmax"
   std::int64_t elements = 0;
   std::int64_t operations_per_element = 0;
   Bytes read;

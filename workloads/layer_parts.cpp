@@ -4,6 +4,7 @@
 
 #include "workloads/kernel_forms.hpp"
 #include "workloads/parameter_count.hpp"
+#include "workloads/separate_passes.hpp"
 
 namespace orrery {
 namespace {
@@ -13,6 +14,8 @@ constexpr std::int64_t kLayerNorm = 8;       // mean 1, variance 3, normalise 2,
 constexpr std::int64_t kRmsNorm = 4;         // squares 2, normalise 1, scale 1
 constexpr std::int64_t kBackwardFactor = 2;  // gradients of the input and of the parameters
 constexpr std::int64_t kBiasDropoutAdd = 4;  // bias 1, mask and rescale 2, residual 1
+
+constexpr const char* kNormalization = "normalization";
 
 std::int64_t norm_operations(const NetworkShape& shape) {
   return shape.norm == Norm::layernorm ? kLayerNorm : kRmsNorm;
@@ -35,7 +38,8 @@ Step gather(std::string label, Bytes bytes) {
 Kernel norm_kernel(const NetworkShape& shape, Precision precision, std::int64_t rows,
                    std::int64_t columns) {
   const Bytes bytes = matrix_bytes(precision, rows, columns);
-  return elementwise({.elements = rows * columns,
+  return elementwise({.kind = kNormalization,
+                      .elements = rows * columns,
                       .operations_per_element = norm_operations(shape),
                       .read = bytes,
                       .written = bytes});
@@ -78,7 +82,8 @@ Bytes hidden_mask(const NetworkShape& shape, const Division& division) {
 Step norm_forward(const NetworkShape& shape, const Division& division, std::string label) {
   const Bytes state = hidden_state(shape, division);
   Step step =
-      kernel_step(std::move(label), elementwise({.elements = division.own_tokens() * shape.hidden,
+      kernel_step(std::move(label), elementwise({.kind = kNormalization,
+                                                 .elements = division.own_tokens() * shape.hidden,
                                                  .operations_per_element = norm_operations(shape),
                                                  .read = state,
                                                  .written = state}));
@@ -92,7 +97,8 @@ Step norm_backward(const NetworkShape& shape, const Division& division, std::str
   const bool around = residual == Residual::around;
   Step step = kernel_step(
       std::move(label),
-      elementwise({.elements = division.own_tokens() * shape.hidden,
+      elementwise({.kind = kNormalization,
+                   .elements = division.own_tokens() * shape.hidden,
                    .operations_per_element = kBackwardFactor * norm_operations(shape) + around,
                    .read = state * (around ? 3 : 2),
                    .written = state}));
@@ -192,6 +198,10 @@ void row_linear_backward(Steps& steps, const Division& run, const LinearMap& map
     residual.memory.dropped = mask;
     residual.gradients = map.biases ? map.out : 0;
     steps.push_back(std::move(residual));
+    if (division.megatron_kernels && map.biases) {
+      steps.push_back(
+          bias_gradient_step(map.label + ".bias", division, division.own_tokens(), map.out));
+    }
   }
   if (division.sequence_parallel) {
     steps.push_back(gather(map.label + ".all_gather", output));

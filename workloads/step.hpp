@@ -54,6 +54,8 @@ struct Division {
   bool sequence_parallel = false;  // only with tensor > 1, which then divides sequence_length
   bool flash_attention = true;     // else the matrix of scores is materialized
   bool dropout = false;
+  bool megatron_kernels = false;  // passes of their own, see separate_passes.hpp; needs sequential
+                                  // layers without latent attention
   Precision precision = Precision::bf16;
   bool fp8_linear = false;  // the linear maps of layers multiply in fp8
   Bytes gradient_element{4};

@@ -1,11 +1,9 @@
 #include "workloads/training_graph.hpp"
 
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "sim/base/errors.hpp"
-#include "workloads/layer_parts.hpp"
 #include "workloads/training_graph_builder.hpp"
 
 namespace orrery {
@@ -148,9 +146,11 @@ void TrainingGraphBuilder::run_slot(Stage& stage) {
   Chunk& chunk = stage.chunks[static_cast<std::size_t>(slot.chunk)];
   const auto micro_batch = static_cast<std::size_t>(slot.micro_batch);
   const bool last = --chunk.left[index_of(slot.pass)] == 0;
-  const OpId entry = slot.pass == Pass::forward           ? chunk.activations_in[micro_batch]
-                     : slot.pass == Pass::weight_gradient ? OpId()
-                                                          : chunk.gradients_in[micro_batch];
+  OpId entry = slot.pass == Pass::forward           ? chunk.activations_in[micro_batch]
+               : slot.pass == Pass::weight_gradient ? OpId()
+                                                    : chunk.gradients_in[micro_batch];
+  wait_for_sent(stage);
+  if (entry.valid() && scatters()) entry = gather_received(stage, entry, slot.pass);
   run_segments(stage, chunk, slot, entry, last);
   reduce_maxima(stage, chunk, slot.pass);
   if (slot.pass != Pass::weight_gradient) send(stage, chunk, slot);
@@ -218,6 +218,7 @@ OpId TrainingGraphBuilder::add_step(Stage& stage, const PreparedStep& step) {
   graph_.free_memory(id, buffers_, step.memory.unbuffer);
   if (op.kind == OpKind::compute) {
     depend_on(id, std::exchange(stage.next_kernel_after, OpId()));
+    for (const OpId sent : std::exchange(stage.waits_for, {})) depend_on(id, sent);
     stage.last_kernel = id;
   }
   return id;
@@ -228,35 +229,6 @@ void TrainingGraphBuilder::depend_on(OpId op, OpId on) {
   if (on.valid() && graph_.op(op).stream != graph_.op(on).stream) {
     graph_.depend(op, on);
   }
-}
-
-/// To where the next part of the network is held, on the way of this micro-batch.
-void TrainingGraphBuilder::send(Stage& from, const Chunk& chunk, const PipelineSlot& slot) {
-  const bool forward = slot.pass == Pass::forward;
-  const std::int64_t next = chunk.part + (forward ? 1 : -1);
-  if (next < 0 || next >= schedule_.parts()) return;
-  const PipelinePlace place = schedule_.route_of(slot.micro_batch)[static_cast<std::size_t>(next)];
-  Stage& to = stages_[static_cast<std::size_t>(place.stage)];
-  Chunk& there = to.chunks[static_cast<std::size_t>(place.chunk)];
-  const std::string pass = forward ? "forward" : "backward";
-  const std::size_t routes = schedule_.routes.size();
-  const std::size_t route = static_cast<std::size_t>(slot.micro_batch) % routes;
-  const std::string way = route == 0 ? "" : "_" + std::to_string(route + 1);
-  Op op;
-  op.kind = OpKind::transfer;
-  op.stream = graph_.stream("pipeline_" + pass + "_send" + way);
-  op.peer_stream = graph_.stream("pipeline_" + pass + "_receive" + way);
-  op.ranks = from.tensor_groups;
-  op.peers = to.tensor_groups;
-  op.label = graph_.label(pass + ".pipeline");
-  op.category = pipeline_category_;
-  op.bytes = hidden_state(settings_.network, settings_.division);
-  const OpId id = graph_.add(op);
-  graph_.depend(id, from.last_kernel, Side::source);
-  graph_.take_memory(id, buffers_, op.bytes);
-  graph_.free_memory(id, buffers_, op.bytes);
-  (forward ? there.activations_in
-           : there.gradients_in)[static_cast<std::size_t>(slot.micro_batch)] = id;
 }
 
 TaskGraph training_graph(const TrainingSettings& settings, const TrainingParts& parts) {

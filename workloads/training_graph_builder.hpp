@@ -64,13 +64,15 @@ struct Stage {
   std::size_t next = 0;
   OpId last_kernel;
   OpId last_reduction;
+  std::vector<OpId> sent;         // transfers that a pass to come waits for, when they block
+  std::vector<OpId> waits_for;    // those that the next kernel waits for
   OpId next_kernel_after;         // what the next kernel has to wait for
   std::vector<OpId> last_of_use;  // kernels after which gathered weights were let go
 };
 
-/// Makes the graph of training_graph.hpp: passes and transfers in training_graph.cpp, what a
-/// chunk's passes consist of in training_passes.cpp, gathered weights in weight_gathering.cpp, what
-/// happens to gradients in gradient_reduction.cpp.
+/// Makes the graph of training_graph.hpp: passes in training_graph.cpp, transfers in
+/// pipeline_transfers.cpp, what a chunk's passes consist of in training_passes.cpp, gathered
+/// weights in weight_gathering.cpp, what happens to gradients in gradient_reduction.cpp.
 class TrainingGraphBuilder {
  public:
   TrainingGraphBuilder(const TrainingSettings& settings, const TrainingParts& parts);
@@ -98,6 +100,9 @@ class TrainingGraphBuilder {
   OpId add_step(Stage& stage, const PreparedStep& step);
   void depend_on(OpId op, OpId on);
   void send(Stage& from, const Chunk& chunk, const PipelineSlot& slot);
+  bool scatters() const;
+  OpId gather_received(const Stage& stage, OpId transfer, Pass pass);
+  void wait_for_sent(Stage& stage);
 
   OpId gather(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass);
   void let_go(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass, bool last);

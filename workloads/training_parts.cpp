@@ -59,7 +59,8 @@ std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts
       (again ? static_cast<std::int64_t>(parts.layer.forward.size()) : 0);
   const std::int64_t per_micro_batch = settings.network.layers * per_layer +
                                        step_count(parts.embedding) + step_count(parts.head) +
-                                       2 * (static_cast<std::int64_t>(settings.stages.size()) - 1);
+                                       (settings.transfers.scatter_gather ? 4 : 2) *
+                                           (static_cast<std::int64_t>(settings.stages.size()) - 1);
   return settings.micro_batches * per_micro_batch;
 }
 

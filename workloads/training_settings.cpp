@@ -127,6 +127,8 @@ void read_division(JsonCursor& parameters, Division& division) {
   division.flash_attention =
       choice_or_first(parameters, "attention", {"flash", "materialized"}) != "materialized";
   division.dropout = flag_or_false(parameters, "dropout");
+  division.megatron_kernels =
+      choice_or_first(parameters, "kernels", {"fused", "megatron"}) == "megatron";
   division.gradient_element =
       choice_or_first(parameters, "gradient_precision", {"fp32", "bf16"}) == "bf16" ? Bytes(2)
                                                                                     : Bytes(4);
@@ -190,6 +192,7 @@ JsonValue to_json(const TrainingSettings& settings) {
       {"gradient_precision", named(is_bf16 ? "bf16" : "fp32")},
       {"gradient_bucket", exact(settings.gradient_bucket)}};
   members.insert(members.end(), others.begin(), others.end());
+  if (division.megatron_kernels) members.emplace_back("kernels", named("megatron"));
   if (!division.packed.empty()) members.emplace_back("sequences", sequences_json(division));
   for (auto& member : strategy_members(settings)) members.push_back(std::move(member));
   return json_object(std::move(members));

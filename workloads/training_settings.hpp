@@ -36,6 +36,13 @@ struct Sharding {
   bool weights() const { return level == Level::weights; }
 };
 
+/// How one pipeline stage hands over to the next.
+struct PipelineTransfers {
+  bool blocking = false;        // its next pass waits until what it sent has left
+  bool scatter_gather = false;  // without sequence parallelism each tensor rank sends its part of
+                                // the hidden state, which is gathered where it arrives
+};
+
 /// What one training step is asked to be, checked against itself and the cluster.
 struct TrainingSettings {
   NetworkShape network;
@@ -44,6 +51,7 @@ struct TrainingSettings {
   std::int64_t global_batch = 0;   // sequences per step
   std::int64_t micro_batches = 0;  // per pipeline and step
   Bytes gradient_bucket;
+  PipelineTransfers transfers;
   std::string schedule = "1f1b";
   std::int64_t virtual_stages = 1;
   std::vector<std::int64_t> stages;  // layers of each part of the network, first to last

@@ -38,6 +38,16 @@ void read_schedule(JsonCursor& parameters, TrainingSettings& settings) {
   schedule.reject_unknown_keys();
 }
 
+void read_transfers(JsonCursor& parameters, PipelineTransfers& transfers) {
+  JsonCursor object = parameters.find("pipeline_transfers");
+  if (!object.present()) return;
+  JsonCursor blocking = object.find("blocking");
+  JsonCursor scatter_gather = object.find("scatter_gather");
+  transfers.blocking = blocking.present() && blocking.as_boolean();
+  transfers.scatter_gather = scatter_gather.present() && scatter_gather.as_boolean();
+  object.reject_unknown_keys();
+}
+
 void read_recomputation(JsonCursor& parameters, Recomputation& recomputation) {
   JsonCursor recompute = parameters.find("recompute");
   if (!recompute.present()) return;
@@ -138,12 +148,18 @@ void check_layers(JsonCursor& parameters, const TrainingSettings& settings) {
         .error(
             "fp8 products of layers with a parallel residual or latent attention are not modelled");
   }
+  if (settings.division.megatron_kernels && (parallel || network.has_latent())) {
+    parameters.find("kernels").error(
+        "Megatron-LM's kernels of layers with a parallel residual or latent attention are not "
+        "modelled");
+  }
 }
 
 }  // namespace
 
 void read_strategy(JsonCursor& parameters, TrainingSettings& settings) {
   read_schedule(parameters, settings);
+  read_transfers(parameters, settings.transfers);
   read_recomputation(parameters, settings.recomputation);
   read_sharding(parameters, settings.sharding);
   JsonCursor stages = parameters.find("stages");
@@ -188,12 +204,20 @@ std::vector<std::pair<std::string, JsonValue>> strategy_members(const TrainingSe
     shards.emplace_back("prefetch", json_integer(sharding.prefetch));
     shards.emplace_back("reshard_after_forward", json_boolean(sharding.reshard_after_forward));
   }
-  return {{"schedule", json_object({{"kind", json_string(settings.schedule)},
-                                    {"virtual_stages", json_integer(settings.virtual_stages)}})},
-          {"stages", json_array(std::move(stages))},
-          {"recompute", json_object(std::move(recompute))},
-          {"sharding", json_object(std::move(shards))},
-          {"gradient_clipping", json_boolean(settings.gradient_clipping)}};
+  std::vector<std::pair<std::string, JsonValue>> members = {
+      {"schedule", json_object({{"kind", json_string(settings.schedule)},
+                                {"virtual_stages", json_integer(settings.virtual_stages)}})},
+      {"stages", json_array(std::move(stages))},
+      {"recompute", json_object(std::move(recompute))},
+      {"sharding", json_object(std::move(shards))},
+      {"gradient_clipping", json_boolean(settings.gradient_clipping)}};
+  const PipelineTransfers& transfers = settings.transfers;
+  if (transfers.blocking || transfers.scatter_gather) {
+    members.emplace_back("pipeline_transfers",
+                         json_object({{"blocking", json_boolean(transfers.blocking)},
+                                      {"scatter_gather", json_boolean(transfers.scatter_gather)}}));
+  }
+  return members;
 }
 
 }  // namespace orrery

@@ -30,13 +30,20 @@ void cross_entropy_forward(Steps& steps, const Division& division, std::int64_t 
   const std::int64_t elements = division.tokens() * columns;
   const Bytes logits = matrix_bytes(division.precision, division.tokens(), columns);
   const Bytes full = matrix_bytes(Precision::fp32, division.tokens(), columns);
-  ElementwiseWork work = {
-      .elements = elements, .operations_per_element = 1, .read = logits, .written = full};
+  ElementwiseWork work = {.kind = "softmax",
+                          .elements = elements,
+                          .operations_per_element = 1,
+                          .read = logits,
+                          .written = full};
+  const Bytes once_more = division.megatron_kernels ? full : Bytes(0);
+  work.read += once_more;
   cross_entropy_part(steps, division, "maximum", work, {.saved = full, .unbuffer = logits});
   work.read = full;
   cross_entropy_part(steps, division, "target", work, {});
   work.operations_per_element = 2;
+  work.read = full + once_more;
   cross_entropy_part(steps, division, "exponentials", work, {});
+  work.read = full;
   work.operations_per_element = 1;
   steps.push_back(kernel_step("head.cross_entropy.softmax", elementwise(work), {}));
 }
@@ -103,16 +110,18 @@ Passes head_passes(const NetworkShape& shape, const Division& division, std::int
                          .fp8 = false};
   const Bytes logits = matrix_bytes(division.precision, division.tokens(), map.out);
   const Bytes full = matrix_bytes(Precision::fp32, division.tokens(), map.out);
+  const Bytes once_more = division.megatron_kernels ? full : Bytes(0);
   Passes passes;
   passes.forward.push_back(norm_forward(shape, division, "head.norm"));
   column_linear_forward(passes.forward, division, map, {.buffer = logits});
   cross_entropy_forward(passes.forward, division, map.out);
 
   passes.backward.push_back(kernel_step("head.cross_entropy",
-                                        elementwise({.elements = division.tokens() * map.out,
+                                        elementwise({.kind = "softmax",
+                                                     .elements = division.tokens() * map.out,
                                                      .operations_per_element = 2,
-                                                     .read = full,
-                                                     .written = logits}),
+                                                     .read = full + once_more,
+                                                     .written = logits + once_more}),
                                         {.dropped = full, .buffer = logits}));
   column_linear_backward(passes.backward, division, map);
   passes.backward.push_back(norm_backward(shape, division, "head.norm", Residual::none));
@@ -125,6 +134,19 @@ Kernel optimizer_kernel(std::int64_t parameters, Bytes gradient_element) {
                       .operations_per_element = kAdam,
                       .read = states + gradient_element * parameters,
                       .written = states + (Bytes(2) + gradient_element) * parameters});
+}
+
+Kernel separate_optimizer_kernel(std::int64_t parameters, Bytes gradient_element) {
+  Kernel kernel = optimizer_kernel(parameters, gradient_element);
+  kernel.written = kernel.written - Bytes(2) * parameters;
+  return kernel;
+}
+
+Kernel weight_copy_kernel(std::int64_t parameters) {
+  return elementwise({.elements = parameters,
+                      .operations_per_element = 1,
+                      .read = Bytes(4) * parameters,
+                      .written = Bytes(2) * parameters});
 }
 
 Kernel unscaling_kernel(std::int64_t parameters, Bytes gradient_element) {

@@ -24,7 +24,11 @@ Passes head_passes(const NetworkShape& shape, const Division& division, std::int
 /// Adam over one rank's parameters: reads the gradient and the fp32 master weight, momentum and
 /// variance; writes these three and the 2-byte weight, and zeroes the gradient for the next step.
 Kernel optimizer_kernel(std::int64_t parameters, Bytes gradient_element);
-/// Divides one rank's gradients by the loss scale and looks for infinities, in place.
+/// The same without the 2-byte weight, and what makes that from the master weight.
+Kernel separate_optimizer_kernel(std::int64_t parameters, Bytes gradient_element);
+Kernel weight_copy_kernel(std::int64_t parameters);
+/// Multiplies one rank's gradients by a number and looks for infinities, in place: by the inverse
+/// of the loss scale, or to clip them.
 Kernel unscaling_kernel(std::int64_t parameters, Bytes gradient_element);
 /// The sum of squares of one rank's gradients: reads them.
 Kernel gradient_norm_kernel(std::int64_t parameters, Bytes gradient_element);

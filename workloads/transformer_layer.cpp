@@ -8,6 +8,7 @@
 #include "workloads/latent_attention.hpp"
 #include "workloads/layer_parts.hpp"
 #include "workloads/parallel_layer.hpp"
+#include "workloads/separate_passes.hpp"
 
 namespace orrery {
 namespace {
@@ -51,7 +52,8 @@ Step activation_step(const NetworkShape& shape, const Division& division) {
   Step step;
   step.label = "feed_forward.activation";
   step.kernel = elementwise(
-      {.elements = division.tokens() * width,
+      {.kind = "activation",
+       .elements = division.tokens() * width,
        .operations_per_element = shape.activation == Activation::swiglu ? kSwiglu : kGelu,
        .read =
            matrix_bytes(division.precision, division.tokens(), shape.up_size() / division.tensor),
@@ -74,6 +76,15 @@ Step activation_gradient_step(const NetworkShape& shape, const Division& divisio
 
 namespace {
 
+/// The norm's gradient and the one that came around the block, in one kernel or in two.
+void norm_backward_around(Steps& steps, const NetworkShape& shape, const Division& division,
+                          const std::string& block) {
+  const bool separate = division.megatron_kernels;
+  steps.push_back(norm_backward(shape, division, block + ".norm",
+                                separate ? Residual::none : Residual::around));
+  if (separate) steps.push_back(around_step(block + ".around", shape, division));
+}
+
 void feed_forward(const NetworkShape& shape, const Division& division, Passes& passes) {
   const LinearMap up = up_map(shape, division);
   const LinearMap down = down_map(shape, division);
@@ -89,8 +100,12 @@ void feed_forward(const NetworkShape& shape, const Division& division, Passes& p
   row_linear_backward(backward, division, down, "feed_forward.residual",
                       matrix_bytes(division.precision, division.tokens(), down.in));
   backward.push_back(activation_gradient_step(shape, division));
+  if (division.megatron_kernels && up.biases) {
+    backward.push_back(
+        bias_gradient_step("feed_forward.up.bias", division, division.tokens(), up.out));
+  }
   column_linear_backward(backward, division, up);
-  backward.push_back(norm_backward(shape, division, "feed_forward.norm", Residual::around));
+  norm_backward_around(backward, shape, division, "feed_forward");
 }
 
 void attention(const NetworkShape& shape, const Division& division, Passes& passes) {
@@ -106,6 +121,9 @@ void attention(const NetworkShape& shape, const Division& division, Passes& pass
   } else {
     column_linear_forward(forward, division, qkv, {.saved = qkv_output});
   }
+  if (division.megatron_kernels && qkv.biases) {
+    forward.push_back(bias_step("attention.qkv.bias", division, qkv.out));
+  }
   const std::size_t core = forward.size();
   attention_core_forward(forward, shape, division);
   for (std::size_t step = core; step < forward.size(); ++step) forward[step].kept = Bytes(0);
@@ -119,15 +137,23 @@ void attention(const NetworkShape& shape, const Division& division, Passes& pass
   const std::size_t core_backward = backward.size();
   attention_core_backward(backward, shape, division);
   backward[core_backward].uses_core = true;
-  Step norm = norm_backward(shape, division, "attention.norm", Residual::around);
   if (shape.has_latent()) {
+    Step norm = norm_backward(shape, division, "attention.norm", Residual::around);
     norm.after = {1};  // a kernel
     norm.memory.unbuffer =
         latent_inputs_backward(backward, shape, division) + hidden_state(shape, division);
-  } else {
-    column_linear_backward(backward, division, qkv);
+    backward.push_back(std::move(norm));
+    return;
   }
-  backward.push_back(std::move(norm));
+  if (division.megatron_kernels) {
+    backward.push_back(copy_step("attention.qkv.gradient_copy", division, qkv.out));
+    if (qkv.biases) {
+      backward.push_back(
+          bias_gradient_step("attention.qkv.bias", division, division.tokens(), qkv.out));
+    }
+  }
+  column_linear_backward(backward, division, qkv);
+  norm_backward_around(backward, shape, division, "attention");
 }
 
 }  // namespace

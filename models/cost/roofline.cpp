@@ -9,9 +9,10 @@ namespace {
 
 /// A kernel alone takes launch + max(operations / achievable math rate, bytes / achievable memory
 /// bandwidth): the roofline of Williams, Waterman and Patterson 2009 (CACM 52(4), Fig. 1), with the
-/// measured share of each peak from the device's catalogue entry and a fixed cost per kernel. Where
-/// the host issues kernels one by one, none takes less than that takes the host: exact when the
-/// host is the slower or the faster one all the time, as its lead over the device is not followed.
+/// measured share of each peak from the device's catalogue entry and a fixed cost per kernel. Kinds
+/// of kernels that move memory may have a share of their own (kMemoryKinds). Where the host issues
+/// kernels one by one, none takes less than that takes the host: exact when the host is the slower
+/// or the faster one all the time, as its lead over the device is not followed.
 /// Leaves out: wave and tile quantisation, cache reuse, shapes; those belong to a calibrated model.
 class Roofline final : public CostModel {
  public:
@@ -25,7 +26,7 @@ class Roofline final : public CostModel {
     const double efficiency =
         is_attention(kernel) ? device.attention_efficiency : device.math_efficiency_of(precision);
     cost.math_seconds = kernel.operations.as_double() / (peak * efficiency);
-    cost.memory_traffic = bytes / device.memory_efficiency;
+    cost.memory_traffic = bytes / device.memory_efficiency_of(kernel.kind);
     cost.floor_seconds = std::max(kernel.operations.as_double() / peak, bytes / bandwidth);
     const double memory_seconds = cost.memory_traffic / bandwidth;
     const double busy = std::max(cost.math_seconds, memory_seconds);

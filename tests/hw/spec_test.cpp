@@ -49,6 +49,30 @@ TEST(Spec, ReadsEveryFieldOfADevice) {
   EXPECT_EQ(device.kernel_launch, 2_us);
 }
 
+TEST(Spec, AKindOfKernelHasTheShareOfMemoryOfItsOwnOrThatOfAll) {
+  Diagnostics diagnostics;
+  const JsonValue value = changed(kDeviceText, "/efficiency/activation", "0.25");
+  const DeviceSpec device = read_device(JsonCursor(value, diagnostics));
+  EXPECT_EQ(all_text(diagnostics), "");
+  EXPECT_EQ(device.memory_efficiency_of("activation"), 0.25);
+  for (const std::string_view kind : {"elementwise", "normalization", "softmax", "gemm"}) {
+    EXPECT_EQ(device.memory_efficiency_of(kind), device.memory_efficiency) << kind;
+  }
+  EXPECT_NE(device_mistakes("/efficiency/normalization", "1.5"), "");
+  EXPECT_NE(device_mistakes("/efficiency/elementwise", "0").find("above 0 and at most 1"),
+            std::string::npos);
+}
+
+TEST(Spec, CollectivesTakeCoresWhereTheDeviceSaysWhatACoreMoves) {
+  Diagnostics diagnostics;
+  const JsonValue plain = parse_json(kDeviceText, "t.json");
+  EXPECT_FALSE(read_device(JsonCursor(plain, diagnostics)).collective_core_rate.has_value());
+  const JsonValue value = changed(kDeviceText, "/collective_core_rate", "\"8 GB/s\"");
+  EXPECT_EQ(read_device(JsonCursor(value, diagnostics)).collective_core_rate, 8_GBps);
+  EXPECT_EQ(all_text(diagnostics), "");
+  EXPECT_NE(device_mistakes("/collective_core_rate", "8"), "");
+}
+
 TEST(Spec, ReadsNodesAndClusters) {
   Diagnostics diagnostics;
   const JsonValue value = parse_json(cluster_text(), "t.json");

@@ -50,7 +50,7 @@ class Roofline : public testing::Test {
     return cost.memory_traffic / device_.memory_bandwidth.as_double();
   }
 
-  const DeviceSpec device_ = device();
+  DeviceSpec device_ = device();
   Diagnostics diagnostics_;
   std::unique_ptr<CostModel> model_;
 };
@@ -88,6 +88,17 @@ TEST_F(Roofline, EfficienciesAreSharesOfThePeaks) {
   EXPECT_DOUBLE_EQ(price.math_seconds,
                    static_cast<double>(operations) / (kMatrixPeak.as_double() * kMathEfficiency));
   EXPECT_DOUBLE_EQ(price.memory_traffic, static_cast<double>(bytes) / kMemoryEfficiency);
+}
+
+TEST_F(Roofline, KindsOfKernelsHaveTheirOwnShareOfMemory) {
+  constexpr double kNormalization = 0.3;
+  device_.kind_efficiency[2] = kNormalization;
+  ASSERT_EQ(kMemoryKinds[2], "normalization");
+  Kernel norm = kernel(kScale, kScale);
+  norm.kind = "normalization";
+  EXPECT_DOUBLE_EQ(cost(norm).memory_traffic, kScale / kNormalization);
+  norm.kind = "elementwise";
+  EXPECT_DOUBLE_EQ(cost(norm).memory_traffic, kScale / kMemoryEfficiency);
 }
 
 TEST_F(Roofline, TheFloorIsTheLargerRoofAtFullPeaks) {

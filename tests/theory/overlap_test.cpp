@@ -33,7 +33,7 @@ Kernel memory_for(Duration time) {
 
 /// One step: a first kernel yields gradients, their all-reduce runs beside a second kernel, and the
 /// update waits for both.
-Finished step(const Kernel& first, const Kernel& second) {
+Finished step(const Kernel& first, const Kernel& second, const DeviceNumbers& device = kDevice) {
   GraphOf graph(kMembers);
   const OpId gradients = graph.compute(graph.all(), first);
   const OpId reduce = graph.collective(CollectiveKind::all_reduce, kGradients, kMembers);
@@ -41,7 +41,7 @@ Finished step(const Kernel& first, const Kernel& second) {
   graph.compute(graph.all(), second);
   const OpId update = graph.compute(graph.all(), math_for(Duration(0)));
   graph.depend(update, reduce);
-  return run(crossbar_of(kMembers, kWire, kDevice), graph);
+  return run(crossbar_of(kMembers, kWire, device), graph);
 }
 
 TEST(Overlap, AnAllReduceThatFitsBesideComputeIsFullyHidden) {
@@ -80,6 +80,33 @@ TEST(Overlap, AMemoryBoundKernelLosesTheMemoryTimeOfTheCollective) {
   EXPECT_EQ(done.end, Time(100_us + alone + lost));
   ASSERT_EQ(done.records.size(), 1U);
   EXPECT_EQ(done.records[0].fastest, kReduce);  // the collective loses nothing
+}
+
+// Two cores of ten keep the link full. The collective takes what its link allows, below the fair
+// share of math, and the kernel waits for exactly the time of all cores that its messages take: a
+// member sends each half once. So they go together only where both want cores.
+TEST(Overlap, AKernelLosesTheCoresThatMoveTheCollective) {
+  DeviceNumbers numbers = kDevice;
+  numbers.cores = 10;
+  numbers.collective_core_rate = kBandwidth / 2;
+  const Duration alone = 3 * kReduce;
+  const Duration lost = transfer_time(2 * kHalf, numbers.cores * (kBandwidth / 2));
+  const Finished done = step(math_for(100_us), math_for(alone), numbers);
+  EXPECT_EQ(done.end, Time(100_us + alone + lost));
+  ASSERT_EQ(done.records.size(), 1U);
+  EXPECT_EQ(done.records[0].fastest, kReduce);  // the collective loses nothing
+  numbers.collective_core_rate.reset();
+  EXPECT_EQ(step(math_for(100_us), math_for(alone), numbers).end, Time(100_us + alone));
+}
+
+TEST(Overlap, TransfersTakeNoCores) {
+  DeviceNumbers numbers = kDevice;
+  numbers.collective_core_rate = kBandwidth / 2;
+  const Duration alone = 300_us;
+  GraphOf graph(2);
+  const OpId kernel = graph.compute({0}, math_for(alone));
+  graph.transfer(0, 1, 10_MB);
+  EXPECT_EQ(run(crossbar_of(2, kWire, numbers), graph).end_of(kernel), alone);
 }
 
 // Where the memory, not a link, holds both, each gets half of it: byte for byte.

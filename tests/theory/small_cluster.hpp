@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct DeviceNumbers {
   Bandwidth memory = Bandwidth(2'000'000'000'000);
   double memory_efficiency = 0.5;
   Duration launch = Duration(0);
+  std::int64_t cores = 1;
+  std::optional<Bandwidth> collective_core_rate = {};
 };
 
 inline DeviceSpec device_of(const DeviceNumbers& numbers) {
@@ -47,6 +50,8 @@ inline DeviceSpec device_of(const DeviceNumbers& numbers) {
   device.memory_bandwidth = numbers.memory;
   device.memory_efficiency = numbers.memory_efficiency;
   device.kernel_launch = numbers.launch;
+  device.cores = numbers.cores;
+  device.collective_core_rate = numbers.collective_core_rate;
   return device;
 }
 

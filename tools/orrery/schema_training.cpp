@@ -40,6 +40,13 @@ JsonValue schedule_schema() {
       {"kind"}, "How the pipeline works; default: 1f1b");
 }
 
+JsonValue pipeline_transfers_schema() {
+  return closed_object(
+      {{"blocking", described("boolean", "whether a stage waits until what it sends has left")},
+       {"scatter_gather", described("boolean", "whether each tensor rank sends a part only")}},
+      {}, "How stages hand over; default: neither");
+}
+
 JsonValue recompute_schema() {
   return closed_object({{"kind", enumeration({"none", "selective", "full"}, "what of a layer")},
                         {"every", count(1, "layers from one checkpoint to the next; of full")}},
@@ -74,6 +81,8 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
        {"gradient_bucket", reference("bytes")},
        {"attention", enumeration({"flash", "materialized"}, "how attention is computed")},
        {"dropout", described("boolean", "whether dropout masks are kept")},
+       {"kernels", enumeration({"fused", "megatron"}, "what runs as a pass of its own")},
+       {"pipeline_transfers", pipeline_transfers_schema()},
        {"schedule", schedule_schema()},
        {"stages", json_object({{"type", text("array")},
                                {"items", count(0, "layers")},
