@@ -16,4 +16,9 @@ std::int64_t twice_causal_pairs(const NetworkShape& shape, std::int64_t length);
 /// block-diagonal mask of FlashAttention's flash_attn_varlen_func).
 std::int64_t twice_causal_pairs(const NetworkShape& shape, const Division& division);
 
+/// Pairs of a query and a key when `tokens` new tokens of one sequence come after `cached` ones,
+/// the diagonal counted whole: the i-th sees cached + i tokens, or as many of them as the window
+/// has.
+std::int64_t attended_pairs(const NetworkShape& shape, std::int64_t cached, std::int64_t tokens);
+
 }  // namespace orrery

@@ -59,8 +59,7 @@ class InferenceGraphBuilder {
       if (step == 1) {
         phase = prepare("decode", pass);
       } else {
-        phase.layer[phase.attention].op.kernel =
-            add_kernel(inference_attention(network_, settings_.form, pass), host_time("decode"));
+        advance(phase, pass);
       }
       last_tokens = run(phase, step);
     }
@@ -105,6 +104,16 @@ class InferenceGraphBuilder {
     phase.head = prepare(name, inference_head(network_, form, pass));
     phase.state = pass_state(network_, form, pass);
     return phase;
+  }
+
+  /// A step of decode further: attention has another length, and the cache may be full.
+  void advance(Phase& phase, const InferencePass& pass) {
+    const Steps layer = inference_layer(network_, settings_.form, pass);
+    phase.layer[phase.attention].op.kernel =
+        add_kernel(layer[phase.attention].kernel, host_time("decode"));
+    for (std::size_t i = 0; i < layer.size(); ++i) {
+      phase.layer[i].memory = layer[i].memory;
+    }
   }
 
   PreparedSteps prepare(const std::string& phase, const Steps& steps) {
@@ -178,9 +187,9 @@ class InferenceGraphBuilder {
     }
     graph_.free_memory(stage.last_op, buffers_, phase.state * (stage.last ? 1 : 2));
     if (ends) {
-      graph_.free_memory(stage.last_op, kv_cache_,
-                         kv_bytes_per_token(network_, settings_.form) * settings_.layers() *
-                             settings_.sequences() * settings_.cached_tokens());
+      graph_.free_memory(
+          stage.last_op, kv_cache_,
+          settings_.kv_bytes_per_token() * settings_.sequences() * settings_.cached_tokens());
     }
   }
 

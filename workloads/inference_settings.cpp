@@ -45,11 +45,6 @@ void check_tensor(JsonCursor& parameters, const NetworkShape& network, std::int6
 
 void check_network(JsonCursor& parameters, const InferenceSettings& settings) {
   const NetworkShape& network = settings.network;
-  if (network.form != LayerForm::sequential || network.has_latent() || network.qk_norm) {
-    parameters.find("network").error(
-        "inference is not modelled with a parallel residual, latent attention or norms of queries "
-        "and keys");
-  }
   if (settings.grid.tensor > 0) {
     check_tensor(parameters, network, settings.grid.tensor);
   }
@@ -58,16 +53,12 @@ void check_network(JsonCursor& parameters, const InferenceSettings& settings) {
         .error("pipeline " + text(settings.grid.pipeline) + " does not divide the network's " +
                text(network.layers) + " layers");
   }
-  const std::int64_t length = settings.cached_tokens();
-  const std::string start = "input and output reach " + text(length) +
-                            " tokens that are looked at, more than the network's ";
-  JsonCursor place = parameters.find("input_length");
+  const std::int64_t length = settings.length();
   if (network.positions == Positions::learned && length > network.max_positions) {
-    place.error(start + text(network.max_positions) + " learned positions");
-  }
-  if (network.attention_window > 0 && length > network.attention_window) {
-    place.error(start + "window of " + text(network.attention_window) +
-                ", and sliding-window attention is not modelled");
+    parameters.find("input_length")
+        .error("input and output reach " + text(length) +
+               " tokens that are looked at, more than the network's " +
+               text(network.max_positions) + " learned positions");
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "sim/base/json_cursor.hpp"
 #include "workloads/inference_layer.hpp"
+#include "workloads/kv_cache.hpp"
 #include "workloads/network.hpp"
 #include "workloads/rank_grid.hpp"
 #include "workloads/workload.hpp"
@@ -29,8 +30,14 @@ struct InferenceSettings {
   std::int64_t sequences() const { return batch / micro_batches; }  // of a micro-batch
   std::int64_t decode_steps() const { return output_length - 1; }
   std::int64_t layers() const { return network.layers / grid.pipeline; }  // of a stage
-  /// Tokens of which a sequence holds keys and values at its end: the last one is not read again.
-  std::int64_t cached_tokens() const { return input_length + output_length - 1; }
+  /// Tokens of a sequence that are looked at: the last one is not read again.
+  std::int64_t length() const { return input_length + output_length - 1; }
+  /// Those of which it holds keys and values at its end.
+  std::int64_t cached_tokens() const { return kept_tokens(network, length()); }
+  /// Of a token's keys and values, on each rank of a stage.
+  Bytes kv_bytes_per_token() const {
+    return orrery::kv_bytes_per_token(network, form.kv, form.tensor) * layers();
+  }
 };
 
 /// Reads the "workload" object; all mistakes go to its diagnostics, and then there is no result.

@@ -38,9 +38,10 @@ class TransformerInference final : public Workload {
                                    .to = made.last_tokens,
                                    .parts = settings_.decode_steps()});
     }
+    const Bytes on_rank = settings_.kv_bytes_per_token();
     job.kv_cache = {.category = made.kv_cache,
-                    .per_token_on_rank = kv_on_rank(),
-                    .per_token = kv_on_rank() * settings_.grid.tensor * settings_.grid.pipeline,
+                    .per_token_on_rank = on_rank,
+                    .per_token = on_rank * settings_.grid.tensor * settings_.grid.pipeline,
                     .batch = settings_.batch,
                     .batch_step = settings_.micro_batches};
     add_facts(job, sequences);
@@ -50,11 +51,8 @@ class TransformerInference final : public Workload {
   JsonValue resolved() const override { return to_json(settings_); }
 
  private:
-  Bytes kv_on_rank() const {
-    return kv_bytes_per_token(settings_.network, settings_.form) * settings_.layers();
-  }
-
-  /// Matrix products of all passes; in prefill logits of the last token only.
+  /// Matrix products of all passes; in prefill logits of the last token only. Latent attention as
+  /// it is defined, with keys and values of each head.
   double operations_per_sequence(AttentionSpan span) const {
     const NetworkShape& network = settings_.network;
     const double inputs = static_cast<double>(settings_.input_length);
@@ -63,8 +61,8 @@ class TransformerInference final : public Workload {
     double sum = inputs * model_operations_per_token(network, settings_.input_length, span) -
                  (inputs - 1) * head;
     for (std::int64_t step = 1; step <= settings_.decode_steps(); ++step) {
-      sum +=
-          model_operations_per_token(network, settings_.input_length + step, AttentionSpan::full);
+      const std::int64_t seen = kept_tokens(network, settings_.input_length + step);
+      sum += model_operations_per_token(network, seen, AttentionSpan::full);
     }
     return sum;
   }
@@ -88,7 +86,9 @@ class TransformerInference final : public Workload {
     fact("kv_cache_bytes_per_token", job.kv_cache->per_token.as_double(),
          "Keys and values of one token of one sequence, on all ranks of a replica.");
     fact("cached_tokens", static_cast<double>(settings_.cached_tokens()),
-         "Tokens in the cache of a sequence at its end: input_length + output_length - 1.");
+         settings_.cached_tokens() < settings_.length()
+             ? "Tokens in the cache of a sequence at its end: those in the attention window."
+             : "Tokens in the cache of a sequence at its end: input_length + output_length - 1.");
   }
 
   InferenceSettings settings_;
@@ -117,14 +117,14 @@ bool fits(JsonCursor& parameters, const InferenceSettings& settings) {
 /// Throws OverflowError where an amount of work or memory leaves 64 bits.
 void try_amounts(const InferenceSettings& settings) {
   const InferencePass prefill = {settings.sequences(), settings.input_length, 0};
-  const InferencePass decode = {settings.sequences(), 1, settings.cached_tokens() - 1};
+  const InferencePass decode = {settings.sequences(), 1, settings.length() - 1};
   for (const InferencePass& pass : {prefill, decode}) {
     inference_embedding(settings.network, settings.form, pass);
     inference_layer(settings.network, settings.form, pass);
     inference_head(settings.network, settings.form, pass);
   }
-  static_cast<void>(kv_bytes_per_token(settings.network, settings.form) * settings.network.layers *
-                    settings.batch * settings.cached_tokens() * settings.grid.tensor);
+  static_cast<void>(settings.kv_bytes_per_token() * settings.grid.pipeline * settings.batch *
+                    settings.cached_tokens() * settings.grid.tensor);
 }
 
 }  // namespace

@@ -77,22 +77,76 @@ TEST(InferenceTime, OnOneDeviceItIsTheSumOfTheKernels) {
   EXPECT_EQ(Time(last), done.end);
 }
 
+struct Decoded {
+  JsonValue network;
+  int kernels = 0;               // of a layer
+  int input = 1000;              // tokens
+  double cache = 0;              // bytes that a token takes in a layer
+  double heads_by_elements = 0;  // of queries; elements of a key and a value that each works on
+};
+
+/// The sizes of DeepSeek-V2 (arXiv:2405.04434, §3.1.2), dense, of four layers.
+JsonValue deepseek() {
+  return parse_json(R"({"model_type": "deepseek_v2", "hidden_size": 5120, "num_hidden_layers": 4,
+      "num_attention_heads": 128, "intermediate_size": 12288, "vocab_size": 102400,
+      "max_position_embeddings": 4096, "hidden_act": "silu", "q_lora_rank": 1536,
+      "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128})",
+                    "deepseek.json");
+}
+
 TEST(InferenceTime, DecodeOfOneSequenceReadsAllWeightsAndTheCache) {
-  const Job job = inference_job(
-      shipped_network("llama3_8b"),
-      R"({"batch": 1, "input_length": 1000, "output_length": 9, "host_launch": "0 ns"})", 1);
-  const Finished done = run(cluster_of(1), job.graph);
-  const double found =
-      to_seconds(done.end_of(job.timed_figures[1].to) - done.end_of(job.timed_figures[0].to)) / 8;
-  const NetworkShape shape = shape_of(shipped_network("llama3_8b"));
-  const double embedding = static_cast<double>(shape.vocabulary * shape.hidden);  // not read
-  const double weights = 2 * (static_cast<double>(network_parameters(shape)) - embedding);
-  const double cache = 131072 * (1001 + 1008) / 2.0;
-  const double kernels = 32 * 10 + 1 + 3;
-  const double expected = (weights + cache) / kBandwidth + kernels * to_seconds(kLaunch);
-  // Activations are what it leaves out: some 30 vectors of a layer beside matrices of 4096 rows.
-  EXPECT_GT(found, expected);
-  EXPECT_LT(found, 1.005 * expected);
+  // norm qkv rotary cache attention projection, norm up activation down; and beside them or instead
+  // the second norm of GPT-NeoX, the sum of a parallel residual, the norm of queries and keys, and
+  // of latent attention two maps down and two norms, queries up, keys absorbed, values up.
+  const Decoded all[] = {{shipped_network("llama3_8b"), 10, 1000, 2 * 2 * 8 * 128, 32 * 2 * 128},
+                         {shipped_network("falcon_7b"), 10, 1000, 2 * 2 * 64, 71 * 2 * 64},
+                         {shipped_network("gpt_neox_20b"), 11, 1000, 2 * 2 * 64 * 96, 64 * 2 * 96},
+                         {shipped_network("qwen3_8b"), 11, 1000, 2 * 2 * 8 * 128, 32 * 2 * 128},
+                         {shipped_network("mistral_7b"), 10, 4092, 2 * 2 * 8 * 128, 32 * 2 * 128},
+                         {deepseek(), 16, 1000, 2 * (512 + 64), 128 * (512 + 64 + 512)}};
+  for (const Decoded& one : all) {
+    SCOPED_TRACE(&one - all);
+    const NetworkShape shape = shape_of(one.network);
+    const Job job = inference_job(
+        one.network,
+        R"({"batch": 1, "output_length": 9, "host_launch": "0 ns", "input_length": )" +
+            std::to_string(one.input) + "}",
+        1);
+    const Finished done = run(cluster_of(1), job.graph);
+    const double found =
+        to_seconds(done.end_of(job.timed_figures[1].to) - done.end_of(job.timed_figures[0].to)) / 8;
+    double tokens = 0;  // that a step sees, on average; of Mistral half of the steps see 4096
+    for (int step = 1; step <= 8; ++step) {
+      const int before = one.input + step;
+      tokens += (shape.attention_window > 0 ? std::min(before, 4096) : before) / 8.0;
+    }
+    const double of_a_token =
+        std::max(one.cache / kBandwidth, 2 * one.heads_by_elements / kMathRate);
+    const double embedding =  // not read, unless the head is the same
+        shape.tied_embeddings ? 0 : static_cast<double>(shape.vocabulary * shape.hidden);
+    const double weights = 2 * (static_cast<double>(network_parameters(shape)) - embedding);
+    const auto layers = static_cast<double>(shape.layers);
+    const double expected = weights / kBandwidth + layers * tokens * of_a_token +
+                            (layers * one.kernels + 1 + 3) * to_seconds(kLaunch);
+    // Activations are what it leaves out: some 30 vectors of a layer beside matrices of 4096 rows.
+    EXPECT_GT(found, expected);
+    EXPECT_LT(found, 1.005 * expected);
+  }
+}
+
+TEST(InferenceTime, BehindTheWindowTheContextIsFree) {
+  const auto per_token = [](int input) {
+    const Job job = inference_job(
+        shipped_network("mistral_7b"),
+        R"({"batch": 1, "output_length": 2, "input_length": )" + std::to_string(input) + "}", 1);
+    const Finished done = run(cluster_of(1), job.graph);
+    return done.end_of(job.timed_figures[1].to) - done.end_of(job.timed_figures[0].to);
+  };
+  const Duration full = per_token(4095);
+  EXPECT_EQ(per_token(4096), full);
+  EXPECT_EQ(per_token(6000), full);
+  const Duration token = duration_from_seconds(32 * 2 * 2 * 8 * 128 / kBandwidth);
+  expect_near(full - per_token(4094), token, Duration(2 * 32 * 10));
 }
 
 TEST(InferenceTime, AGraphPaysTheHostOnceAStep) {

@@ -1,0 +1,62 @@
+#include "workloads/inference_pass.hpp"
+
+#include "workloads/kernel_forms.hpp"
+
+namespace orrery {
+
+Bytes pass_state(const NetworkShape& shape, const InferenceForm& form, const InferencePass& pass) {
+  return matrix_bytes(form.precision, pass.rows(), shape.hidden);
+}
+
+Division PassSteps::division() const {
+  return {.micro_batch = pass_.sequences,
+          .sequence_length = pass_.tokens,
+          .tensor = form_.tensor,
+          .precision = form_.precision};
+}
+
+Bytes PassSteps::activations(std::int64_t width) const {
+  return matrix_bytes(form_.precision, pass_.rows(), width);
+}
+
+void PassSteps::add(std::string label, Kernel kernel, StepMemory memory) {
+  steps_.push_back(kernel_step(std::move(label), std::move(kernel), memory));
+}
+
+void PassSteps::norm(std::string label, std::int64_t width, StepMemory memory) {
+  add(std::move(label), norm_kernel(shape_, form_.precision, pass_.rows(), width), memory);
+}
+
+void PassSteps::residual_norm(std::string label) {
+  norm(std::move(label), shape_.hidden, {.buffer = state(), .unbuffer = state()});
+  Kernel& kernel = steps_.back().kernel;
+  kernel.operations += Flops(1) * pass_.rows() * shape_.hidden;
+  kernel.read += state();
+  kernel.written += state();
+}
+
+void PassSteps::linear(const LinearMap& map, Input input) {
+  Kernel kernel = gemm(form_.precision, pass_.rows(), map.out, map.in);
+  kernel.read = activations(map.in) + matrix_bytes(form_.weights, map.in, map.out);
+  const Bytes freed = input == Input::freed ? activations(map.in) : Bytes(0);
+  add(map.label, std::move(kernel), {.buffer = activations(map.out), .unbuffer = freed});
+}
+
+void PassSteps::linear_by_head(const LinearMap& map, StepMemory memory) {
+  const std::int64_t heads = shape_.heads / form_.tensor;
+  Kernel kernel = gemm(form_.precision, pass_.rows(), map.out, map.in, heads);
+  kernel.read = (activations(map.in) + matrix_bytes(form_.weights, map.in, map.out)) * heads;
+  add(map.label, std::move(kernel), memory);
+}
+
+void PassSteps::all_reduce(const std::string& label) {
+  if (form_.tensor > 1) {
+    steps_.push_back(collective_step(label + ".all_reduce", CollectiveKind::all_reduce, state()));
+  }
+}
+
+void PassSteps::all_gather(const std::string& label, Bytes bytes) {
+  steps_.push_back(gather(label + ".all_gather", bytes));
+}
+
+}  // namespace orrery

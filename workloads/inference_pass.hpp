@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "workloads/layer_parts.hpp"
+#include "workloads/network.hpp"
+#include "workloads/step.hpp"
+
+namespace orrery {
+
+/// How a tensor-parallel group holds a network for inference: no gradients, nothing saved but keys
+/// and values.
+struct InferenceForm {
+  std::int64_t tensor = 1;                // ranks; divides heads and feed_forward
+  Precision precision = Precision::bf16;  // of arithmetic and of what goes between kernels
+  /// As stored, of the linear maps in the layers; read in this size and made `precision` inside the
+  /// kernel. Scales of groups of weights are left out. Embedding, head, norms and biases stay in
+  /// `precision`, as in GPTQ's and AWQ's checkpoints.
+  Precision weights = Precision::bf16;
+  Precision kv = Precision::bf16;  // keys and values as cached
+};
+
+/// What goes through the network at once: `tokens` new tokens of each sequence, after `cached`
+/// ones.
+struct InferencePass {
+  std::int64_t sequences = 1;
+  std::int64_t tokens = 1;
+  std::int64_t cached = 0;
+
+  std::int64_t rows() const { return sequences * tokens; }
+  std::int64_t context() const { return cached + tokens; }
+  bool decodes() const { return tokens == 1; }
+};
+
+/// The hidden state of all tokens of a pass; each rank holds it whole.
+Bytes pass_state(const NetworkShape& shape, const InferenceForm& form, const InferencePass& pass);
+
+/// Makes the steps of one pass on one rank, each of which follows the one before. Borrows what it
+/// is given.
+class PassSteps {
+ public:
+  /// What a step does with the buffer that it reads.
+  enum class Input : unsigned char { freed, kept };
+
+  PassSteps(const NetworkShape& shape, const InferenceForm& form, const InferencePass& pass)
+      : shape_(shape), form_(form), pass_(pass) {}
+
+  const NetworkShape& shape() const { return shape_; }
+  const InferenceForm& form() const { return form_; }
+  const InferencePass& pass() const { return pass_; }
+  /// The same, for what training and inference share.
+  Division division() const;
+  Bytes state() const { return pass_state(shape_, form_, pass_); }
+  /// So wide a vector for each new token.
+  Bytes activations(std::int64_t width) const;
+
+  void add(std::string label, Kernel kernel, StepMemory memory = {});
+  /// Of a vector of each new token, or of parts of it.
+  void norm(std::string label, std::int64_t width, StepMemory memory);
+  /// Adds a block's output to the residual stream and normalises the sum, in one kernel; the normed
+  /// state takes the output's place.
+  void residual_norm(std::string label);
+  void linear(const LinearMap& map, Input input = Input::freed);
+  /// A linear map of each head apart, in one kernel: label, sizes of a head.
+  void linear_by_head(const LinearMap& map, StepMemory memory);
+  /// Of a hidden state; nothing on one rank.
+  void all_reduce(const std::string& label);
+  void all_gather(const std::string& label, Bytes bytes);
+
+  Steps take() { return std::move(steps_); }
+
+ private:
+  const NetworkShape& shape_;
+  const InferenceForm& form_;
+  const InferencePass& pass_;
+  Steps steps_;
+};
+
+}  // namespace orrery
