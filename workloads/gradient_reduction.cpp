@@ -181,12 +181,16 @@ void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
   op.ranks = stage.tensor_groups;
   op.label = graph_.label("optimizer.adam");
   op.category = graph_.label("optimizer");
-  op.kernel =
-      graph_.kernel(optimizer_kernel(shard(parameters), settings_.division.gradient_element));
-  const OpId adam = graph_.add(op);
-  depend_on(adam, ready);
-  depend_on(adam, norm);
-  OpId updated = adam;
+  OpId updated;
+  if (settings_.offload.optimizer_states) {
+    updated = update_from_host(stage, op, ready, norm);
+  } else {
+    op.kernel =
+        graph_.kernel(optimizer_kernel(shard(parameters), settings_.division.gradient_element));
+    updated = graph_.add(op);
+    depend_on(updated, ready);
+    depend_on(updated, norm);
+  }
   if (settings_.division.fp8_linear) {
     op.label = graph_.label("optimizer.cast_weights");
     op.kernel = graph_.kernel(cast_to_fp8(settings_.division, fp8_parameters(stage)));
