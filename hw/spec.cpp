@@ -110,6 +110,15 @@ GemmSpec read_gemm(JsonCursor cursor) {
   return spec;
 }
 
+HostMemorySpec read_host_memory(JsonCursor cursor) {
+  HostMemorySpec spec;
+  spec.capacity = read_capacity(cursor.at("capacity"));
+  spec.bandwidth = cursor.at("bandwidth").as_bandwidth();
+  spec.efficiency = read_share(cursor.at("efficiency"));
+  cursor.reject_unknown_keys();
+  return spec;
+}
+
 /// A link that the node needs because it has NICs; without NICs it may stand there unused.
 std::optional<LinkSpec> read_adapter_link(JsonCursor& node, const std::string& key,
                                           std::int64_t nics) {
@@ -202,6 +211,12 @@ NodeSpec read_node(JsonCursor cursor) {
   }
   spec.nic_link = read_adapter_link(cursor, "nic_link", spec.nics);
   spec.host_link = read_adapter_link(cursor, "host_link", spec.nics);
+  if (JsonCursor memory = cursor.find("host_memory"); memory.present()) {
+    spec.host_memory = read_host_memory(memory);
+    if (!spec.host_link && spec.nics == 0) {  // else it is said above
+      cursor.error("a node with \"host_memory\" needs \"host_link\"");
+    }
+  }
   cursor.reject_unknown_keys();
   return spec;
 }

@@ -64,6 +64,13 @@ struct LinkSpec {
   double efficiency = 1;  // achievable share of bandwidth for large transfers
 };
 
+/// The memory of a node's processors, which all its devices share, as a whole.
+struct HostMemorySpec {
+  Bytes capacity;
+  Bandwidth bandwidth;    // of all channels
+  double efficiency = 1;  // achievable share of bandwidth
+};
+
 /// Devices that share a chassis; hw/catalog/nodes. `fabric` stays as written: its kind's topology
 /// (models/topology) reads it.
 struct NodeSpec {
@@ -74,7 +81,8 @@ struct NodeSpec {
   JsonValue fabric;
   std::int64_t nics = 0;
   std::optional<LinkSpec> nic_link;   // NIC port to the first switch; none without NICs
-  std::optional<LinkSpec> host_link;  // device to NIC; none without NICs
+  std::optional<LinkSpec> host_link;  // device to NIC and host; none without either
+  std::optional<HostMemorySpec> host_memory;
 };
 
 /// Nodes and the network between them; hw/catalog/clusters.

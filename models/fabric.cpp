@@ -44,6 +44,12 @@ std::int64_t link_count(const Topology* topology) {
   return topology == nullptr ? 0 : static_cast<std::int64_t>(topology->links().size());
 }
 
+/// Those that there are only for the host.
+std::int64_t host_link_count(const ClusterSpec& cluster) {
+  if (!cluster.node.host_memory) return 0;
+  return cluster.nodes + (cluster.nodes == 1 ? 2 * cluster.device_count() : 0);
+}
+
 /// Apart, so that the check before it is small enough to stand where it is called.
 [[noreturn]] void no_route(int from, int to) {
   ORRERY_CHECK(false, "no route from device " + std::to_string(from) + " to " + std::to_string(to));
@@ -55,6 +61,9 @@ std::int64_t link_count(const Topology* topology) {
 //   node 0's topology, node 1's, …            node_links each
 //   device 0 -> NIC, NIC -> device 0, …       from host_base, in the order of devices
 //   the cluster's topology                    from cluster_base
+//   for the host, where there is no NIC:
+//   device 0 -> host, host -> device 0, …     from host_base, which then comes here
+//   memory of node 0's host, node 1's, …      from memory_base
 struct Fabric::Impl {
   std::int64_t nodes = 0;
   std::int64_t node_devices = 0;
@@ -66,10 +75,13 @@ struct Fabric::Impl {
   std::size_t node_links = 0;
   std::size_t host_base = 0;
   std::size_t cluster_base = 0;
+  std::size_t host_only = 0;    // the first link that is for the host alone
+  std::size_t memory_base = 0;  // at the end: no host memory
   RouteStore routes;
 
   std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
   void add_links(const NodeSpec& spec);
+  void add_host(const NodeSpec& spec);
   void check_pair(int from, int to) const;
   void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
 };
@@ -102,6 +114,27 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
   cluster_base = links.size();
   for (std::size_t index = 0; cluster != nullptr && index < cluster->links().size(); ++index) {
     links.push_back(fabric_link(cluster->links()[index], ""));
+  }
+}
+
+void Fabric::Impl::add_host(const NodeSpec& spec) {
+  host_only = links.size();
+  if (cluster == nullptr && spec.host_memory) {
+    host_base = links.size();
+    for (std::int64_t index = 0; index < nodes * node_devices; ++index) {
+      const std::string device = "device " + std::to_string(index);
+      links.push_back(fabric_link(host_link(*spec.host_link, device, "host"), "node 0, "));
+      links.push_back(fabric_link(host_link(*spec.host_link, "host", device), "node 0, "));
+    }
+  }
+  memory_base = links.size();
+  for (std::int64_t index = 0; spec.host_memory && index < nodes; ++index) {
+    const double raw = spec.host_memory->bandwidth.as_double();
+    links.push_back({.name = "node " + std::to_string(index) + ", host memory",
+                     .kind = "host_memory",
+                     .capacity = raw * spec.host_memory->efficiency,
+                     .raw_capacity = raw,
+                     .latency = Duration(0)});
   }
 }
 
@@ -171,7 +204,7 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   }
   const std::int64_t count = cluster.nodes * link_count(impl->node.get()) +
                              (impl->cluster ? 2 * cluster.device_count() : 0) +
-                             link_count(impl->cluster.get());
+                             link_count(impl->cluster.get()) + host_link_count(cluster);
   if (count > kMaximumLinks) {
     throw LimitError("the fabric of " + std::to_string(cluster.nodes) + " nodes has " +
                      std::to_string(count) + " links, at most " + std::to_string(kMaximumLinks) +
@@ -179,6 +212,7 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   }
   impl->links.reserve(static_cast<std::size_t>(count));
   impl->add_links(node);
+  impl->add_host(node);
   impl->routes.set_sources(static_cast<std::size_t>(cluster.device_count()));
   return std::unique_ptr<Fabric>(new Fabric(std::move(impl)));
 }
@@ -204,6 +238,26 @@ Fabric::Port Fabric::port(int device) const {
 
 std::span<const Fabric::Link> Fabric::links() const {
   return impl_->links;
+}
+
+bool Fabric::has_host() const {
+  return impl_->memory_base < impl_->links.size();
+}
+
+std::array<int, 2> Fabric::to_host(int device) const {
+  ORRERY_CHECK(has_host() && device >= 0 && device < devices(), "a device without a host");
+  return {static_cast<int>(impl_->host_base) + 2 * device,
+          static_cast<int>(impl_->memory_base + static_cast<std::size_t>(device) /
+                                                    static_cast<std::size_t>(impl_->node_devices))};
+}
+
+std::array<int, 2> Fabric::from_host(int device) const {
+  const auto [port, memory] = to_host(device);
+  return {memory, port + 1};
+}
+
+std::size_t Fabric::first_host_link() const {
+  return impl_->host_only;
 }
 
 void Fabric::Impl::check_pair(int from, int to) const {

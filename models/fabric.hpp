@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,7 +14,8 @@ namespace orrery {
 /// All links of a cluster and the routes between its devices: in each node the node's topology;
 /// from a device over its host link to a NIC (device d of a node uses NIC d·nics/devices, rounded
 /// down); between NICs the cluster's topology, whose endpoint n·nics + k is NIC k of node n and
-/// whose endpoint link is the node's nic_link.
+/// whose endpoint link is the node's nic_link. Where a node has host memory, its devices reach it
+/// over their host links, each by itself: switches that devices share on the way are left out.
 class Fabric {
  public:
   struct Link {
@@ -54,6 +56,14 @@ class Fabric {
   Route route(int from, int to);
   /// The same links, appended; nothing is kept. For who asks for many routes once.
   void append_route(int from, int to, std::vector<int>& route) const;
+
+  bool has_host() const;
+  /// From a device to the memory of its node's host, which is a link too, of kind "host_memory",
+  /// and back. Requires has_host.
+  std::array<int, 2> to_host(int device) const;
+  std::array<int, 2> from_host(int device) const;
+  /// The first of the links that there are only for the host.
+  std::size_t first_host_link() const;
 
  private:
   struct Impl;

@@ -74,6 +74,11 @@ MachineResources::MemoryUse memory_use(const TaskGraph& graph) {
   return Use::messages;
 }
 
+MachineResources::HostUse host_use(const TaskGraph& graph) {
+  using Use = MachineResources::HostUse;
+  return graph.uses_host() ? Use::copies : Use::none;
+}
+
 }  // namespace
 
 struct Machine::Impl final : EventHandler, MessageCarrier {
@@ -94,6 +99,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
 
   double jittered(const RunningKernel& kernel, double work);
   void start_kernel(std::uint32_t index);
+  void send(Message message, const MachineResources::Way& way, int priority);
   void start_message(Message message, Rank source, Rank destination, bool reduces, int priority);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
@@ -141,7 +147,7 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
   if (variability.jitters()) impl_->jitter.emplace(graph, variability);
   impl_->symmetry = symmetry;
   impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry,
-                           memory_use(graph), variability);
+                           memory_use(graph), host_use(graph), variability);
   impl_->kernel_costs.clear();
   for (const Kernel& kernel : graph.kernels()) {
     const std::string refusal = impl_->cost->refusal(kernel, impl_->device);
@@ -171,6 +177,10 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   message.instance = instance;
   message.bytes = op.bytes;
   message.alike = impl_->resources->alike(source);
+  if (op.copy != CopyKind::device_to_device) {
+    impl_->send(message, impl_->resources->host_way(source, op.copy, message.alike), op.priority);
+    return;
+  }
   impl_->start_message(message, source, destination, false, op.priority);
 }
 
@@ -264,13 +274,18 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
 
 void Machine::Impl::start_message(Message message, Rank source, Rank destination, bool reduces,
                                   int priority) {
+  using Mover = MachineResources::Mover;
+  const Mover mover = message.run == kNoRun ? Mover::engine : Mover::cores;
+  send(
+      message,
+      resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double()),
+      priority);
+}
+
+void Machine::Impl::send(Message message, const MachineResources::Way& way, int priority) {
   const double bytes = message.bytes.as_double();
   counters.messages += message.alike;
   counters.bytes_sent += bytes * static_cast<double>(message.alike);
-  using Mover = MachineResources::Mover;
-  const MachineResources::Way way =
-      resources->way(source, destination, reduces,
-                     message.run == kNoRun ? Mover::engine : Mover::cores, message.alike, bytes);
   message.latency = way.latency;
   const std::uint32_t index = messages.take(message);
   activities.start(Activity{bytes, way.usages, ShareTerms{.priority = priority}}, *this,

@@ -5,7 +5,7 @@
 namespace orrery {
 
 MachineResources::MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
-                                   const Symmetry* symmetry, MemoryUse use,
+                                   const Symmetry* symmetry, MemoryUse use, HostUse host,
                                    const Variability& variability)
     : activities_(&activities), device_(device), fabric_(&fabric), symmetry_(symmetry) {
   if (device.collective_core_rate) {
@@ -29,7 +29,8 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
     }
     devices_[d] = of;
   }
-  const std::span<const Fabric::Link> links = fabric.links();
+  const std::span<const Fabric::Link> links = fabric.links().first(
+      host == HostUse::none ? fabric.first_host_link() : fabric.links().size());
   links_.resize(links.size());
   std::vector<ResourceId> link_of(symmetry == nullptr ? 0 : symmetry->links_in.size());
   for (std::size_t l = 0; l < links.size(); ++l) {
@@ -75,8 +76,7 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
     // All of the class run at one rate; each device and link carries its part of them.
     put_memory(source, touch * all / static_cast<double>(alike(source)), bytes);
     for (const int link : route.links) {
-      const std::uint32_t of = symmetry_->link_class[static_cast<std::size_t>(link)];
-      put(links_[static_cast<std::size_t>(link)], all / symmetry_->links_in[of]);
+      put_link(link, all);
     }
     put_memory(destination, written * all / static_cast<double>(alike(destination)), bytes);
   }
@@ -85,6 +85,27 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
         core_seconds_ * all / static_cast<double>(alike(source)));
   }
   return {usages_, route.latency};
+}
+
+MachineResources::Way MachineResources::host_way(Rank rank, CopyKind copy, std::uint64_t messages) {
+  const auto all = static_cast<double>(messages);
+  usages_.clear();
+  put(devices_[static_cast<std::size_t>(rank)].memory,
+      all / (device_.memory_efficiency * static_cast<double>(alike(rank))));
+  Duration latency;
+  for (const int link :
+       copy == CopyKind::device_to_host ? fabric_->to_host(rank) : fabric_->from_host(rank)) {
+    put_link(link, all);
+    latency += fabric_->links()[static_cast<std::size_t>(link)].latency;
+  }
+  return {usages_, latency};
+}
+
+/// Each link of a class carries its part of the messages.
+void MachineResources::put_link(int link, double messages) {
+  const auto index = static_cast<std::size_t>(link);
+  const double alike = symmetry_ == nullptr ? 1 : symmetry_->links_in[symmetry_->link_class[index]];
+  put(links_[index], messages / alike);
 }
 
 void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {

@@ -28,9 +28,12 @@ class MachineResources {
  public:
   /// What uses the devices' memory.
   enum class MemoryUse { messages, kernels };
+  /// Whether anything is copied from or to hosts; else what is there for that is left out.
+  enum class HostUse { none, copies };
   /// `symmetry` may be null, and must outlive this otherwise. Ranks are device indices.
   MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
-                   const Symmetry* symmetry, MemoryUse use, const Variability& variability = {});
+                   const Symmetry* symmetry, MemoryUse use, HostUse host,
+                   const Variability& variability = {});
 
   /// What a message takes while it leaves: source memory (read), every link of its route, and
   /// destination memory (written; read again when it reduces).
@@ -45,6 +48,11 @@ class MachineResources {
   /// go through memories that are left out.
   Way way(Rank source, Rank destination, bool reduces, Mover mover, std::uint64_t messages,
           double bytes);
+
+  /// Of a copy from a device to its host's memory, or back: the device's memory, its host link, and
+  /// the host's memory, each once. Not in the memory that is left out: with HostUse::copies only,
+  /// and MemoryUse::kernels.
+  Way host_way(Rank rank, CopyKind copy, std::uint64_t messages);
 
   /// What a kernel takes, as an activity of work 1.
   struct Load {
@@ -75,6 +83,7 @@ class MachineResources {
   };
 
   void put(ResourceId resource, double coefficient);
+  void put_link(int link, double messages);
   void put_memory(Rank rank, double coefficient, double bytes);
   bool can_be_short(int device, double memory_bandwidth) const;
 

@@ -40,6 +40,7 @@ struct Alike {
   RankSetId peers;
   std::uint32_t group_size;
   CollectiveKind collective;
+  CopyKind copy;
   std::int64_t bytes;  // of a collective: they decide how it is cut
   auto operator<=>(const Alike&) const = default;
 };
@@ -52,15 +53,16 @@ class Search {
         fabric_(&fabric),
         calls_(&calls),
         rank_count_(static_cast<std::size_t>(graph.world_size())),
-        first_rank_(static_cast<int>(fabric.links().size())) {}
+        links_(graph.uses_host() ? fabric.links() : fabric.links().first(fabric.first_host_link())),
+        first_rank_(static_cast<int>(links_.size())) {}
 
   std::optional<Symmetry> find() {
     std::set<Alike> seen;
     std::vector<const Op*> ops;
     for (const Op& op : graph_->ops()) {
       const bool collective = op.kind == OpKind::collective;
-      const Alike alike{op.ranks, op.peers, op.group_size, op.collective,
-                        collective ? op.bytes.count() : -1};
+      const Alike alike{op.ranks,      op.peers, op.group_size,
+                        op.collective, op.copy,  collective ? op.bytes.count() : -1};
       if (!seen.insert(alike).second) continue;
       if (orders_its_own_pairs(*graph_, op)) return std::nullopt;
       ops.push_back(&op);
@@ -72,7 +74,7 @@ class Search {
         return std::nullopt;
       }
     }
-    const std::size_t objects = fabric_->links().size() + rank_count_ + group_count_;
+    const std::size_t objects = links_.size() + rank_count_ + group_count_;
     const auto classes = refinement.refine(objects / 2 + 1);
     if (!classes) return std::nullopt;
     return symmetry_of(*classes);
@@ -87,8 +89,8 @@ class Search {
       }
     }
     std::vector<std::uint64_t> colours;
-    colours.reserve(fabric_->links().size() + rank_count_ + group_count_);
-    for (const Fabric::Link& link : fabric_->links()) {
+    colours.reserve(links_.size() + rank_count_ + group_count_);
+    for (const Fabric::Link& link : links_) {
       colours.push_back(key_of(Fact::link, std::bit_cast<std::uint64_t>(link.capacity),
                                link.latency.count(), fnv1a(link.kind)));
     }
@@ -117,6 +119,13 @@ class Search {
     held_length_ = length;
   }
 
+  void add_host_copy(std::uint64_t key, Rank rank, CopyKind copy, ColourRefinement& refinement) {
+    const auto [first, second] =
+        copy == CopyKind::device_to_host ? fabric_->to_host(rank) : fabric_->from_host(rank);
+    const int objects[] = {first_rank_ + rank, first, second};
+    refinement.add(key, std::size(objects), objects);
+  }
+
   void add_held(std::size_t size, ColourRefinement& refinement) {
     if (size == 0) return;
     refinement.add(held_key_, held_length_, std::span(objects_).first(size));
@@ -126,8 +135,12 @@ class Search {
   bool add_transfer(const Op& op, ColourRefinement& refinement) {
     const std::span<const Rank> sources = graph_->ranks(op.ranks);
     const std::span<const Rank> destinations = graph_->ranks(op.peers);
-    const std::uint64_t key = key_of(Fact::transfer, op.ranks.index(), op.peers.index());
+    const std::uint64_t key = key_of(Fact::transfer, op.ranks.index(), op.peers.index(), op.copy);
     for (std::size_t i = 0; i < sources.size(); ++i) {
+      if (op.copy != CopyKind::device_to_device) {
+        add_host_copy(key, sources[i], op.copy, refinement);
+        continue;
+      }
       add_message(key, sources[i], destinations[i], refinement);
     }
     add_held(objects_.size(), refinement);
@@ -202,7 +215,7 @@ class Search {
       }
     };
     Symmetry symmetry;
-    const std::size_t links = fabric_->links().size();
+    const std::size_t links = links_.size();
     split(links, links + rank_count_, symmetry.rank_class, symmetry.ranks_in);
     if (2 * symmetry.ranks_in.size() > rank_count_) return std::nullopt;
     split(0, links, symmetry.link_class, symmetry.links_in);
@@ -213,6 +226,7 @@ class Search {
   const Fabric* fabric_;
   CollectiveCalls* calls_;
   std::size_t rank_count_;
+  std::span<const Fabric::Link> links_;  // those that the graph can use
   int first_rank_;
   std::size_t group_count_ = 0;
   int next_group_ = 0;

@@ -15,7 +15,7 @@ namespace orrery {
 /// times.
 struct Symmetry {
   std::vector<std::uint32_t> rank_class;  // by rank
-  std::vector<std::uint32_t> link_class;  // by link
+  std::vector<std::uint32_t> link_class;  // by link; without hosts, those before first_host_link
   std::vector<std::uint32_t> ranks_in;    // by rank class: how many
   std::vector<std::uint32_t> links_in;    // by link class
 };

@@ -171,6 +171,12 @@ OpId TrainingGraphBuilder::clip(std::vector<OpId>& ready) {
   return sum;
 }
 
+Kernel TrainingGraphBuilder::adam_kernel(std::int64_t parameters) const {
+  const Bytes element = settings_.division.gradient_element;
+  return settings_.division.megatron_kernels ? separate_optimizer_kernel(parameters, element)
+                                             : optimizer_kernel(parameters, element);
+}
+
 /// What is sharded is updated by its owner; whole weights are then gathered from all owners. As
 /// Megatron-LM v3.0 has it, clipping scales all gradients in a pass of its own (we suppose that the
 /// norm is above the limit; clip_grad_norm_fp32), Adam leaves the 2-byte weights alone, and these
@@ -183,22 +189,27 @@ void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
   op.stream = compute_;
   op.ranks = stage.tensor_groups;
   op.category = graph_.label("optimizer");
-  const Bytes element = settings_.division.gradient_element;
   const bool separate = settings_.division.megatron_kernels;
   const auto add = [&](const char* label, const Kernel& kernel) {
     op.label = graph_.label(label);
     op.kernel = graph_.kernel(kernel);
     const OpId id = graph_.add(op);
-    depend_on(id, std::exchange(ready, OpId()));
-    depend_on(id, std::exchange(norm, OpId()));
+    depend_on(id, ready);
+    depend_on(id, norm);
     return id;
   };
   if (separate && settings_.gradient_clipping) {
-    add("gradients.clip", unscaling_kernel(shard(parameters), element));
+    ready = add("gradients.clip",
+                unscaling_kernel(shard(parameters), settings_.division.gradient_element));
+    norm = OpId();
   }
-  OpId updated =
-      add("optimizer.adam", separate ? separate_optimizer_kernel(shard(parameters), element)
-                                     : optimizer_kernel(shard(parameters), element));
+  OpId updated;
+  if (settings_.offload.optimizer_states) {
+    op.label = graph_.label("optimizer.adam");
+    updated = update_from_host(stage, op, ready, norm);
+  } else {
+    updated = add("optimizer.adam", adam_kernel(shard(parameters)));
+  }
   if (separate) updated = add("optimizer.copy_weights", weight_copy_kernel(shard(parameters)));
   if (settings_.division.fp8_linear) {
     op.label = graph_.label("optimizer.cast_weights");

@@ -104,7 +104,10 @@ void TrainingGraphBuilder::add_static_memory(const Stage& stage) {
       stage.tensor_groups, gradients_,
       settings_.division.gradient_element * (sharding.gradients() ? own : all));
   // fp32 master weight, momentum and variance (Rajbhandari et al. 2020, arXiv:1910.02054, §3.1)
-  graph_.add_static_memory(stage.tensor_groups, graph_.label("optimizer"), Bytes(12) * own);
+  const LabelId optimizer = settings_.offload.optimizer_states
+                                ? graph_.host_category("optimizer_on_host")
+                                : graph_.label("optimizer");
+  graph_.add_static_memory(stage.tensor_groups, optimizer, Bytes(12) * own);
 }
 
 /// Stage by stage one slot at a time, as soon as what it needs has been sent.
@@ -168,7 +171,11 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
   for (std::size_t s = 0; s < segments.size(); ++s) {
     const std::size_t unit = segments[s].unit;
     OpId weights;
-    if (s == 0 || segments[s - 1].unit != unit) weights = gather(stage, chunk, unit, slot.pass);
+    OpId saved;
+    if (s == 0 || segments[s - 1].unit != unit) {
+      weights = gather(stage, chunk, unit, slot.pass);
+      saved = fetch_saved(stage, chunk, unit, slot.micro_batch);
+    }
     for (const PreparedStep& step : *segments[s].steps) {
       const OpId kernel_before = stage.last_kernel;
       const OpId op = add_step(stage, step);
@@ -180,12 +187,18 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
           depend_on(op, kernel_before);  // a collective is enqueued behind the kernels so far
         }
       }
-      if (step.op.kind == OpKind::compute) depend_on(op, std::exchange(weights, OpId()));
+      depend_on(op, saved);
+      if (step.op.kind == OpKind::compute) {
+        depend_on(op, std::exchange(weights, OpId()));
+        saved = OpId();  // what comes later waits for this kernel
+      }
       done.push_back(op);
       if (counts && step.gradients > 0) add_gradients(stage, chunk, op, step.gradients, last);
     }
     if (s + 1 == segments.size() || segments[s + 1].unit != unit) {
       let_go(stage, chunk, unit, slot.pass, last);
+      stage.unit_ends.push_back(stage.last_kernel);
+      if (slot.pass == Pass::forward) store_saved(stage, chunk, segments[s], slot.micro_batch);
     }
   }
 }

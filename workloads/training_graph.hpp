@@ -14,6 +14,7 @@ namespace orrery {
 ///                                   through the pipeline with _2 behind it
 ///   data                            reductions of gradients, bucket by bucket
 ///   data_gather                     weights that are sharded, unit by unit
+///   host_{store,fetch}              to and from the host's memory
 ///
 /// Ops are added in an order in which they could run, so a dependency's op comes before its
 /// dependants. Receives are posted ahead; an arrived activation counts as memory during its

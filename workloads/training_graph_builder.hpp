@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +53,7 @@ struct Chunk {
   std::vector<OpId> gradients_in;
   Bytes bucket;                   // finished gradients that are not reduced yet
   std::vector<int> gathered_for;  // by unit: micro-batches that its gathered weights wait for
+  std::map<std::pair<std::size_t, std::int64_t>, OpId> stored;  // by unit and micro-batch
 };
 
 struct Stage {
@@ -68,11 +70,13 @@ struct Stage {
   std::vector<OpId> waits_for;    // those that the next kernel waits for
   OpId next_kernel_after;         // what the next kernel has to wait for
   std::vector<OpId> last_of_use;  // kernels after which gathered weights were let go
+  std::vector<OpId> unit_ends;    // last kernels of units; for offloaded activations
 };
 
 /// Makes the graph of training_graph.hpp: passes in training_graph.cpp, transfers in
 /// pipeline_transfers.cpp, what a chunk's passes consist of in training_passes.cpp, gathered
-/// weights in weight_gathering.cpp, what happens to gradients in gradient_reduction.cpp.
+/// weights in weight_gathering.cpp, what lies in the host's memory in offloading.cpp, what happens
+/// to gradients in gradient_reduction.cpp.
 class TrainingGraphBuilder {
  public:
   TrainingGraphBuilder(const TrainingSettings& settings, const TrainingParts& parts);
@@ -106,6 +110,13 @@ class TrainingGraphBuilder {
 
   OpId gather(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass);
   void let_go(Stage& stage, Chunk& chunk, std::size_t unit, Pass pass, bool last);
+
+  OpId host_copy(const Stage& stage, CopyKind kind, const std::string& label, Bytes bytes);
+  void store_saved(Stage& stage, Chunk& chunk, const Segment& segment, std::int64_t micro_batch);
+  OpId fetch_saved(Stage& stage, Chunk& chunk, std::size_t unit, std::int64_t micro_batch);
+  OpId update_from_host(const Stage& stage, Op adam, OpId ready, OpId norm);
+  /// Of so many parameters.
+  Kernel adam_kernel(std::int64_t parameters) const;
 
   void add_gradients(Stage& stage, Chunk& chunk, OpId op, std::int64_t count, bool last);
   void flush_bucket(Stage& stage, Chunk& chunk, OpId kernel, bool last);

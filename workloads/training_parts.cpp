@@ -54,8 +54,9 @@ ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t pa
 std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts& parts) {
   const bool again = settings.recomputation.kind == Recomputation::Kind::full;
   const std::int64_t gathers = settings.sharding.weights() ? 3 : 0;  // and a reduction
+  const std::int64_t copies = settings.offload.layers > 0 ? 2 : 0;
   const std::int64_t per_layer =
-      step_count(parts.layer) + gathers +
+      step_count(parts.layer) + gathers + copies +
       (again ? static_cast<std::int64_t>(parts.layer.forward.size()) : 0);
   const std::int64_t per_micro_batch = settings.network.layers * per_layer +
                                        step_count(parts.embedding) + step_count(parts.head) +

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/base/unit_text.hpp"
+#include "workloads/offload_settings.hpp"
 #include "workloads/parameter_count.hpp"
 #include "workloads/rank_grid_settings.hpp"
 #include "workloads/sequence_lengths.hpp"
@@ -169,6 +170,9 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
       settings.virtual_stages > 0) {
     check_strategy(parameters, settings);
   }
+  if (context.devices > 0 && !context.host_memory && settings.offload.anything()) {
+    parameters.find("offload").error("the cluster's nodes have no \"host_memory\" to offload to");
+  }
   if (!network || context.devices <= 0 || parameters.diagnostics().count() != mistakes) {
     return std::nullopt;
   }
@@ -195,6 +199,9 @@ JsonValue to_json(const TrainingSettings& settings) {
   if (division.megatron_kernels) members.emplace_back("kernels", named("megatron"));
   if (!division.packed.empty()) members.emplace_back("sequences", sequences_json(division));
   for (auto& member : strategy_members(settings)) members.push_back(std::move(member));
+  if (settings.offload.anything()) {
+    members.emplace_back("offload", offload_json(settings.offload));
+  }
   return json_object(std::move(members));
 }
 

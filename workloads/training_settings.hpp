@@ -43,6 +43,15 @@ struct PipelineTransfers {
                                 // the hidden state, which is gathered where it arrives
 };
 
+/// What is kept in the memory of the node's host instead of the device's.
+struct Offload {
+  bool optimizer_states = false;
+  std::int64_t layers = 0;    // the first of each stage whose saved activations go there
+  std::int64_t prefetch = 1;  // units of the network that these come back ahead
+
+  bool anything() const { return optimizer_states || layers > 0; }
+};
+
 /// What one training step is asked to be, checked against itself and the cluster.
 struct TrainingSettings {
   NetworkShape network;
@@ -58,6 +67,7 @@ struct TrainingSettings {
   Recomputation recomputation;
   Sharding sharding;
   bool gradient_clipping = false;
+  Offload offload;
 
   PipelineShape pipeline() const { return {grid.pipeline, virtual_stages, micro_batches}; }
 };

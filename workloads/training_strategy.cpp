@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "workloads/offload_settings.hpp"
+
 namespace orrery {
 namespace {
 
@@ -169,12 +171,14 @@ void read_strategy(JsonCursor& parameters, TrainingSettings& settings) {
   }
   JsonCursor clipping = parameters.find("gradient_clipping");
   settings.gradient_clipping = clipping.present() && clipping.as_boolean();
+  read_offload(parameters, settings.offload);
 }
 
 void check_strategy(JsonCursor& parameters, TrainingSettings& settings) {
   check_layers(parameters, settings);
   check_stages(parameters, settings);
   check_sharding(parameters, settings);
+  check_offload(parameters, settings);
   const Registry<PipelineSchedulerFactory> schedulers = builtin_pipeline_schedulers();
   const auto* scheduler = schedulers.find(settings.schedule);
   if (scheduler == nullptr || settings.micro_batches == 0) return;  // reported already

@@ -8,8 +8,8 @@
 
 namespace orrery {
 
-/// How the step is run: "schedule", "stages", "pipeline_transfers", "recompute", "sharding" and
-/// "gradient_clipping".
+/// How the step is run: "schedule", "stages", "pipeline_transfers", "recompute", "sharding",
+/// "gradient_clipping" and "offload".
 /// Mistakes of a single key are reported here.
 void read_strategy(JsonCursor& parameters, TrainingSettings& settings);
 /// What depends on network, grid and batches, all of which must be sound; fills in even stages.

@@ -64,6 +64,7 @@ class Workload {
 struct WorkloadContext {
   std::int64_t devices = 0;
   std::uint64_t seed = 0;
+  bool host_memory = false;  // whether nodes have memory beside that of their devices
 };
 
 /// Reads all keys of the "workload" object but "kind" (the network is resolved in place); mistakes

@@ -162,6 +162,9 @@ void Executor::apply_memory(Slot slot, bool at_start) {
   if (first_effect_.empty()) return;
   const SlotLayout::Participant who = slots_.participant(slot);
   const std::size_t id = who.instance.op.index();
+  if (first_effect_[id] == first_effect_[id + 1]) return;
+  const bool has_host_end = graph_->op(who.instance.op).copy != CopyKind::device_to_device;
+  if (has_host_end && (who.position == 0) != at_start) return;  // freed when it has arrived
   for (std::uint32_t e = first_effect_[id]; e < first_effect_[id + 1]; ++e) {
     const MemoryEffect& effect = effects_[e];
     const std::int64_t delta = at_start ? effect.taken.count() : -effect.freed.count();

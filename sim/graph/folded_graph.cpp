@@ -32,6 +32,8 @@ FoldedGraph::FoldedGraph(const TaskGraph& graph, std::span<const std::uint32_t> 
   for (std::size_t s = 0; s < graph.stream_count(); ++s)
     folded_.stream(graph.stream_name(StreamId(s)));
   for (std::size_t l = 0; l < graph.label_count(); ++l) folded_.label(graph.text(LabelId(l)));
+  for (const LabelId category : graph.host_categories())
+    folded_.host_category(graph.text(category));
   for (const Kernel& kernel : graph.kernels()) folded_.kernel(kernel);
   first_folded_.reserve(graph.ops().size() + 1);
   for (std::size_t op = 0; op < graph.ops().size(); ++op) {

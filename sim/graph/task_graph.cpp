@@ -71,6 +71,12 @@ LabelId TaskGraph::label(std::string_view text) {
   return LabelId(labels_.intern(text));
 }
 
+LabelId TaskGraph::host_category(std::string_view text) {
+  const LabelId category = label(text);
+  if (!is_on_host(category)) on_host_.push_back(category);
+  return category;
+}
+
 RankSetId TaskGraph::rank_set(std::vector<Rank> ranks) {
   ORRERY_CHECK(!ranks.empty(), "a rank set must not be empty");
   const std::uint64_t hash = hash_of(ranks);
@@ -96,6 +102,7 @@ KernelId TaskGraph::kernel(Kernel kernel) {
 
 OpId TaskGraph::add(const Op& op) {
   check_op(op);
+  uses_host_ = uses_host_ || op.copy != CopyKind::device_to_device;
   ops_.push_back(op);
   return OpId(ops_.size() - 1);
 }
@@ -130,6 +137,9 @@ void TaskGraph::check_op(const Op& op) const {
   ORRERY_CHECK(op.stream.index() < streams_.texts.size(), "an op needs a stream");
   ORRERY_CHECK(op.bytes >= Bytes(0) && op.delay >= Duration(0), "an op has a negative amount");
   const std::size_t size = rank_sets_[op.ranks.index()].size();
+  ORRERY_CHECK(op.copy == CopyKind::device_to_device ||
+                   (op.kind == OpKind::transfer && op.ranks == op.peers),
+               "a copy from or to the host is a transfer of a rank with itself");
   switch (op.kind) {
     case OpKind::compute:
       ORRERY_CHECK(op.kernel.index() < kernels_.size(), "a compute op needs a kernel");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include "sim/base/ids.hpp"
 #include "sim/base/units.hpp"
 #include "sim/graph/kernel.hpp"
+#include "sim/graph/op_kind.hpp"
 
 namespace orrery {
 
@@ -26,26 +28,13 @@ using LabelId = Id<LabelTag>;
 struct KernelTag;
 using KernelId = Id<KernelTag>;
 
-enum class OpKind : std::uint8_t { compute, transfer, collective, delay };
-enum class CollectiveKind : std::uint8_t {
-  all_reduce,
-  all_gather,
-  reduce_scatter,
-  all_to_all,
-  broadcast
-};
-std::string_view to_string(OpKind kind);
-std::string_view to_string(CollectiveKind kind);
-
-/// Which participants of a transfer a dependency holds back.
-enum class Side : std::uint8_t { both, source, destination };
-
 /// One thing that must happen, on each rank of a set. Every rank runs its own instance in its own
 /// time; only transfers and collectives bring ranks together. See TaskGraph for what each kind
 /// needs.
 struct Op {
   OpKind kind = OpKind::delay;
-  CollectiveKind collective = CollectiveKind::all_reduce;
+  CollectiveKind collective : 4 = CollectiveKind::all_reduce;
+  CopyKind copy : 4 = CopyKind::device_to_device;  // transfer
   StreamId stream;       // compute, delay, collective: every rank's; transfer: the source's
   StreamId peer_stream;  // transfer: the destination's; none: one-sided, occupies no stream there
   std::int16_t priority = 0;  // strict priority on shared resources
@@ -67,7 +56,8 @@ struct Dependency {
 };
 
 /// Memory an op takes when it starts and gives back when it ends, on each rank that runs it. A
-/// buffer is taken by one op and given back by another; the category says what it holds.
+/// buffer is taken by one op and given back by another; the category says what it holds. A copy
+/// from or to the host takes and gives back once, where others do so at both ends.
 struct MemoryEffect {
   OpId op;
   LabelId category;
@@ -96,6 +86,8 @@ class TaskGraph {
 
   StreamId stream(std::string_view name);
   LabelId label(std::string_view text);
+  /// A label for memory that is the host's and not the device's.
+  LabelId host_category(std::string_view text);
   /// Equal lists get the same id. Ranks must be in [0, world_size), without repetition.
   RankSetId rank_set(std::vector<Rank> ranks);
   KernelId kernel(Kernel kernel);
@@ -122,6 +114,12 @@ class TaskGraph {
   std::size_t stream_count() const { return streams_.texts.size(); }
   const std::string& text(LabelId id) const { return labels_.texts[id.index()]; }
   std::size_t label_count() const { return labels_.texts.size(); }
+  bool is_on_host(LabelId category) const {
+    return std::find(on_host_.begin(), on_host_.end(), category) != on_host_.end();
+  }
+  const std::vector<LabelId>& host_categories() const { return on_host_; }
+  /// Whether an op copies from or to a host.
+  bool uses_host() const { return uses_host_; }
 
  private:
   struct Names {
@@ -142,6 +140,8 @@ class TaskGraph {
   std::vector<Kernel> kernels_;
   Names streams_;
   Names labels_;
+  std::vector<LabelId> on_host_;  // few
+  bool uses_host_ = false;
 };
 
 }  // namespace orrery

@@ -89,8 +89,9 @@ struct Read {
 inline Read read_training(const JsonValue& value, std::int64_t devices) {
   Read read;
   const Registry<WorkloadFactory> workloads = builtin_workloads();
-  read.workload = workloads.find("transformer_training")
-                      ->make(JsonCursor(value, read.diagnostics), {.devices = devices});
+  read.workload =
+      workloads.find("transformer_training")
+          ->make(JsonCursor(value, read.diagnostics), {.devices = devices, .host_memory = true});
   return read;
 }
 

@@ -85,15 +85,14 @@ Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks
   return result;
 }
 
-MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter,
-                  std::span<const RankClass> classes, const DeviceSpec& device) {
+namespace {
+
+/// Of the rank, or whatever the meter counts by, that is fullest.
+MemoryUse fullest_of(const TaskGraph& graph, const MemoryMeter& meter) {
   MemoryUse use;
-  use.device = device.name;
-  use.capacity = device.memory_capacity;
-  Rank fullest = 0;
   for (Rank rank = 0; rank < meter.world_size(); ++rank) {
     if (rank == 0 || meter.peak(rank).total > use.peak) {
-      fullest = rank;
+      use.rank = rank;
       use.peak = meter.peak(rank).total;
       use.when = meter.peak(rank).when;
     }
@@ -101,8 +100,7 @@ MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter,
   if (meter.world_size() == 0) {
     return use;
   }
-  use.rank = classes[static_cast<std::size_t>(fullest)].first;
-  const std::vector<Bytes>& held = meter.peak(fullest).by_category;
+  const std::vector<Bytes>& held = meter.peak(use.rank).by_category;
   for (std::size_t label = 0; label < held.size(); ++label) {
     if (held[label] > Bytes(0)) {
       use.holds.emplace_back(graph.text(LabelId(label)), held[label]);
@@ -110,6 +108,27 @@ MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter,
   }
   std::stable_sort(use.holds.begin(), use.holds.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
+  return use;
+}
+
+}  // namespace
+
+MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter,
+                  std::span<const RankClass> classes, const DeviceSpec& device) {
+  MemoryUse use = fullest_of(graph, meter);
+  use.device = device.name;
+  use.capacity = device.memory_capacity;
+  if (!classes.empty()) use.rank = classes[static_cast<std::size_t>(use.rank)].first;
+  return use;
+}
+
+std::optional<MemoryUse> fullest_host(const TaskGraph& graph, const PlacedMemory& memory,
+                                      const NodeSpec& node) {
+  if (graph.host_categories().empty() || !node.host_memory) return std::nullopt;
+  MemoryUse use = fullest_of(graph, memory.hosts());
+  use.device = node.name;
+  use.capacity = node.host_memory->capacity;
+  use.rank = memory.first_node(use.rank);
   return use;
 }
 
@@ -208,31 +227,37 @@ std::vector<Evidence::RankSum> rank_sums(std::span<const RankBreakdown> ranks,
   return result;
 }
 
-std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter& meter,
+std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const PlacedMemory& memory,
                                        std::span<const RankClass> classes) {
-  std::map<std::pair<Rank, LabelId>, Bytes> expected;  // what stays to the end, by design
+  using Held = std::map<std::pair<Rank, LabelId>, Bytes>;
+  Held on_devices;  // what stays to the end, by design
+  Held in_hosts;
   std::set<LabelId> categories;
-  for (const StaticMemory& memory : graph.static_memory()) {
-    categories.insert(memory.category);
-    for (const Rank rank : graph.ranks(memory.ranks)) {
-      expected[{rank, memory.category}] += memory.bytes;
-    }
-  }
-  for (const MemoryEffect& effect : graph.memory_effects()) {
-    categories.insert(effect.category);
-  }
-  std::vector<Evidence::Unfreed> result;
-  for (Rank rank = 0; rank < meter.world_size(); ++rank) {
-    for (const LabelId category : categories) {
-      const auto found = expected.find({rank, category});
-      const Bytes kept = found != expected.end() ? found->second : Bytes(0);
-      const Bytes left = meter.in_use(rank, category) - kept;
-      if (left != Bytes(0)) {
-        const Rank first = classes[static_cast<std::size_t>(rank)].first;
-        result.push_back({first, graph.text(category), left});
+  for (const StaticMemory& there : graph.static_memory()) {
+    categories.insert(there.category);
+    const bool hosted = graph.is_on_host(there.category);
+    for (const Rank rank : graph.ranks(there.ranks)) {
+      if (!hosted) on_devices[{rank, there.category}] += there.bytes;
+      for (const PlacedMemory::Share& share : memory.shares(rank)) {
+        if (hosted) in_hosts[{share.host, there.category}] += there.bytes * share.devices;
       }
     }
   }
+  for (const MemoryEffect& effect : graph.memory_effects()) categories.insert(effect.category);
+  std::vector<Evidence::Unfreed> result;
+  const auto compare = [&](const MemoryMeter& meter, const Held& expected, const auto& named) {
+    for (Rank place = 0; place < meter.world_size(); ++place) {
+      for (const LabelId category : categories) {
+        const auto found = expected.find({place, category});
+        const Bytes kept = found != expected.end() ? found->second : Bytes(0);
+        const Bytes left = meter.in_use(place, category) - kept;
+        if (left != Bytes(0)) result.push_back({named(place), graph.text(category), left});
+      }
+    }
+  };
+  compare(memory.devices(), on_devices,
+          [&](Rank rank) { return classes[static_cast<std::size_t>(rank)].first; });
+  compare(memory.hosts(), in_hosts, [&](Rank host) { return memory.first_node(host); });
   return result;
 }
 

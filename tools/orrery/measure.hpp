@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "sim/graph/rank_class.hpp"
 #include "sim/graph/timeline.hpp"
 #include "tools/orrery/checks.hpp"
+#include "tools/orrery/placed_memory.hpp"
 #include "tools/orrery/result.hpp"
 
 namespace orrery {
@@ -21,6 +23,9 @@ Breakdown summarise(const TaskGraph& graph, std::span<const RankBreakdown> ranks
 /// All devices of a cluster are of one class for now.
 MemoryUse fullest(const TaskGraph& graph, const MemoryMeter& meter,
                   std::span<const RankClass> classes, const DeviceSpec& device);
+/// Of the fullest node's host; nothing where the graph keeps nothing there.
+std::optional<MemoryUse> fullest_host(const TaskGraph& graph, const PlacedMemory& memory,
+                                      const NodeSpec& node);
 
 std::vector<CollectiveUse> collective_uses(std::span<const CollectiveRecord> records);
 
@@ -41,7 +46,8 @@ std::vector<Evidence::KernelSpan> fastest_kernels(const TaskGraph& graph,
 std::vector<Evidence::RankSum> rank_sums(std::span<const RankBreakdown> ranks,
                                          std::span<const RankClass> classes);
 
-std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const MemoryMeter& meter,
+/// On devices, and in hosts, these by node.
+std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const PlacedMemory& memory,
                                        std::span<const RankClass> classes);
 
 Duration sum(std::span<const CriticalStep> path);

@@ -64,7 +64,8 @@ std::string in_unit(Bytes bytes, const BytesUnit& unit) {
 }  // namespace
 
 bool Result::fits() const {
-  return std::all_of(memory.begin(), memory.end(), [](const MemoryUse& use) { return use.fits(); });
+  return (!host_memory || host_memory->fits()) &&
+         std::all_of(memory.begin(), memory.end(), [](const MemoryUse& use) { return use.fits(); });
 }
 
 double Result::tokens_per_s() const {
@@ -91,21 +92,32 @@ std::string bound_by(const Result& result) {
   return text;
 }
 
+namespace {
+
+/// `who` needs more than the memory of `what` holds.
+std::string excess_of(const MemoryUse& use, const std::string& who, const std::string& what) {
+  const Bytes excess = use.peak - use.capacity;
+  const BytesUnit unit = unit_of(excess);  // of all three, so that they can be compared
+  std::string text = "does not fit: " + who + " needs " + in_unit(use.peak, unit) + " of the " +
+                     in_unit(use.capacity, unit) + " of " + what + ", " + in_unit(excess, unit) +
+                     " too much";
+  if (!use.holds.empty()) {
+    text += "; most of it is " + use.holds.front().first + ", " + to_text(use.holds.front().second);
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string memory_verdict(const Result& result) {
   for (const MemoryUse& use : result.memory) {
-    if (use.fits()) {
-      continue;
+    if (!use.fits()) {
+      return excess_of(use, "rank " + std::to_string(use.rank), "one " + use.device);
     }
-    const Bytes excess = use.peak - use.capacity;
-    const BytesUnit unit = unit_of(excess);  // of all three, so that they can be compared
-    std::string text = "does not fit: rank " + std::to_string(use.rank) + " needs " +
-                       in_unit(use.peak, unit) + " of the " + in_unit(use.capacity, unit) +
-                       " of one " + use.device + ", " + in_unit(excess, unit) + " too much";
-    if (!use.holds.empty()) {
-      text +=
-          "; most of it is " + use.holds.front().first + ", " + to_text(use.holds.front().second);
-    }
-    return text;
+  }
+  if (result.host_memory && !result.host_memory->fits()) {
+    return excess_of(*result.host_memory, "node " + std::to_string(result.host_memory->rank),
+                     "the host of one " + result.host_memory->device);
   }
   return "";
 }

@@ -29,12 +29,12 @@ struct Breakdown {
   Part idle;
 };
 
-/// Memory of the fullest rank of one device class.
+/// Memory of the fullest rank of one device class, or of the fullest node's host.
 struct MemoryUse {
-  std::string device;
+  std::string device;  // of a host: the node's name
   Bytes capacity;
   Bytes peak;
-  Rank rank = 0;
+  Rank rank = 0;  // of a host: the node
   Time when;
   std::vector<std::pair<std::string, Bytes>> holds;  // by category at the peak, largest first
 
@@ -130,7 +130,8 @@ struct Result {
   std::vector<TimedValue> timed_figures;
   std::vector<WorkloadFact> facts;
   Breakdown breakdown;
-  std::vector<MemoryUse> memory;  // by device class
+  std::vector<MemoryUse> memory;         // by device class
+  std::optional<MemoryUse> host_memory;  // none: nothing is kept there
   std::optional<KvCacheRoom> kv_cache;
   std::vector<CollectiveUse> collectives;
   std::vector<ResourceUse> resources;  // most loaded first

@@ -78,6 +78,20 @@ JsonValue memory_details(const std::vector<MemoryUse>& memory) {
   return json_array(std::move(items));
 }
 
+JsonValue host_memory_details(const MemoryUse& use) {
+  Members holds;
+  for (const auto& [category, amount] : use.holds) {
+    holds.emplace_back(category, bytes(amount));
+  }
+  return json_object({{"node", json_string(use.device)},
+                      {"capacity_bytes", bytes(use.capacity)},
+                      {"peak_bytes", bytes(use.peak)},
+                      {"peak_node", json_integer(use.rank)},
+                      {"peak_at_s", seconds(use.when.since_start())},
+                      {"fits", json_boolean(use.fits())},
+                      {"holds_bytes", json_object(std::move(holds))}});
+}
+
 JsonValue collectives(const std::vector<CollectiveUse>& uses) {
   std::vector<JsonValue> items;
   for (const CollectiveUse& use : uses) {
@@ -263,6 +277,10 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"scenario_fnv1a", json_string(scenario.hash)},
       {"scenario", scenario.resolved},
   };
+  if (result.host_memory) {
+    members.emplace_back("host_memory_peak_bytes", bytes(result.host_memory->peak));
+    members.emplace_back("host_memory", host_memory_details(*result.host_memory));
+  }
   std::move(rest.begin(), rest.end(), std::back_inserter(members));
   return json_object(std::move(members));
 }

@@ -25,9 +25,11 @@ std::optional<double> model_utilisation(double operations, const Job& job, const
 
 SymmetryUse symmetry_use(const SimulatedJob& simulated, const Fabric& fabric) {
   const Symmetry* symmetry = simulated.symmetry();
+  const std::size_t links =
+      simulated.graph().uses_host() ? fabric.links().size() : fabric.first_host_link();
   return {.folded = symmetry != nullptr,
           .rank_classes = simulated.classes().size(),
-          .link_classes = symmetry != nullptr ? symmetry->links_in.size() : fabric.links().size()};
+          .link_classes = symmetry != nullptr ? symmetry->links_in.size() : links};
 }
 
 }  // namespace
@@ -38,8 +40,9 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   const std::span<const RankClass> classes = simulated.classes();
   Run run;
   run.timeline.reserve(count_spans(graph));
-  MemoryMeter meter(graph.world_size(), graph.label_count());
-  std::vector<Observer*> all = {&run.timeline, &meter};
+  const NodeSpec& node = scenario.cluster.node;
+  PlacedMemory memory(graph, simulated.rank_of(), static_cast<Rank>(node.devices));
+  std::vector<Observer*> all = {&run.timeline, &memory};
   all.insert(all.end(), observers.begin(), observers.end());
 
   Engine engine;
@@ -66,8 +69,9 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
       timed_values(job, spans, [&simulated](OpId op) { return simulated.original(op); });
   result.facts = job.facts;
   result.breakdown = summarise(graph, ranks, classes);
-  result.memory = {fullest(graph, meter, classes, machine.device())};
-  result.kv_cache = kv_cache_room(job, graph, meter, machine.device());
+  result.memory = {fullest(graph, memory.devices(), classes, machine.device())};
+  result.host_memory = fullest_host(graph, memory, node);
+  result.kv_cache = kv_cache_room(job, graph, memory.devices(), machine.device());
   result.collectives = collective_uses(machine.collective_records());
   result.resources = resource_uses(machine.resources(), result.makespan);
   result.critical_path = causes(graph, path, machine);
@@ -85,7 +89,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
                              .kernels = fastest_kernels(graph, spans, machine),
                              .critical_path = sum(path),
                              .rank_sums = rank_sums(ranks, classes),
-                             .unfreed = unfreed(graph, meter, classes),
+                             .unfreed = unfreed(graph, memory, classes),
                              .resources = result.resources});
   result.warnings = warnings_of(scenario, job, machine, result);
   return run;

@@ -103,7 +103,8 @@ class Reader {
     JsonCursor cursor(*value, found);
     const WorkloadContext context{
         .devices = cluster_is_readable_ ? scenario_->cluster.device_count() : 0,
-        .seed = scenario_->seed};
+        .seed = scenario_->seed,
+        .host_memory = scenario_->cluster.node.host_memory.has_value()};
     const std::string kind = cursor.at("kind").as_choice(builtins_->workloads.names());
     if (const auto* entry = builtins_->workloads.find(kind)) {
       scenario_->workload = entry->make(cursor, context);

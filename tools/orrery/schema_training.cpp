@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "tools/orrery/schema_forms.hpp"
 #include "workloads/schedule/pipeline_schedule.hpp"
 
@@ -63,6 +65,17 @@ JsonValue sharding_schema() {
       {"kind"}, "What data-parallel ranks divide; default: none");
 }
 
+/// workloads/offload_settings.cpp reads it.
+JsonValue offload_schema() {
+  JsonValue activations = closed_object(
+      {{"layers", count(1, "the first of each stage")},
+       {"prefetch", count(0, "units of the network that they come back ahead; default: 1")}},
+      {"layers"}, "Layers whose saved activations wait in the host's memory");
+  return closed_object({{"optimizer_states", described("boolean", "whether they stay there")},
+                        {"activations", std::move(activations)}},
+                       {}, "What is kept in the memory of the node's host; default: nothing");
+}
+
 }  // namespace
 
 JsonValue transformer_training_schema(const Catalog& catalog) {
@@ -89,7 +102,8 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
                                {"description", text("layers of each stage, first to last")}})},
        {"recompute", recompute_schema()},
        {"sharding", sharding_schema()},
-       {"gradient_clipping", described("boolean", "whether the norm of all gradients is taken")}},
+       {"gradient_clipping", described("boolean", "whether the norm of all gradients is taken")},
+       {"offload", offload_schema()}},
       {"kind", "network", "sequence_length", "micro_batch", "global_batch"},
       "One training step of a dense decoder-only transformer");
 }

@@ -1,5 +1,7 @@
 #include "tools/orrery/simulated_job.hpp"
 
+#include <numeric>
+
 namespace orrery {
 namespace {
 
@@ -31,6 +33,13 @@ SimulatedJob::SimulatedJob(const Scenario& scenario, const Job& job, const Built
   } else {
     classes_ = each_rank_alone(job.graph.world_size());
   }
+}
+
+std::vector<Rank> SimulatedJob::rank_of() const {
+  if (symmetry_) return {symmetry_->rank_class.begin(), symmetry_->rank_class.end()};
+  std::vector<Rank> ranks(static_cast<std::size_t>(graph_->world_size()));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return ranks;
 }
 
 Runner& SimulatedJob::runner_on(Machine& machine) {

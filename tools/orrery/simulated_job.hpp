@@ -27,6 +27,8 @@ class SimulatedJob {
   OpId original(OpId op) const { return folded_ ? folded_->original(op) : op; }
   /// By rank of graph().
   std::span<const RankClass> classes() const { return classes_; }
+  /// By rank of the job: the rank of graph() that stands for it.
+  std::vector<Rank> rank_of() const;
   /// Null when nothing is folded.
   const Symmetry* symmetry() const { return symmetry_ ? &*symmetry_ : nullptr; }
   /// Runs ops of graph() on `machine`.

@@ -91,6 +91,14 @@ std::string where_time_goes(const Result& result) {
                        total / 10, total % 10);
 }
 
+std::string held_lines(const MemoryUse& use) {
+  std::string text;
+  for (const auto& [category, amount] : use.holds) {
+    text += format("    %-32s %10s\n", category.c_str(), to_text(amount).c_str());
+  }
+  return text;
+}
+
 std::string memory_lines(const Result& result) {
   std::string text;
   for (const MemoryUse& use : result.memory) {
@@ -98,9 +106,15 @@ std::string memory_lines(const Result& result) {
         "\n  memory of the fullest %s, rank %d: %s of %s (%.1f %%)%s\n", use.device.c_str(),
         static_cast<int>(use.rank), to_text(use.peak).c_str(), to_text(use.capacity).c_str(),
         100 * use.peak.as_double() / use.capacity.as_double(), use.fits() ? "" : "  DOES NOT FIT");
-    for (const auto& [category, amount] : use.holds) {
-      text += format("    %-32s %10s\n", category.c_str(), to_text(amount).c_str());
-    }
+    text += held_lines(use);
+  }
+  if (result.host_memory) {
+    const MemoryUse& use = *result.host_memory;
+    text += format(
+        "\n  memory of the fullest host, node %d: %s of %s (%.1f %%)%s\n",
+        static_cast<int>(use.rank), to_text(use.peak).c_str(), to_text(use.capacity).c_str(),
+        100 * use.peak.as_double() / use.capacity.as_double(), use.fits() ? "" : "  DOES NOT FIT");
+    text += held_lines(use);
   }
   if (result.kv_cache) {
     text += "    room for " + grouped(static_cast<double>(result.kv_cache->capacity_tokens)) +

@@ -31,7 +31,8 @@ void collect_assumed(const JsonValue& value, const std::string& pointer, const J
     collect_assumed(value.items[index], pointer + "/" + std::to_string(index), job, found);
   }
   for (const JsonValue::Member& member : value.members) {
-    if (!is_unused_precision(pointer, member.key, job)) {
+    const bool unused_host = member.key == "host_memory" && !job.graph.uses_host();
+    if (!unused_host && !is_unused_precision(pointer, member.key, job)) {
       collect_assumed(member.value, pointer + "/" + pointer_token(member.key), job, found);
     }
   }
