@@ -13,8 +13,19 @@ constexpr std::int64_t kMaximumOps = 20'000'000;  // a graph of about 2 GB
 /// The executor numbers one op on one rank by 32 bits.
 constexpr std::int64_t kMaximumInstances = 4'000'000'000;
 
-/// One training step of a dense decoder-only transformer with tensor, pipeline and data
-/// parallelism, mixed precision and Adam.
+/// One training step of a dense decoder-only transformer: Megatron tensor and sequence parallelism,
+/// pipeline schedules, recomputation, DDP buckets of whole tensors, ZeRO 1-3 and FSDP (hybrid too),
+/// offload, clipping, vocabulary-parallel embedding and head, 2-byte weights with fp32 master
+/// weights (fp8 products on request), Adam.
+///
+/// With more tensor ranks than key-value heads ranks hold copies of a head, whose gradients are
+/// summed for free; so are those of norms of queries and keys without sequence parallelism.
+/// Memory categories: weights, gradients, optimizer (static), activations (saved for the backward
+/// pass), buffers (tensors between steps of a pass, gathered inputs, transfers);
+/// optimizer_on_host and activations_on_host lie in the host's memory.
+/// Leaves out: Adam on the host's processors, fp8 copies of saved inputs, selective recomputation
+/// of layers with a parallel residual, causal skipping in products of materialized attention,
+/// overlap of anything that Megatron-LM exposes.
 class TransformerTraining final : public Workload {
  public:
   TransformerTraining(TrainingSettings settings, TrainingParts parts)

@@ -159,6 +159,25 @@ TEST(Spec, NodesWithNicsNeedTheirLinks) {
   EXPECT_NE(node_mistakes("/nics", "null").find("missing key \"nics\""), std::string::npos);
 }
 
+TEST(Spec, HostMemoryIsReadStrictlyAndNeedsALink) {
+  const std::string memory = R"({"capacity": "2 TB", "bandwidth": "600 GB/s", "efficiency": 0.8})";
+  const JsonValue value = changed(node_text(), "/host_memory", memory);
+  Diagnostics diagnostics;
+  const NodeSpec node = read_node(JsonCursor(value, diagnostics));
+  EXPECT_EQ(all_text(diagnostics), "");
+  ASSERT_TRUE(node.host_memory);
+  EXPECT_EQ(node.host_memory->capacity, Bytes(2'000'000'000'000));
+  EXPECT_EQ(node.host_memory->bandwidth, 600_GBps);
+  EXPECT_EQ(node.host_memory->efficiency, 0.8);
+  const std::string alone = to_text(changed(to_text(value, false), "/nics", "0"), false);
+  EXPECT_EQ(mistakes(read_node, parse_json(alone, "t.json")), "");
+  EXPECT_EQ(mistakes(read_node, changed(alone, "/host_link", "null")),
+            "t.json#: a node with \"host_memory\" needs \"host_link\"\n");
+  EXPECT_NE(mistakes(read_node, changed(alone, "/host_memory/speed", "1"))
+                .find("/host_memory/speed: no such key"),
+            std::string::npos);
+}
+
 TEST(Spec, FabricsAreNeededWhereThereIsMoreThanOne) {
   EXPECT_EQ(node_mistakes("/fabric", "null"), "t.json#: a node of 4 devices needs a \"fabric\"\n");
   EXPECT_EQ(cluster_mistakes("/fabric", "null"),

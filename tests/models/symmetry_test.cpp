@@ -23,6 +23,8 @@ ClusterSpec nodes_of(int nodes, int devices, double oversubscription) {
   cluster.node.nics = std::max(1, devices / 2);
   cluster.node.nic_link = wire(25_GBps, 1_us);
   cluster.node.host_link = wire(40_GBps, 500_ns);
+  cluster.node.host_memory =
+      HostMemorySpec{Bytes(1'000'000'000'000), 90_GBps, 0.8};  // devices share it
   cluster.nodes = nodes;
   cluster.fabric = json_object({{"kind", json_string("fat_tree")},
                                 {"nodes_per_leaf", json_integer(2)},
@@ -141,7 +143,7 @@ GraphOf random_step(int nodes, int devices, RandomStream& random) {
     op.bytes = Bytes(pick(1, 40) * nodes * devices * 1000);
     op.collective = static_cast<CollectiveKind>(pick(0, 4));
     op.priority = static_cast<std::int16_t>(pick(0, 1));
-    const std::int64_t kind = pick(0, 4);
+    const std::int64_t kind = pick(0, 5);
     if (kind == 0) {
       op.kind = OpKind::collective;
       op.ranks = everybody;
@@ -150,6 +152,11 @@ GraphOf random_step(int nodes, int devices, RandomStream& random) {
       op.kind = OpKind::collective;
       op.ranks = columns;
       op.group_size = static_cast<std::uint32_t>(nodes);
+    } else if (kind == 5) {
+      op.kind = OpKind::transfer;
+      op.copy = pick(0, 1) == 0 ? CopyKind::device_to_host : CopyKind::host_to_device;
+      op.stream = graph.stream(pick(0, 1) == 0 ? "network" : "host");
+      op.ranks = op.peers = pick(0, 1) == 0 ? everybody : graph.rank_set(first);
     } else if (kind == 2 && nodes > 1) {
       op.kind = OpKind::transfer;
       op.ranks = graph.rank_set(first);
@@ -235,6 +242,27 @@ TEST(Symmetry, APairwiseExchangeOnOneStreamIsLeftAlone) {
   op.bytes = 1_MB;
   graph.add(op);
   EXPECT_FALSE(run(crossbar_of(n, wire(100_GBps, 300_ns)), graph, true, {}).symmetry);
+}
+
+TEST(Symmetry, ANodesHostIsSharedByDevicesOfDifferentClasses) {
+  const int n = 8;
+  ClusterSpec cluster = crossbar_of(n, wire(100_GBps, 300_ns));
+  cluster.node.host_link = wire(40_GBps, 500_ns);
+  cluster.node.host_memory = HostMemorySpec{Bytes(1'000'000'000'000), 90_GBps, 1};
+  GraphOf graph(n);
+  Op op;
+  op.kind = OpKind::transfer;
+  op.copy = CopyKind::device_to_host;
+  op.stream = graph.stream("store");
+  for (const auto& ranks : {std::vector<Rank>{0, 1, 2}, std::vector<Rank>{3, 4, 5, 6, 7}}) {
+    op.ranks = op.peers = graph.rank_set(ranks);
+    op.bytes = Bytes(static_cast<std::int64_t>(ranks.size()) * 10'000'000);
+    graph.add(op);
+  }
+  const Outcome folded = run(cluster, graph, true, {});
+  ASSERT_TRUE(folded.symmetry);
+  EXPECT_EQ(folded.symmetry->ranks_in, (std::vector<std::uint32_t>{3, 5}));
+  expect_the_same(run(cluster, graph, false, {}), folded);
 }
 
 TEST(Symmetry, IdleRanksAreOneClass) {
