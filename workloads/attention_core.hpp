@@ -9,10 +9,9 @@ namespace orrery {
 /// positions where the network has them (but for latent_attention's), then FlashAttention in one
 /// kernel, or scores, softmax (with dropout) and context in three, which work on the whole s x s
 /// matrix although half of it is masked (as Megatron-LM's unfused attention does; Korthikanti et
-/// al. 2022, §4.1 list what it saves). The softmax reads the masked half too, but with
-/// Megatron-LM's kernels (separate_passes.hpp). Materialized attention with fewer key-value heads
-/// reads them once per head, as after repeating them. The bias that ALiBi adds to the scores costs
-/// nothing here.
+/// al. 2022, §4.1 list what it saves). Only Megatron-LM's own softmax does not read the masked half
+/// (separate_passes.hpp). Materialized attention with fewer key-value heads reads them once per
+/// head, as after repeating them. The bias that ALiBi adds to the scores costs nothing here.
 
 /// Saves its output and what its backward pass needs beside Q, K and V.
 void attention_core_forward(Steps& steps, const NetworkShape& shape, const Division& division);

@@ -15,11 +15,14 @@ namespace {
 using namespace orrery::literals;
 
 /// Nodes of devices behind a crossbar, NICs that devices share in pairs, and a fat tree between the
-/// nodes; memory slow enough that kernels and messages meet there.
+/// nodes; memory slow enough that kernels and messages meet there, and cores that collectives take.
 ClusterSpec nodes_of(int nodes, int devices, double oversubscription) {
-  ClusterSpec cluster = crossbar_of(
-      devices, wire(100_GBps, 300_ns),
-      {.memory = Bandwidth(300'000'000'000), .memory_efficiency = 0.75, .launch = 3_us});
+  ClusterSpec cluster = crossbar_of(devices, wire(100_GBps, 300_ns),
+                                    {.memory = Bandwidth(300'000'000'000),
+                                     .memory_efficiency = 0.75,
+                                     .launch = 3_us,
+                                     .cores = 10,
+                                     .collective_core_rate = 20_GBps});
   cluster.node.nics = std::max(1, devices / 2);
   cluster.node.nic_link = wire(25_GBps, 1_us);
   cluster.node.host_link = wire(40_GBps, 500_ns);

@@ -9,22 +9,16 @@ namespace {
 using testing_program::Outcome;
 using testing_program::run_orrery;
 
-/// What the README of the experiment says holds. The mean of the iteration times misses its limit
-/// of 5 %, so the program's verdict is no; here it must not get worse than what was reached.
-constexpr double kReachedMean = 0.06;
-constexpr int kVerdictIsNo = 3;
-
-TEST(ReproduceMegatron, StaysWithinTheLimitsThatHold) {
+/// What the README of the experiment says holds: all limits, on the cases that are not held out.
+TEST(ReproduceMegatron, StaysWithinItsLimits) {
   const Outcome outcome = run_orrery({"reproduce", "megatron", "--without-held-out", "--json"});
-  ASSERT_TRUE(outcome.exit_code == 0 || outcome.exit_code == kVerdictIsNo) << outcome.err;
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err << outcome.out;
   const JsonValue report = parse_json(outcome.out, "stdout");
   const JsonValue& time = report.find("figures")->items.at(0);
   ASSERT_EQ(time.find("name")->string, "iteration_time");
   EXPECT_EQ(value_at(time, "/given/cases")->integer, 4);
+  EXPECT_LE(value_at(time, "/given/mean")->real, value_at(time, "/limits/mean")->real);
   EXPECT_LE(value_at(time, "/given/maximum")->real, value_at(time, "/limits/maximum")->real);
-  EXPECT_LE(value_at(time, "/given/mean")->real, kReachedMean);
-  EXPECT_EQ(time.find("holds")->boolean, outcome.exit_code == 0)
-      << "nothing else decides the verdict";
   const JsonValue& memory = report.find("figures")->items.at(1);
   ASSERT_EQ(memory.find("name")->string, "activation_memory");
   EXPECT_TRUE(memory.find("holds")->boolean) << to_text(memory, true);
