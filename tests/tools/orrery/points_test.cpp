@@ -1,4 +1,6 @@
-#include <map>
+#include <algorithm>
+#include <cctype>
+#include <ostream>
 
 #include "tests/tools/orrery/experiment.hpp"
 
@@ -11,71 +13,98 @@ using testing_program::run_orrery;
 
 constexpr int kFits = 0;
 constexpr int kDoesNotFit = 3;
+constexpr const char* kExperiments[] = {"fp8", "recomputation", "scaling", "schedules"};
 
-/// By folder of experiments/transformers/: a scenario, points.json with the overrides of each
-/// point, and expected.json with a value of each figure for each point.
-class Points : public ::testing::TestWithParam<const char*> {
- protected:
-  std::string folder() const {
-    return std::string(ORRERY_SOURCE_DIR "/experiments/transformers/") + GetParam();
+JsonValue load(const std::string& experiment, const std::string& file) {
+  return load_json(ORRERY_SOURCE_DIR "/experiments/transformers/" + experiment + "/" + file, file);
+}
+
+/// One of the points of experiments/transformers/<experiment>/points.json.
+struct Point {
+  std::string experiment;
+  std::string scenario;
+  std::string label;
+  JsonValue overrides;
+};
+
+void PrintTo(const Point& point, std::ostream* out) {
+  *out << point.label;
+}
+
+std::vector<Point> every_point() {
+  std::vector<Point> points;
+  for (const char* experiment : kExperiments) {
+    const JsonValue document = load(experiment, "points.json");
+    for (const JsonValue& item : document.find("points")->items) {
+      points.push_back({experiment, document.find("scenario")->string, item.find("label")->string,
+                        *item.find("set")});
+    }
   }
+  return points;
+}
 
-  JsonValue run(const std::string& scenario, const JsonValue& overrides) const {
-    std::vector<std::string> words = {"run", folder() + "/" + scenario, "--json"};
-    for (const JsonValue::Member& member : overrides.members) {
+/// Letters, digits and underscores, of which GoogleTest makes names; it refuses two that are equal.
+std::string name_of(const ::testing::TestParamInfo<Point>& info) {
+  std::string name = info.param.experiment + "_" + info.param.label;
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+
+class ExperimentPoint : public ::testing::TestWithParam<Point> {
+ protected:
+  static JsonValue run() {
+    const Point& point = GetParam();
+    std::vector<std::string> words = {
+        "run",
+        ORRERY_SOURCE_DIR "/experiments/transformers/" + point.experiment + "/" + point.scenario,
+        "--json"};
+    for (const JsonValue::Member& member : point.overrides.members) {
       words.insert(words.end(), {"--set", member.key + "=" + to_text(member.value, false)});
     }
     const Outcome outcome = run_orrery(words);
     EXPECT_TRUE(outcome.exit_code == kFits || outcome.exit_code == kDoesNotFit) << outcome.err;
     return parse_json(outcome.out, "result");
   }
-
-  /// Results of all points, by label. All of their checks hold.
-  std::map<std::string, JsonValue> run_all() const {
-    std::map<std::string, JsonValue> results;
-    const JsonValue document = load_json(folder() + "/points.json", "points.json");
-    const std::string& scenario = document.find("scenario")->string;
-    for (const JsonValue& point : document.find("points")->items) {
-      const std::string& label = point.find("label")->string;
-      JsonValue result = run(scenario, *point.find("set"));
-      for (const JsonValue& check : result.find("checks")->items) {
-        EXPECT_TRUE(check.find("holds")->boolean) << label << ": " << to_text(check, false);
-      }
-      EXPECT_TRUE(results.emplace(label, std::move(result)).second) << "two points: " << label;
-    }
-    return results;
-  }
 };
 
-void expect_figure(const JsonValue& figure, const std::map<std::string, JsonValue>& results) {
-  const std::string& pointer = figure.find("pointer")->string;
-  const double tolerance = number(*figure.find("relative_tolerance"));
-  const std::vector<JsonValue::Member>& values = figure.find("values")->members;
-  EXPECT_FALSE(figure.find("reason")->string.empty()) << pointer;
-  EXPECT_EQ(values.size(), results.size()) << pointer << " is kept at every point";
-  for (const JsonValue::Member& wanted : values) {
-    const auto point = results.find(wanted.key);
-    ASSERT_NE(point, results.end()) << pointer << ": no point \"" << wanted.key << '"';
-    const JsonValue* found = value_at(point->second, pointer);
-    ASSERT_NE(found, nullptr) << wanted.key << ": " << pointer;
-    EXPECT_NEAR(number(*found), number(wanted.value), tolerance * number(wanted.value))
-        << wanted.key << ": " << pointer;
+TEST_P(ExperimentPoint, StaysWithinTheTolerancesWrittenBesideIt) {
+  const JsonValue result = run();
+  for (const JsonValue& check : result.find("checks")->items) {
+    EXPECT_TRUE(check.find("holds")->boolean) << to_text(check, false);
+  }
+  const JsonValue expected = load(GetParam().experiment, "expected.json");
+  for (const JsonValue& figure : expected.find("figures")->items) {
+    const std::string& pointer = figure.find("pointer")->string;
+    const JsonValue* found = value_at(result, pointer);
+    ASSERT_NE(found, nullptr) << pointer;
+    const JsonValue* value = figure.find("values")->find(GetParam().label);
+    ASSERT_NE(value, nullptr) << pointer << " has no value for this point";
+    const double wanted = number(*value);
+    const double tolerance = number(*figure.find("relative_tolerance"));
+    EXPECT_NEAR(number(*found), wanted, tolerance * wanted) << pointer;
   }
 }
 
-TEST_P(Points, StayWithinTheTolerancesWrittenBesideThem) {
-  const std::map<std::string, JsonValue> results = run_all();
-  const JsonValue expected = load_json(folder() + "/expected.json", "expected.json");
-  const std::vector<JsonValue>& figures = expected.find("figures")->items;
-  EXPECT_FALSE(figures.empty());
-  for (const JsonValue& figure : figures) {
-    expect_figure(figure, results);
+INSTANTIATE_TEST_SUITE_P(Transformers, ExperimentPoint, ::testing::ValuesIn(every_point()),
+                         name_of);
+
+TEST(ExperimentPoints, AreThoseThatTheExpectedValuesSpeakOf) {
+  const std::vector<Point> points = every_point();
+  for (const std::string experiment : kExperiments) {
+    const auto count = std::count_if(points.begin(), points.end(), [&](const Point& point) {
+      return point.experiment == experiment;
+    });
+    const JsonValue expected = load(experiment, "expected.json");
+    const std::vector<JsonValue>& figures = expected.find("figures")->items;
+    EXPECT_FALSE(figures.empty()) << experiment;
+    for (const JsonValue& figure : figures) {
+      EXPECT_FALSE(figure.find("reason")->string.empty()) << to_text(figure, false);
+      EXPECT_EQ(figure.find("values")->members.size(), static_cast<std::size_t>(count))
+          << experiment << ": " << figure.find("pointer")->string;
+    }
   }
 }
-
-INSTANTIATE_TEST_SUITE_P(Transformers, Points,
-                         ::testing::Values("fp8", "recomputation", "scaling", "schedules"),
-                         [](const auto& folder) { return std::string(folder.param); });
 
 }  // namespace
 }  // namespace orrery
