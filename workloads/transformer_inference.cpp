@@ -15,8 +15,8 @@ constexpr std::int64_t kMaximumOps = 20'000'000;  // a graph of about 2 GB
 constexpr std::int64_t kMaximumInstances = 4'000'000'000;
 
 /// Prefill and decode of one batch of equal requests by a dense decoder-only transformer, with
-/// tensor and pipeline parallelism, in replicas, as vLLM runs it: a growing cache, micro-batches one
-/// behind the other through the stages, weights and cache in precisions of their own. Parallel
+/// tensor and pipeline parallelism, in replicas, as vLLM runs it: a growing cache, micro-batches
+/// one behind the other through the stages, weights and cache in precisions of their own. Parallel
 /// residuals reduce once, sliding windows bound the cache, latent attention decodes with absorbed
 /// maps. Memory categories: weights, kv_cache, buffers.
 /// Leaves out: arrivals and continuous batching, chunked prefill, custom all-reduce kernels, two
