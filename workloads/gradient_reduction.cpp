@@ -230,7 +230,8 @@ void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
 void TrainingGraphBuilder::finish() {
   std::vector<OpId> ready;
   for (const Stage& stage : stages_) {
-    const OpId reduced = stage.last_reduction.valid() ? stage.last_reduction : stage.last_kernel;
+    const OpId reduced =
+        stage.last_reduction.valid() ? stage.last_reduction : stage.last_kernel.only();
     ready.push_back(settings_.division.sequence_parallel ? reduce_replicated(stage, reduced)
                                                          : reduced);
   }

@@ -47,7 +47,7 @@ void TrainingGraphBuilder::store_saved(Stage& stage, Chunk& chunk, const Segment
   const Bytes bytes = saved_by(*segment.steps);
   if (bytes == Bytes(0)) return;
   const OpId store = host_copy(stage, CopyKind::device_to_host, "activations", bytes);
-  depend_on(store, stage.last_kernel);
+  depend_on(store, stage.last_kernel.only());
   graph_.take_memory(store, graph_.host_category("activations_on_host"), bytes);
   graph_.free_memory(store, activations_, bytes);
   chunk.stored[{segment.unit, micro_batch}] = store;

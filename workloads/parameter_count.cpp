@@ -77,17 +77,23 @@ std::int64_t padded_vocabulary(const NetworkShape& shape, std::int64_t tensor) {
   return (shape.vocabulary + multiple - 1) / multiple * multiple;
 }
 
-double model_operations_per_token(const NetworkShape& shape, const Division& division,
+double model_operations_for_pairs(const NetworkShape& shape, double twice_pairs,
                                   AttentionSpan span) {
   const double hidden = static_cast<double>(shape.hidden);
   const double weights = static_cast<double>(attention_matrices(shape, 1).total()) +
                          hidden * static_cast<double>(shape.up_size() + shape.feed_forward);
   const double products = static_cast<double>(2 * (shape.query_size() + shape.context_size()));
-  const double full = static_cast<double>(twice_causal_pairs(shape, division)) /
-                      static_cast<double>(division.tokens());
-  const double attention = products * (span == AttentionSpan::full ? full : full / 2);
+  const double attention = products * (span == AttentionSpan::full ? twice_pairs : twice_pairs / 2);
   const double head = 2 * hidden * static_cast<double>(shape.vocabulary);
   return static_cast<double>(shape.layers) * (2 * weights + attention) + head;
+}
+
+double model_operations_per_token(const NetworkShape& shape, const Division& division,
+                                  AttentionSpan span) {
+  return model_operations_for_pairs(shape,
+                                    static_cast<double>(twice_causal_pairs(shape, division)) /
+                                        static_cast<double>(division.tokens()),
+                                    span);
 }
 
 double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length,

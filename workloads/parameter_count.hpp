@@ -47,6 +47,9 @@ enum class AttentionSpan { causal, full };
 /// (arXiv:2204.02311, App. B) count them.
 double model_operations_per_token(const NetworkShape& shape, const Division& division,
                                   AttentionSpan span);
+/// The same where attention works on half so many pairs per token.
+double model_operations_for_pairs(const NetworkShape& shape, double twice_pairs,
+                                  AttentionSpan span);
 /// The same of one whole sequence.
 double model_operations_per_token(const NetworkShape& shape, std::int64_t sequence_length,
                                   AttentionSpan span);

@@ -29,7 +29,7 @@ void TrainingGraphBuilder::send(Stage& from, const Chunk& chunk, const PipelineS
   op.bytes = hidden_state(settings_.network, settings_.division);
   if (scatters()) op.bytes = (op.bytes + Bytes(settings_.grid.tensor - 1)) / settings_.grid.tensor;
   const OpId id = graph_.add(op);
-  graph_.depend(id, from.last_kernel, Side::source);
+  graph_.depend(id, from.last_kernel.only(), Side::source);
   graph_.take_memory(id, buffers_, op.bytes);
   graph_.free_memory(id, buffers_, op.bytes);
   if (settings_.transfers.blocking) from.sent.push_back(id);
@@ -55,7 +55,7 @@ OpId TrainingGraphBuilder::gather_received(const Stage& stage, OpId transfer, Pa
   op.category = pipeline_category_;
   op.bytes = hidden_state(settings_.network, settings_.division);
   const OpId id = collective(op, CollectiveKind::all_gather, transfer);
-  depend_on(id, stage.last_kernel);  // enqueued behind the kernels so far
+  depend_on(id, stage.last_kernel.only());  // enqueued behind the kernels so far
   graph_.take_memory(id, buffers_, op.bytes);
   graph_.free_memory(id, buffers_, op.bytes);
   return id;

@@ -38,6 +38,12 @@ std::vector<Rank> RankGrid::tensor_groups(std::int64_t stage) const {
   return ranks;
 }
 
+std::vector<Rank> RankGrid::tensor_group(std::int64_t stage, std::int64_t replica) const {
+  std::vector<Rank> ranks;
+  for (std::int64_t t = 0; t < tensor; ++t) ranks.push_back(rank(t, replica, stage));
+  return ranks;
+}
+
 std::vector<Rank> RankGrid::data_groups(std::int64_t stage) const {
   std::vector<Rank> ranks;
   ranks.reserve(static_cast<std::size_t>(tensor * data));

@@ -23,6 +23,8 @@ struct RankGrid {
   Rank rank(std::int64_t tensor_index, std::int64_t data_index, std::int64_t stage) const;
   /// All ranks of a stage, tensor-parallel group after tensor-parallel group.
   std::vector<Rank> tensor_groups(std::int64_t stage) const;
+  /// Those of one replica.
+  std::vector<Rank> tensor_group(std::int64_t stage, std::int64_t replica) const;
   /// All ranks of a stage, data-parallel group after data-parallel group.
   std::vector<Rank> data_groups(std::int64_t stage) const;
   /// All ranks of a stage in groups of one from each group of `group` consecutive data-parallel

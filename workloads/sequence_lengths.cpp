@@ -1,10 +1,34 @@
 #include "workloads/sequence_lengths.hpp"
 
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace orrery {
+
+namespace {
+
+constexpr CountRange kLength = {1, 1 << 24};
+constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 38;  // times a row stays in 64 bits
+
+std::vector<std::int64_t> read_lengths(JsonCursor& lengths) {
+  std::vector<std::int64_t> result;
+  for (JsonCursor& item : lengths.items()) result.push_back(item.as_count(kLength));
+  return result;
+}
+
+void check_documents(JsonCursor& place, const std::vector<std::int64_t>& documents) {
+  const std::int64_t sum = std::accumulate(documents.begin(), documents.end(), std::int64_t{0});
+  if (documents.empty()) {
+    place.error("expected the length of at least one document");
+  } else if (sum > kMaximumTokens) {
+    place.error("documents of " + std::to_string(sum) + " tokens are more than " +
+                std::to_string(kMaximumTokens));
+  }
+}
+
+}  // namespace
 
 void read_sequences(JsonCursor& parameters, Division& division) {
   JsonCursor sequences = parameters.find("sequences");
@@ -12,29 +36,34 @@ void read_sequences(JsonCursor& parameters, Division& division) {
     return;
   }
   const std::size_t mistakes = sequences.diagnostics().count();
-  if (sequences.at("kind").as_choice({"fixed", "packed"}) == "packed") {
+  const std::string kind = sequences.at("kind").as_choice({"fixed", "packed", "variable"});
+  if (kind == "packed") {
     JsonCursor lengths = sequences.at("lengths");
-    std::int64_t sum = 0;
-    for (JsonCursor& item : lengths.items()) {
-      division.packed.push_back(item.as_count({1, 1 << 24}));
-      sum += division.packed.back();
-    }
+    division.packed = read_lengths(lengths);
+    const std::int64_t sum =
+        std::accumulate(division.packed.begin(), division.packed.end(), std::int64_t{0});
     if (sequences.diagnostics().count() == mistakes && division.sequence_length > 0 &&
         sum != division.sequence_length) {
       lengths.error("the lengths add up to " + std::to_string(sum) +
                     ", not to the sequence length " + std::to_string(division.sequence_length));
     }
   }
+  if (kind == "variable") {
+    JsonCursor lengths = sequences.at("lengths");
+    division.documents = read_lengths(lengths);
+    if (sequences.diagnostics().count() == mistakes) check_documents(lengths, division.documents);
+  }
   sequences.reject_unknown_keys();
 }
 
 JsonValue sequences_json(const Division& division) {
   std::vector<JsonValue> lengths;
-  for (const std::int64_t length : division.packed) {
+  const bool packed = division.documents.empty();
+  for (const std::int64_t length : packed ? division.packed : division.documents) {
     lengths.push_back(json_integer(length));
   }
-  return json_object(
-      {{"kind", json_string("packed")}, {"lengths", json_array(std::move(lengths))}});
+  return json_object({{"kind", json_string(packed ? "packed" : "variable")},
+                      {"lengths", json_array(std::move(lengths))}});
 }
 
 }  // namespace orrery

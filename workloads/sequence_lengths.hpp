@@ -8,9 +8,13 @@ namespace orrery {
 /// Reads the key "sequences" of a workload, after its sequence length:
 ///   {"kind": "fixed"}                       one sequence a row; the default
 ///   {"kind": "packed", "lengths": [...]}    each row is packed from sequences of these lengths,
-///                                           which add up to the sequence length
-/// Every row of every micro-batch is packed alike. Materialized attention works on whole rows and
-/// masks, so that packing changes FlashAttention only.
+///                                           which add up to the sequence length; all rows alike
+///   {"kind": "variable", "lengths": [...]}  documents of these lengths, one behind the other and
+///                                           over again, are cut into rows: rows differ
+/// Rows are dealt out as Megatron-LM does: a micro-batch of the first replica, one of the second,
+/// …, then the next micro-batch of each. Materialized attention works on whole rows and masks, so
+/// that both change FlashAttention only. Leaves out rows with fewer tokens than others: without
+/// packing they are padded, which costs as much as tokens do.
 void read_sequences(JsonCursor& parameters, Division& division);
 
 /// The key as read_sequences reads it; not for kind "fixed", which is the default.

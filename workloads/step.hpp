@@ -62,6 +62,10 @@ struct Division {
   /// Lengths of the sequences that each row of the micro-batch is packed from; they add up to
   /// sequence_length, and no token sees another sequence than its own. Empty: one sequence.
   std::vector<std::int64_t> packed = {};
+  /// Lengths of documents from which the rows of all micro-batches are cut (document_stream.hpp).
+  /// What attention does then depends on the micro-batch; the kernels of a Division count whole
+  /// rows, as without documents.
+  std::vector<std::int64_t> documents = {};
 
   std::int64_t tokens() const { return micro_batch * sequence_length; }
   /// Tokens of which a rank holds the hidden state between the tensor-parallel regions.

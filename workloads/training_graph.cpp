@@ -56,6 +56,11 @@ void TrainingGraphBuilder::add_stage(std::int64_t index) {
   stage.tensor_groups = graph_.rank_set(grid.tensor_groups(index));
   stage.data_groups = graph_.rank_set(grid.data_groups(index));
   stage.replica_groups = graph_.rank_set(grid.replica_groups(index, settings_.sharding.group));
+  if (!settings_.division.documents.empty()) {
+    for (std::int64_t d = 0; d < grid.data; ++d) {
+      stage.replicas.push_back(graph_.rank_set(grid.tensor_group(index, d)));
+    }
+  }
   stage.order = schedule_.order[static_cast<std::size_t>(index)];
   for (const auto& route : schedule_.routes) {
     for (std::size_t part = 0; part < route.size(); ++part) {
@@ -159,7 +164,7 @@ void TrainingGraphBuilder::run_slot(Stage& stage) {
   if (slot.pass != Pass::weight_gradient) send(stage, chunk, slot);
   const bool completes = slot.pass == Pass::backward || slot.pass == Pass::weight_gradient;
   if (completes && (last || settings_.sharding.gradients())) {
-    flush_bucket(stage, chunk, stage.last_kernel, last);
+    flush_bucket(stage, chunk, stage.last_kernel.only(), last);
   }
 }
 
@@ -167,7 +172,7 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
                                         OpId entry, bool last) {
   const Segments& segments = chunk.passes[index_of(slot.pass)];
   const bool counts = last || settings_.sharding.gradients();
-  std::vector<OpId> done;
+  std::vector<StepOps> done;
   for (std::size_t s = 0; s < segments.size(); ++s) {
     const std::size_t unit = segments[s].unit;
     OpId weights;
@@ -177,8 +182,8 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
       saved = fetch_saved(stage, chunk, unit, slot.micro_batch);
     }
     for (const PreparedStep& step : *segments[s].steps) {
-      const OpId kernel_before = stage.last_kernel;
-      const OpId op = add_step(stage, step);
+      const StepOps kernel_before = stage.last_kernel;
+      const StepOps op = add_step(stage, step, slot.micro_batch);
       for (const int back : step.after) {
         if (static_cast<std::size_t>(back) <= done.size()) {
           depend_on(op, done[done.size() - static_cast<std::size_t>(back)]);
@@ -193,11 +198,12 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
         saved = OpId();  // what comes later waits for this kernel
       }
       done.push_back(op);
-      if (counts && step.gradients > 0) add_gradients(stage, chunk, op, step.gradients, last);
+      if (counts && step.gradients > 0)
+        add_gradients(stage, chunk, op.only(), step.gradients, last);
     }
     if (s + 1 == segments.size() || segments[s + 1].unit != unit) {
       let_go(stage, chunk, unit, slot.pass, last);
-      stage.unit_ends.push_back(stage.last_kernel);
+      stage.unit_ends.push_back(stage.last_kernel.only());
       if (slot.pass == Pass::forward) store_saved(stage, chunk, segments[s], slot.micro_batch);
     }
   }
@@ -218,23 +224,46 @@ void TrainingGraphBuilder::reduce_maxima(Stage& stage, const Chunk& chunk, Pass 
   op.label = graph_.label("fp8.maxima.all_reduce");
   op.category = tensor_category_;
   op.bytes = storage(Precision::fp32, layers * (pass == Pass::forward ? 8 : 4));
-  collective(op, CollectiveKind::all_reduce, stage.last_kernel);
+  collective(op, CollectiveKind::all_reduce, stage.last_kernel.only());
 }
 
-OpId TrainingGraphBuilder::add_step(Stage& stage, const PreparedStep& step) {
+/// Where replicas have different work each has an op of its own.
+StepOps TrainingGraphBuilder::add_step(Stage& stage, const PreparedStep& step,
+                                       std::int64_t micro_batch) {
   Op op = step.op;
-  op.ranks = stage.tensor_groups;
-  const OpId id = graph_.add(op);
-  graph_.take_memory(id, activations_, step.memory.saved);
-  graph_.free_memory(id, activations_, step.memory.dropped);
-  graph_.take_memory(id, buffers_, step.memory.buffer);
-  graph_.free_memory(id, buffers_, step.memory.unbuffer);
-  if (op.kind == OpKind::compute) {
-    depend_on(id, std::exchange(stage.next_kernel_after, OpId()));
-    for (const OpId sent : std::exchange(stage.waits_for, {})) depend_on(id, sent);
-    stage.last_kernel = id;
+  StepOps added;
+  if (step.by_content.empty()) {
+    op.ranks = stage.tensor_groups;
+    added.last = add_op(op, step.memory);
+  } else {
+    const std::size_t first = static_cast<std::size_t>(micro_batch) * stage.replicas.size();
+    for (std::size_t replica = 0; replica < stage.replicas.size(); ++replica) {
+      op.ranks = stage.replicas[replica];
+      op.kernel = step.by_content[first + replica];
+      added.last = add_op(op, step.memory);
+    }
+    added.count = stage.replicas.size();
   }
+  if (op.kind == OpKind::compute) {
+    depend_on(added, std::exchange(stage.next_kernel_after, OpId()));
+    for (const OpId sent : std::exchange(stage.waits_for, {})) depend_on(added, sent);
+    stage.last_kernel = added;
+  }
+  return added;
+}
+
+OpId TrainingGraphBuilder::add_op(const Op& op, const StepMemory& memory) {
+  const OpId id = graph_.add(op);
+  graph_.take_memory(id, activations_, memory.saved);
+  graph_.free_memory(id, activations_, memory.dropped);
+  graph_.take_memory(id, buffers_, memory.buffer);
+  graph_.free_memory(id, buffers_, memory.unbuffer);
   return id;
+}
+
+OpId StepOps::only() const {
+  ORRERY_CHECK(count == 1, "one of several ops is not all of a step");
+  return last;
 }
 
 /// Unless the stream they share orders them anyway.
@@ -242,6 +271,15 @@ void TrainingGraphBuilder::depend_on(OpId op, OpId on) {
   if (on.valid() && graph_.op(op).stream != graph_.op(on).stream) {
     graph_.depend(op, on);
   }
+}
+
+void TrainingGraphBuilder::depend_on(const StepOps& ops, OpId on) {
+  for (std::size_t i = 0; i < ops.count; ++i) depend_on(OpId(ops.last.index() - i), on);
+}
+
+void TrainingGraphBuilder::depend_on(const StepOps& ops, const StepOps& on) {
+  if (!on.last.valid()) return;
+  for (std::size_t i = 0; i < on.count; ++i) depend_on(ops, OpId(on.last.index() - i));
 }
 
 TaskGraph training_graph(const TrainingSettings& settings, const TrainingParts& parts) {

@@ -19,6 +19,7 @@ struct PreparedStep {
   StepMemory memory;
   std::int64_t gradients = 0;
   std::vector<int> after;
+  std::vector<KernelId> by_content;  // of attention over documents: by micro-batch and replica
 };
 using PreparedSteps = std::vector<PreparedStep>;
 
@@ -56,15 +57,25 @@ struct Chunk {
   std::map<std::pair<std::size_t, std::int64_t>, OpId> stored;  // by unit and micro-batch
 };
 
+/// What a step became: one op, or one for each replica, added one after the other.
+struct StepOps {
+  OpId last;
+  std::size_t count = 1;
+
+  /// Requires that there is one.
+  OpId only() const;
+};
+
 struct Stage {
   std::int64_t index = 0;
   RankSetId tensor_groups;
-  RankSetId data_groups;     // those that hold one copy together side by side
-  RankSetId replica_groups;  // those that hold the same shard
+  RankSetId data_groups;            // those that hold one copy together side by side
+  RankSetId replica_groups;         // those that hold the same shard
+  std::vector<RankSetId> replicas;  // tensor_groups one by one, where kernels differ between them
   std::vector<Chunk> chunks;
   std::vector<PipelineSlot> order;
   std::size_t next = 0;
-  OpId last_kernel;
+  StepOps last_kernel;
   OpId last_reduction;
   std::vector<OpId> sent;         // transfers that a pass to come waits for, when they block
   std::vector<OpId> waits_for;    // those that the next kernel waits for
@@ -101,8 +112,12 @@ class TrainingGraphBuilder {
   void run_slot(Stage& stage);
   void run_segments(Stage& stage, Chunk& chunk, const PipelineSlot& slot, OpId entry, bool last);
   void reduce_maxima(Stage& stage, const Chunk& chunk, Pass pass);
-  OpId add_step(Stage& stage, const PreparedStep& step);
+  StepOps add_step(Stage& stage, const PreparedStep& step, std::int64_t micro_batch);
+  OpId add_op(const Op& op, const StepMemory& memory);
+  std::vector<KernelId> kernels_by_content(const Kernel& kernel);
   void depend_on(OpId op, OpId on);
+  void depend_on(const StepOps& ops, OpId on);
+  void depend_on(const StepOps& ops, const StepOps& on);
   void send(Stage& from, const Chunk& chunk, const PipelineSlot& slot);
   bool scatters() const;
   OpId gather_received(const Stage& stage, OpId transfer, Pass pass);

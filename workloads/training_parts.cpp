@@ -1,5 +1,6 @@
 #include "workloads/training_parts.hpp"
 
+#include "workloads/document_stream.hpp"
 #include "workloads/recomputation.hpp"
 #include "workloads/transformer_ends.hpp"
 #include "workloads/transformer_layer.hpp"
@@ -51,12 +52,25 @@ ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t pa
   return count;
 }
 
+std::vector<std::int64_t> pairs_by_content(const TrainingSettings& settings) {
+  const Division& division = settings.division;
+  const DocumentStream documents(division.documents, division.sequence_length);
+  std::vector<std::int64_t> result;
+  const std::int64_t count = settings.micro_batches * settings.grid.data;
+  for (std::int64_t index = 0; index < count; ++index) {
+    result.push_back(documents.twice_causal_pairs(settings.network, index * division.micro_batch,
+                                                  division.micro_batch));
+  }
+  return result;
+}
+
 std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts& parts) {
   const bool again = settings.recomputation.kind == Recomputation::Kind::full;
   const std::int64_t gathers = settings.sharding.weights() ? 3 : 0;  // and a reduction
   const std::int64_t copies = settings.offload.layers > 0 ? 2 : 0;
+  const std::int64_t replicas = settings.division.documents.empty() ? 0 : settings.grid.data;
   const std::int64_t per_layer =
-      step_count(parts.layer) + gathers + copies +
+      step_count(parts.layer) + gathers + copies + (again ? 3 : 2) * replicas +
       (again ? static_cast<std::int64_t>(parts.layer.forward.size()) : 0);
   const std::int64_t per_micro_batch = settings.network.layers * per_layer +
                                        step_count(parts.embedding) + step_count(parts.head) +

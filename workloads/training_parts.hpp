@@ -31,6 +31,10 @@ UnitParameters unit_parameters(const TrainingSettings& settings);
 /// embedding, the last the head.
 ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t part);
 
+/// Twice the pairs of tokens that attention works on, by micro-batch and replica, when rows are cut
+/// from documents.
+std::vector<std::int64_t> pairs_by_content(const TrainingSettings& settings);
+
 /// Ops of the graph that is to be built, up to a few per layer.
 std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts& parts);
 

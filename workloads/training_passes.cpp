@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "workloads/attended_pairs.hpp"
 #include "workloads/layer_parts.hpp"
 #include "workloads/recomputation.hpp"
 #include "workloads/training_graph_builder.hpp"
@@ -19,7 +20,7 @@ bool halves_backward(const PipelineSchedule& schedule) {
 PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::string& pass) {
   PreparedSteps result;
   for (const Step& step : steps) {
-    PreparedStep prepared = {{}, step.memory, step.gradients, step.after};
+    PreparedStep prepared = {{}, step.memory, step.gradients, step.after, {}};
     Op& op = prepared.op;
     op.label = graph_.label(pass + "." + step.label);
     if (step.collective) {
@@ -34,8 +35,31 @@ PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::strin
       op.stream = compute_;
       op.category = graph_.label(pass);
       op.kernel = graph_.kernel(step.kernel);
+      if (step.kernel.kind.starts_with("attention") && !settings_.division.documents.empty()) {
+        prepared.by_content = kernels_by_content(step.kernel);
+      }
     }
     result.push_back(std::move(prepared));
+  }
+  return result;
+}
+
+/// The work of attention is proportional to the pairs of tokens, of which `kernel` has those of
+/// whole rows.
+std::vector<KernelId> TrainingGraphBuilder::kernels_by_content(const Kernel& kernel) {
+  const std::int64_t whole = twice_causal_pairs(settings_.network, settings_.division);
+  const Flops each = kernel.operations / whole;
+  std::map<std::int64_t, KernelId> known;
+  std::vector<KernelId> result;
+  for (const std::int64_t pairs : pairs_by_content(settings_)) {
+    KernelId& id = known[pairs];
+    if (!id.valid()) {
+      Kernel changed = kernel;
+      changed.operations = each * pairs;
+      changed.shape.push_back({"twice_pairs", pairs});
+      id = graph_.kernel(std::move(changed));
+    }
+    result.push_back(id);
   }
   return result;
 }

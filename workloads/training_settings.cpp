@@ -197,7 +197,8 @@ JsonValue to_json(const TrainingSettings& settings) {
       {"gradient_bucket", exact(settings.gradient_bucket)}};
   members.insert(members.end(), others.begin(), others.end());
   if (division.megatron_kernels) members.emplace_back("kernels", named("megatron"));
-  if (!division.packed.empty()) members.emplace_back("sequences", sequences_json(division));
+  if (!division.packed.empty() || !division.documents.empty())
+    members.emplace_back("sequences", sequences_json(division));
   for (auto& member : strategy_members(settings)) members.push_back(std::move(member));
   if (settings.offload.anything()) {
     members.emplace_back("offload", offload_json(settings.offload));

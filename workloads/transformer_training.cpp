@@ -1,7 +1,9 @@
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "workloads/builtin.hpp"
 #include "workloads/training_graph.hpp"
@@ -50,7 +52,15 @@ class TransformerTraining final : public Workload {
 
  private:
   double operations_per_token(AttentionSpan span) const {
-    return model_operations_per_token(settings_.network, settings_.division, span);
+    const Division& division = settings_.division;
+    if (division.documents.empty()) {
+      return model_operations_per_token(settings_.network, division, span);
+    }
+    const std::vector<std::int64_t> pairs = pairs_by_content(settings_);
+    const double sum = std::accumulate(pairs.begin(), pairs.end(), 0.0);
+    const double tokens =
+        static_cast<double>(pairs.size()) * static_cast<double>(division.tokens());
+    return model_operations_for_pairs(settings_.network, sum / tokens, span);
   }
 
   void add_facts(Job& job) const {

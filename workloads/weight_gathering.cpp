@@ -35,11 +35,12 @@ void TrainingGraphBuilder::let_go(Stage& stage, Chunk& chunk, std::size_t unit, 
                                   bool last) {
   const Sharding& sharding = settings_.sharding;
   int& waiting = chunk.gathered_for[unit];
-  if (sharding.weights()) flush_bucket(stage, chunk, stage.last_kernel, last);
+  if (sharding.weights()) flush_bucket(stage, chunk, stage.last_kernel.only(), last);
   if (waiting == 0 || pass == Pass::weight_gradient) return;
-  stage.last_of_use.push_back(stage.last_kernel);
+  stage.last_of_use.push_back(stage.last_kernel.only());
   if (pass == Pass::forward && !sharding.reshard_after_forward) return;
-  if (--waiting == 0) graph_.free_memory(stage.last_kernel, weights_, chunk.units[unit]->weights);
+  if (--waiting == 0)
+    graph_.free_memory(stage.last_kernel.only(), weights_, chunk.units[unit]->weights);
 }
 
 }  // namespace orrery

@@ -28,10 +28,12 @@ JsonValue parallel_schema() {
 /// workloads/sequence_lengths.cpp reads it.
 JsonValue sequences_schema() {
   return closed_object(
-      {{"kind", enumeration({"fixed", "packed"}, "one sequence a row, or several")},
-       {"lengths", json_object({{"type", text("array")},
-                                {"items", or_wrapped(count(1, "tokens"))},
-                                {"description", text("add up to the sequence length")}})}},
+      {{"kind", enumeration({"fixed", "packed", "variable"},
+                            "one sequence a row, several, or rows cut from documents")},
+       {"lengths",
+        json_object({{"type", text("array")},
+                     {"items", or_wrapped(count(1, "tokens"))},
+                     {"description", text("of packed they add up to the sequence length")}})}},
       {"kind"}, "How rows of the micro-batch are made of sequences; default: fixed");
 }
 

@@ -166,6 +166,8 @@ INSTANTIATE_TEST_SUITE_P(
                              "sharding": {"kind": "zero1"}, "gradient_clipping": true)"},
                     Case{"both_ways_recomputed", kFourNodes, "gpt2", 2, 4, 4, 32, true,
                          R"(, "schedule": {"kind": "dualpipe"}, "recompute": {"kind": "full"})"},
+                    Case{"documents", kFourNodes, "gpt2", 4, 2, 4, 32, true,
+                         R"(, "sequences": {"kind": "variable", "lengths": [200, 56, 100]})"},
                     Case{"hybrid_sharded", kTwoNodes, "gpt2", 1, 1, 16, 32, false,
                          R"(, "sharding": {"kind": "fsdp", "group": 8, "prefetch": 2})"}),
     [](const auto& which) { return which.param.name; });
