@@ -42,7 +42,14 @@ class Fabric {
     double in = 0;
   };
 
+  /// Of a device: the number of its node, and of the adapter there by which it leaves it.
+  struct Place {
+    int node = 0;
+    int nic = 0;
+  };
+
   int devices() const;
+  Place place(int device) const;
   Port port(int device) const;
   std::span<const Link> links() const;
   /// Between nodes computed once per pair and kept. Requires from != to. The flow hash is that of

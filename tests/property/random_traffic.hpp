@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/collective/collective_site.hpp"
 #include "tests/property/random_cluster.hpp"
 
 namespace orrery {
@@ -79,19 +80,21 @@ inline std::string algorithm_of(const Traffic& traffic, CollectiveKind kind) {
 
 /// Calls visit(group, member, send) for each message of the program, group by group.
 template <class Visit>
-void for_each_send(const Traffic& traffic, const Flow& flow, Visit visit) {
+void for_each_send(const Fabric& fabric, const Traffic& traffic, const Flow& flow, Visit visit) {
   const auto registry = builtin_collectives();
   const std::span<const Rank> ranks = flow.ranks;
   const int members = static_cast<int>(flow.group_size);
   if (members == 1) return;
-  const auto program = registry.find(algorithm_of(traffic, flow.kind))
-                           ->make({.kind = flow.kind,
-                                   .members = members,
-                                   .size = flow.bytes,
-                                   .root = 0,
-                                   .chunk = traffic.choice.chunk});
   std::vector<Send> sends;
   for (std::size_t first = 0; first < ranks.size(); first += flow.group_size) {
+    const auto program =
+        registry.find(algorithm_of(traffic, flow.kind))
+            ->make({.kind = flow.kind,
+                    .members = members,
+                    .size = flow.bytes,
+                    .root = 0,
+                    .chunk = traffic.choice.chunk,
+                    .site = site_of(fabric, ranks.subspan(first, flow.group_size))});
     for (int member = 0; member < members; ++member) {
       for (int step = 0; step < program->steps(); ++step) {
         sends.clear();
