@@ -11,6 +11,11 @@ namespace orrery {
 /// Most pieces that one message is cut into, whatever the chunk size.
 inline constexpr std::int64_t kMaximumPieces = 1024;
 
+/// A chain or tree that is not cut is no pipeline, so there is a chunk size even where none was
+/// asked for; 512 KiB is the step of NCCL's Simple protocol (assumed: recalled from its buffer of 4
+/// MiB in 8 steps, NCCL_BUFFSIZE in NVIDIA's NCCL user guide).
+inline constexpr Bytes kPipelineChunk = Bytes(524'288);
+
 /// Where part `index` begins when `whole` is cut into `count` parts that differ by at most one
 /// byte.
 inline Bytes before_part(Bytes whole, std::int64_t index, std::int64_t count) {

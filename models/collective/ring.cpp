@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "models/collective/builtin.hpp"
 #include "models/collective/channels.hpp"
 #include "models/collective/parts.hpp"
@@ -80,7 +82,7 @@ class RingBroadcast final : public CollectiveProgram {
  public:
   RingBroadcast(const CollectiveCall& call, Channel channel)
       : members_(call.members),
-        chunks_(call.size, 1, call.chunk > Bytes(0) ? call.chunk : kDefaultChunk, channel.index,
+        chunks_(call.size, 1, call.chunk > Bytes(0) ? call.chunk : kPipelineChunk, channel.index,
                 channel.count),
         order_(std::move(channel.order)),
         place_(places_in(order_)),
@@ -111,11 +113,6 @@ class RingBroadcast final : public CollectiveProgram {
   }
 
  private:
-  // A chain that is not cut is no pipeline, so there is a chunk size even where none was asked for;
-  // 512 KiB is the step of NCCL's Simple protocol (assumed: recalled from its buffer of 4 MiB in 8
-  // steps, NCCL_BUFFSIZE in NVIDIA's NCCL user guide).
-  static constexpr Bytes kDefaultChunk = Bytes(524'288);
-
   int place_of(int member) const {
     return order_.empty() ? member : place_[static_cast<std::size_t>(member)];
   }
@@ -131,6 +128,12 @@ class RingBroadcast final : public CollectiveProgram {
   int root_place_;
 };
 
+std::vector<int> natural_order(int members) {
+  std::vector<int> order(static_cast<std::size_t>(members));
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
 /// A ring in each channel of the site.
 std::unique_ptr<CollectiveProgram> make_rings(const CollectiveCall& call, Ring::Rounds rounds) {
   return side_by_side(ring_orders(call), [&](Channel channel) {
@@ -143,6 +146,19 @@ std::unique_ptr<CollectiveProgram> make_rings(const CollectiveCall& call, Ring::
 std::unique_ptr<CollectiveProgram> make_ring_all_reduce(const CollectiveCall& call) {
   const int rounds = call.members - 1;
   return make_rings(call, {.reducing = rounds, .copying = rounds});
+}
+
+std::unique_ptr<CollectiveProgram> make_bidirectional_ring_all_reduce(const CollectiveCall& call) {
+  const int rounds = call.members - 1;
+  std::vector<std::vector<int>> orders = ring_orders(call);
+  for (std::size_t ring = orders.size(); ring-- > 0;) {
+    if (orders[ring].empty()) orders[ring] = natural_order(call.members);
+    orders.emplace_back(orders[ring].rbegin(), orders[ring].rend());
+  }
+  return side_by_side(std::move(orders), [&](Channel channel) {
+    return std::make_unique<Ring>(call, Ring::Rounds{.reducing = rounds, .copying = rounds},
+                                  std::move(channel));
+  });
 }
 
 std::unique_ptr<CollectiveProgram> make_ring_all_gather(const CollectiveCall& call) {

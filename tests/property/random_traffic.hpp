@@ -119,10 +119,7 @@ class RandomTraffic {
  public:
   RandomTraffic(std::uint64_t seed, int devices, const TrafficLimits& limits)
       : random_(seed, "random traffic"), devices_(devices), limits_(limits) {
-    // Every registered algorithm comes up: the one choice is that of the all-to-all.
-    const bool direct = random_.integer(0, 1) == 1;
-    const auto all_to_all = static_cast<std::size_t>(CollectiveKind::all_to_all);
-    traffic_.choice.algorithm[all_to_all] = direct ? "direct" : "pairwise";
+    choose_algorithms();
     traffic_.choice.launch = Duration(random_.integer(0, 1) * random_.integer(1, 5'000'000));
     // At most some ten pieces, lest a case take long.
     if (random_.integer(0, 2) != 0)
@@ -134,6 +131,20 @@ class RandomTraffic {
   const Traffic& traffic() const { return traffic_; }
 
  private:
+  /// Every registered algorithm comes up.
+  void choose_algorithms() {
+    const std::vector<std::string> names = builtin_collectives().names();
+    for (std::size_t kind = 0; kind < traffic_.choice.algorithm.size(); ++kind) {
+      const std::string prefix = std::string(to_string(static_cast<CollectiveKind>(kind))) + "/";
+      std::vector<std::string> of_kind;
+      for (const std::string& name : names) {
+        if (name.starts_with(prefix)) of_kind.push_back(name.substr(prefix.size()));
+      }
+      const auto last = static_cast<std::int64_t>(of_kind.size()) - 1;
+      traffic_.choice.algorithm[kind] = of_kind[static_cast<std::size_t>(random_.integer(0, last))];
+    }
+  }
+
   void add_flow() {
     Flow flow;
     flow.is_collective = limits_.collectives && (!limits_.transfers || random_.integer(0, 2) == 0);

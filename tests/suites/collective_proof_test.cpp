@@ -133,8 +133,8 @@ class Proof {
   template <class Visit>
   void for_each_segment(std::size_t id, const Parcel& parcel, Visit visit) {
     const auto [first, is_new] = first_of_step_.try_emplace({parcel.from, parcel.step}, id);
-    std::vector<Payload> payloads;
-    program_->payloads(parcel.from, parcel.step, payloads);
+    std::vector<Payload>& payloads = payloads_[{parcel.from, parcel.step}];
+    if (is_new) program_->payloads(parcel.from, parcel.step, payloads);
     std::int64_t bytes = 0;
     for (const Payload& payload : payloads) {
       if (payload.send != id - first->second) continue;
@@ -175,6 +175,7 @@ class Proof {
   std::vector<std::int64_t> begins_;                          // of segments; the last is the end
   std::vector<std::vector<Contributors>> held_;               // by member, by segment
   std::map<std::pair<int, int>, std::size_t> first_of_step_;  // member, step: its first parcel
+  std::map<std::pair<int, int>, std::vector<Payload>> payloads_;
   std::map<std::size_t, std::vector<std::pair<std::size_t, Contributors>>> carried_;
 };
 
