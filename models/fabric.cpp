@@ -232,6 +232,12 @@ int Fabric::devices() const {
   return static_cast<int>(impl_->nodes * impl_->node_devices);
 }
 
+Fabric::Place Fabric::place(int device) const {
+  const std::int64_t node = device / impl_->node_devices;
+  const std::int64_t local = device % impl_->node_devices;
+  return {static_cast<int>(node), static_cast<int>(impl_->nic_of(local))};
+}
+
 Fabric::Port Fabric::port(int device) const {
   return impl_->ports[static_cast<std::size_t>(device)];
 }

@@ -47,8 +47,14 @@ class Fabric {
   /// Makes a link worse than its spec: `capacity` in (0, 1] of what it carried, `latency` times as
   /// long. Before any route is asked for. Ports stay as they were: what they say is an upper bound.
   void degrade(int link, double capacity, double latency);
+  /// Of a device: the number of its node, and of the adapter there by which it leaves it.
+  struct Place {
+    int node = 0;
+    int nic = 0;
+  };
 
   int devices() const;
+  Place place(int device) const;
   Port port(int device) const;
   std::span<const Link> links() const;
   /// Between nodes computed once per pair and kept. Requires from != to. The flow hash is that of

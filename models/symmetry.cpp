@@ -153,12 +153,6 @@ class Search {
     const std::uint64_t key = key_of(Fact::member, op.ranks.index(), op.group_size);
     const std::uint64_t message_key =
         key_of(Fact::message, op.ranks.index(), op.group_size, op.collective, op.bytes.count());
-    const CollectiveProgram* program =
-        op.group_size > 1 ? &calls_->program_for(op, op.group_size) : nullptr;
-    std::vector<int> patterns;
-    for (int step = 0; program != nullptr && step < program->steps(); ++step) {
-      if (program->pattern(step) == step) patterns.push_back(step);
-    }
     for (std::size_t begin = 0; begin < ranks.size(); begin += op.group_size) {
       const std::span<const Rank> group = ranks.subspan(begin, op.group_size);
       for (const Rank rank : group) {
@@ -166,9 +160,12 @@ class Search {
         refinement.add(key, std::size(pair), pair);
       }
       ++next_group_;
-      for (const int step : patterns) {
+      if (group.size() == 1) continue;
+      const CollectiveProgram& program = calls_->program_for(op, group);
+      for (int step = 0; step < program.steps(); ++step) {
+        if (program.pattern(step) != step) continue;
         if (refinement.relations() > kMaximumRelations) return false;
-        add_step(*program, step, group, scramble(message_key + static_cast<unsigned>(step)),
+        add_step(program, step, group, scramble(message_key + static_cast<unsigned>(step)),
                  refinement);
       }
     }

@@ -18,6 +18,14 @@ struct Send {
   std::int32_t path = -1;  // of a folded program: the name of its way; else by the fabric's route
 };
 
+/// Bytes [begin, end) of a buffer, as part of what a message holds. Of an all-to-all, whose buffers
+/// hold different things, member m's begins at m times the size.
+struct Payload {
+  std::size_t send = 0;  // index among the sends of the member in the step
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
 /// The program of a collective among `members` ranks, asked for piece by piece: nothing is stored
 /// per message. Every member works through its steps in order. It begins step k when all sends of
 /// its step k-1 have left and everything it is to receive in steps <= k - lag() has arrived.
@@ -36,6 +44,26 @@ class CollectiveProgram {
   /// The first step known to be like this one: in both, every member sends and receives the same.
   /// Never past `step`. The fewer there are, the sooner symmetry is found.
   virtual int pattern(int step) const { return step; }
+  /// Appends what the messages of `sends` hold; who receives them has it at the same place. Not
+  /// needed to run: it is there so that anybody can check that the right data moves.
+  virtual void payloads(int member, int step, std::vector<Payload>& out) const = 0;
+};
+
+/// Where the members of a group are, as far as an algorithm may care. Equal for groups that are
+/// placed alike.
+struct CollectiveSite {
+  std::vector<int> node;  // by member: its node, numbered as they first appear; empty: all in one
+  std::vector<int> nic;   // by member: its adapter among those of its node, numbered likewise
+  bool meshed = false;    // members of a node have a link of their own to each other
+  auto operator<=>(const CollectiveSite&) const = default;
+};
+
+/// One of several programs that run side by side, each with an equal slice of every block, and each
+/// with an order of its own in which it visits the members.
+struct Channel {
+  int index = 0;
+  int count = 1;
+  std::vector<int> order{};  // members; empty: 0, 1, …
 };
 
 /// What a program is made for.
@@ -47,6 +75,7 @@ struct CollectiveCall {
   Bytes chunk;      // largest message; larger ones are cut into pieces, at most
                     // kMaximumPieces (parts.hpp), that are pipelined. 0: as the
                     // algorithm likes (a ring does not cut, a broadcast chain must)
+  CollectiveSite site{};
 };
 
 using CollectiveFactory = std::unique_ptr<CollectiveProgram> (*)(const CollectiveCall& call);

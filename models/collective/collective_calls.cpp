@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <set>
 
+#include "models/collective/collective_site.hpp"
 #include "sim/base/errors.hpp"
 
 namespace orrery {
 
 const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<const Rank> group) {
-  const double limit = port_limit(group);
-  const Key key{ProgramKey{op.collective, op.bytes.count(), group.size()}, limit};
+  const auto [limit, site] = group_facts(group);
+  const Key key{ProgramKey{op.collective, op.bytes.count(), group.size(), site}, limit};
   const auto known = calls_.find(key);
   if (known != calls_.end()) return known->second;
   const std::string& name = algorithm_for(op.collective).name;
@@ -20,21 +21,22 @@ const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<c
   record.algorithm = name.substr(name.find('/') + 1);
   record.port_limit = limit;
   records_.push_back(std::move(record));
-  const Call call{shared_program(op, group.size()), records_.size() - 1};
+  const Call call{shared_program(op, group.size(), site), records_.size() - 1};
   return calls_.emplace(key, call).first->second;
 }
 
 const std::shared_ptr<const CollectiveProgram>& CollectiveCalls::shared_program(
-    const Op& op, std::size_t members) {
+    const Op& op, std::size_t members, const CollectiveSite* site) {
   std::shared_ptr<const CollectiveProgram>& program =
-      programs_[ProgramKey{op.collective, op.bytes.count(), members}];
+      programs_[ProgramKey{op.collective, op.bytes.count(), members, site}];
   if (program == nullptr) {
     program = algorithm_for(op.collective)
                   .make(CollectiveCall{.kind = op.collective,
                                        .members = static_cast<int>(members),
                                        .size = op.bytes,
                                        .root = 0,
-                                       .chunk = choice_.chunk});
+                                       .chunk = choice_.chunk,
+                                       .site = *site});
   }
   return program;
 }
@@ -58,16 +60,19 @@ const Registry<CollectiveFactory>::Entry& CollectiveCalls::algorithm_for(
   internal_error(__FILE__, __LINE__, "no collective algorithm " + prefix + wanted);
 }
 
+const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const Rank> group) {
+  const auto [known, is_new] = groups_.try_emplace({group.data(), group.size()});
+  if (is_new) {
+    known->second.port_limit = port_limit(group);
+    known->second.site = &*sites_.insert(site_of(*fabric_, group)).first;
+  }
+  return known->second;
+}
+
 /// Of the first and the last member (one is the root of a broadcast, into which nothing goes) the
 /// one that can take more: no bus bandwidth can exceed what the links into a member carry.
 double CollectiveCalls::port_limit(std::span<const Rank> group) {
-  const std::pair key(group.data(), group.size());
-  const auto known = port_limits_.find(key);
-  if (known != port_limits_.end()) return known->second;
-  const double limit =
-      std::max(bandwidth_into(group, group.front()), bandwidth_into(group, group.back()));
-  port_limits_.emplace(key, limit);
-  return limit;
+  return std::max(bandwidth_into(group, group.front()), bandwidth_into(group, group.back()));
 }
 
 double CollectiveCalls::bandwidth_into(std::span<const Rank> group, Rank member) {

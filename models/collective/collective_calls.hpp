@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <tuple>
@@ -22,7 +23,7 @@ struct CollectiveChoice {
   std::optional<Duration> launch{};  // before the first message; none: the device's own
 };
 
-/// All runs of one kind, size and group size over equally connected groups: for bus bandwidth.
+/// All runs of one kind, size and group size over groups that are placed alike: for bus bandwidth.
 struct CollectiveRecord {
   CollectiveKind kind = CollectiveKind::all_reduce;
   Bytes size;
@@ -49,19 +50,27 @@ class CollectiveCalls {
   /// Requires a group of two or more.
   const Call& call_for(const Op& op, std::span<const Rank> group);
   /// The program alone. Requires two members or more.
-  const CollectiveProgram& program_for(const Op& op, std::size_t members) {
-    return *shared_program(op, members);
+  const CollectiveProgram& program_for(const Op& op, std::span<const Rank> group) {
+    return *shared_program(op, group.size(), group_facts(group).site);
   }
   /// `groups` ran it at the same time.
   void count_run(std::size_t record, Duration took, std::uint64_t groups);
   const std::vector<CollectiveRecord>& records() const { return records_; }
 
  private:
-  using ProgramKey = std::tuple<CollectiveKind, std::int64_t, std::size_t>;  // size, members
-  using Key = std::tuple<ProgramKey, double>;                                // port limit
+  /// What is known of a group.
+  struct GroupFacts {
+    double port_limit = 0;
+    const CollectiveSite* site = nullptr;  // one address for all that are equal
+  };
+  using ProgramKey = std::tuple<CollectiveKind, std::int64_t, std::size_t,
+                                const CollectiveSite*>;  // size, members
+  using Key = std::tuple<ProgramKey, double>;            // port limit
 
-  const std::shared_ptr<const CollectiveProgram>& shared_program(const Op& op, std::size_t members);
+  const std::shared_ptr<const CollectiveProgram>& shared_program(const Op& op, std::size_t members,
+                                                                 const CollectiveSite* site);
   const Registry<CollectiveFactory>::Entry& algorithm_for(CollectiveKind kind) const;
+  const GroupFacts& group_facts(std::span<const Rank> group);
   double port_limit(std::span<const Rank> group);
   double bandwidth_into(std::span<const Rank> group, Rank member);
 
@@ -70,8 +79,9 @@ class CollectiveCalls {
   Fabric* fabric_;
   std::map<ProgramKey, std::shared_ptr<const CollectiveProgram>> programs_;
   std::map<Key, Call> calls_;
-  // By address and size of the group: only looked up, never iterated.
-  std::map<std::pair<const Rank*, std::size_t>, double> port_limits_;
+  std::set<CollectiveSite> sites_;
+  // By address and size of the group: only looked up, never iterated, as those by a site are.
+  std::map<std::pair<const Rank*, std::size_t>, GroupFacts> groups_;
   std::vector<CollectiveRecord> records_;
 };
 

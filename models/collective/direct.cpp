@@ -25,6 +25,12 @@ class DirectAllToAll final : public CollectiveProgram {
       out[next] = Send{to, pieces_.size(to, step), false};
     }
   }
+  void payloads(int member, int step, std::vector<Payload>& out) const override {
+    for (int away = 1; away < members_; ++away) {
+      const int to = (member + away) % members_;
+      out.push_back(pieces_.payload_from(member, static_cast<std::size_t>(away) - 1, to, step));
+    }
+  }
 
  private:
   int members_;

@@ -30,6 +30,8 @@ class FoldedProgram final : public CollectiveProgram {
   int pattern(int step) const override { return program_->pattern(step); }
   void sends(int member, int step, std::vector<Send>& out) const override;
   int receives(int member, int step) const override;
+  /// Nothing: members that are folded into one hold different data.
+  void payloads(int, int, std::vector<Payload>&) const override {}
 
   /// One of the messages of a path, as positions in the group, and how many of them there are.
   struct Path {

@@ -24,6 +24,11 @@ class PairwiseAllToAll final : public CollectiveProgram {
     const int to = (member + 1 + step / per_part) % members_;
     out.push_back(Send{to, pieces_.size(to, step % per_part), false});
   }
+  void payloads(int member, int step, std::vector<Payload>& out) const override {
+    const int per_part = pieces_.per_part();
+    const int to = (member + 1 + step / per_part) % members_;
+    out.push_back(pieces_.payload_from(member, 0, to, step % per_part));
+  }
 
  private:
   int members_;

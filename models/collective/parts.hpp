@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "models/collective/collective.hpp"
 #include "sim/base/units.hpp"
 
 namespace orrery {
@@ -10,12 +11,19 @@ namespace orrery {
 /// Most pieces that one message is cut into, whatever the chunk size.
 inline constexpr std::int64_t kMaximumPieces = 1024;
 
-/// Size of part `index` when `whole` is cut into `count` parts that differ by at most one byte.
+/// A chain or tree that is not cut is no pipeline, so there is a chunk size even where none was
+/// asked for; 512 KiB is the step of NCCL's Simple protocol (assumed: recalled from its buffer of 4
+/// MiB in 8 steps, NCCL_BUFFSIZE in NVIDIA's NCCL user guide).
+inline constexpr Bytes kPipelineChunk = Bytes(524'288);
+
+/// Where part `index` begins when `whole` is cut into `count` parts that differ by at most one
+/// byte.
+inline Bytes before_part(Bytes whole, std::int64_t index, std::int64_t count) {
+  return Bytes(whole.count() / count * index + whole.count() % count * index / count);
+}
+/// The size of that part.
 inline Bytes part_of(Bytes whole, std::int64_t index, std::int64_t count) {
-  const auto cut = [&](std::int64_t i) {
-    return whole.count() / count * i + whole.count() % count * i / count;
-  };
-  return Bytes(cut(index + 1) - cut(index));
+  return before_part(whole, index + 1, count) - before_part(whole, index, count);
 }
 
 /// Pieces that a message of `size` is cut into so that none exceeds `chunk` (0: one), at most
@@ -26,27 +34,45 @@ inline int pieces_of(Bytes size, Bytes chunk) {
   return static_cast<int>(std::clamp<std::int64_t>(pieces, 1, kMaximumPieces));
 }
 
-/// A buffer cut into parts, one for each member, and these into pieces no larger than the chunk.
+/// A channel's slice of a buffer that is cut into parts, one for each member: of every part as many
+/// pieces, in all channels, as make none larger than the chunk.
 class Pieces {
  public:
-  Pieces(Bytes size, int parts, Bytes chunk)
+  Pieces(Bytes size, int parts, Bytes chunk, int channel = 0, int channels = 1)
       : size_(size),
         parts_(parts),
-        pieces_(pieces_of(part_of(size, parts - 1, parts), chunk)),
-        equal_(size.count() % (static_cast<std::int64_t>(parts) * pieces_) == 0),
-        smallest_(size.count() / (static_cast<std::int64_t>(parts) * pieces_)) {}
+        pieces_(pieces_of(part_of(part_of(size, parts - 1, parts), channels - 1, channels), chunk)),
+        first_(channel * pieces_),
+        all_(channels * pieces_),
+        equal_(size.count() % (static_cast<std::int64_t>(parts) * all_) == 0),
+        smallest_(size.count() / (static_cast<std::int64_t>(parts) * all_)) {}
 
   int per_part() const { return pieces_; }
   /// Whether all pieces of all parts are of one size.
   bool equal() const { return equal_; }
   Bytes size(int part, int piece) const {
-    return equal_ ? smallest_ : part_of(part_of(size_, part, parts_), piece, pieces_);
+    return equal_ ? smallest_ : part_of(part_of(size_, part, parts_), first_ + piece, all_);
+  }
+  /// The same piece as a place in the buffer of message number `send`.
+  Payload payload(std::size_t send, int part, int piece) const {
+    const Bytes begin = before_part(size_, part, parts_) +
+                        before_part(part_of(size_, part, parts_), first_ + piece, all_);
+    return {send, begin.count(), (begin + size(part, piece)).count()};
+  }
+  /// The same where every member's buffer holds something else.
+  Payload payload_from(int member, std::size_t send, int part, int piece) const {
+    Payload payload = this->payload(send, part, piece);
+    payload.begin += member * size_.count();
+    payload.end += member * size_.count();
+    return payload;
   }
 
  private:
   Bytes size_;
   int parts_;
-  int pieces_;
+  int pieces_;  // of a part, for this channel
+  int first_;   // of them among those of all channels
+  int all_;
   bool equal_;
   Bytes smallest_;
 };

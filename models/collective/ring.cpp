@@ -1,5 +1,9 @@
+#include <numeric>
+
 #include "models/collective/builtin.hpp"
+#include "models/collective/channels.hpp"
 #include "models/collective/parts.hpp"
+#include "models/collective/ring_orders.hpp"
 
 namespace orrery {
 namespace {
@@ -9,7 +13,8 @@ namespace {
 /// 69(2), §3): bandwidth-optimal, 2(n-1) rounds of size/n for all-reduce, n-1 for its halves.
 ///
 /// A block larger than the chunk is cut into pieces; member r then sends piece c of round k in step
-/// k·pieces + c, which needs that piece of the round before: pieces are pipelined.
+/// k·pieces + c, which needs that piece of the round before: pieces are pipelined. `r` is a place
+/// in the channel's order of the members.
 class Ring final : public CollectiveProgram {
  public:
   struct Rounds {
@@ -18,8 +23,12 @@ class Ring final : public CollectiveProgram {
     int first_block = 0;  // member r starts with block r + first_block
   };
 
-  Ring(const CollectiveCall& call, Rounds rounds)
-      : members_(call.members), rounds_(rounds), pieces_(call.size, call.members, call.chunk) {}
+  Ring(const CollectiveCall& call, Rounds rounds, Channel channel)
+      : members_(call.members),
+        rounds_(rounds),
+        pieces_(call.size, call.members, call.chunk, channel.index, channel.count),
+        order_(std::move(channel.order)),
+        place_(places_in(order_)) {}
 
   int steps() const override { return (rounds_.reducing + rounds_.copying) * pieces_.per_part(); }
   int lag() const override { return pieces_.per_part(); }
@@ -33,85 +42,138 @@ class Ring final : public CollectiveProgram {
   void sends(int member, int step, std::vector<Send>& out) const override {
     const int per_part = pieces_.per_part();
     const int round = per_part == 1 ? step : step / per_part;
-    // In every round a member passes on the block it received in the round before, which is the one
-    // that its predecessor had: one index less. After reducing for n-1 rounds that holds still.
-    int block = 0;  // any, where all are of one size
-    if (!pieces_.equal()) {
-      block = ((member + rounds_.first_block - round) % members_ + members_) % members_;
-    }
+    const int block = pieces_.equal() ? 0 : block_of(member, round);  // any, where all are equal
     const Bytes bytes = pieces_.size(block, pieces_.equal() ? 0 : step % per_part);
-    const int to = member + 1 < members_ ? member + 1 : 0;
+    const int place = place_of(member);
+    const int to = at(place + 1 < members_ ? place + 1 : 0);
     out.push_back(Send{to, bytes, round < rounds_.reducing});
+  }
+  void payloads(int member, int step, std::vector<Payload>& out) const override {
+    const int round = step / pieces_.per_part();
+    out.push_back(pieces_.payload(0, block_of(member, round), step % pieces_.per_part()));
   }
 
  private:
+  int at(int place) const {
+    return order_.empty() ? place : order_[static_cast<std::size_t>(place)];
+  }
+  int place_of(int member) const {
+    return order_.empty() ? member : place_[static_cast<std::size_t>(member)];
+  }
+  /// In every round a member passes on the block it received in the round before, which is the one
+  /// that its predecessor had: one index less. After reducing for n-1 rounds that holds still.
+  int block_of(int member, int round) const {
+    const int first = place_of(member) + rounds_.first_block;
+    return at(((first - round) % members_ + members_) % members_);
+  }
+
   int members_;
   Rounds rounds_;
   Pieces pieces_;
+  std::vector<int> order_;
+  std::vector<int> place_;  // by member, where there is an order
 };
 
-/// Chunks follow each other along the chain root, root+1, …: member at distance d sends chunk k-d
+/// Chunks follow each other along the chain root, root+1, …: the one at distance d sends chunk k-d
 /// in step k; C + n - 2 steps. NCCL's broadcast has the same chain (nccl-tests, PERFORMANCE.md,
-/// "Broadcast": bus bandwidth = algorithm bandwidth).
+/// "Broadcast": bus bandwidth = algorithm bandwidth). The chain is the channel's ring, cut before
+/// the root.
 class RingBroadcast final : public CollectiveProgram {
  public:
-  explicit RingBroadcast(const CollectiveCall& call)
+  RingBroadcast(const CollectiveCall& call, Channel channel)
       : members_(call.members),
-        root_(call.root),
-        size_(call.size),
-        chunks_(pieces_of(call.size, call.chunk > Bytes(0) ? call.chunk : kDefaultChunk)) {}
+        chunks_(call.size, 1, call.chunk > Bytes(0) ? call.chunk : kPipelineChunk, channel.index,
+                channel.count),
+        order_(std::move(channel.order)),
+        place_(places_in(order_)),
+        root_place_(place_of(call.root)) {}
 
-  int steps() const override { return chunks_ + members_ - 2; }
+  int steps() const override { return chunks_.per_part() + members_ - 2; }
   int receives(int member, int step) const override {
     const int distance = distance_of(member);
     return distance > 0 && has_chunk(step - (distance - 1)) ? 1 : 0;
   }
   int pattern(int step) const override {
     // Between filling the chain and draining it every member but the last sends.
-    const bool equal = size_.count() % chunks_ == 0;
-    return equal && step >= members_ - 2 && step < chunks_ ? members_ - 2 : step;
+    const bool full = step >= members_ - 2 && step < chunks_.per_part();
+    return chunks_.equal() && full ? members_ - 2 : step;
   }
   void sends(int member, int step, std::vector<Send>& out) const override {
     const int distance = distance_of(member);
     const int chunk = step - distance;
     if (distance == members_ - 1 || !has_chunk(chunk)) return;
-    out.push_back(Send{(member + 1) % members_, part_of(size_, chunk, chunks_), false});
+    const int next = (root_place_ + distance + 1) % members_;
+    const int to = order_.empty() ? next : order_[static_cast<std::size_t>(next)];
+    out.push_back(Send{to, chunks_.size(0, chunk), false});
+  }
+  void payloads(int member, int step, std::vector<Payload>& out) const override {
+    const int chunk = step - distance_of(member);
+    if (distance_of(member) == members_ - 1 || !has_chunk(chunk)) return;
+    out.push_back(chunks_.payload(0, 0, chunk));
   }
 
  private:
-  // A chain that is not cut is no pipeline, so there is a chunk size even where none was asked for;
-  // 512 KiB is the step of NCCL's Simple protocol (assumed: recalled from its buffer of 4 MiB in 8
-  // steps, NCCL_BUFFSIZE in NVIDIA's NCCL user guide).
-  static constexpr Bytes kDefaultChunk = Bytes(524'288);
-
-  int distance_of(int member) const { return (member - root_ + members_) % members_; }
-  bool has_chunk(int chunk) const { return chunk >= 0 && chunk < chunks_; }
+  int place_of(int member) const {
+    return order_.empty() ? member : place_[static_cast<std::size_t>(member)];
+  }
+  int distance_of(int member) const {
+    return (place_of(member) - root_place_ + members_) % members_;
+  }
+  bool has_chunk(int chunk) const { return chunk >= 0 && chunk < chunks_.per_part(); }
 
   int members_;
-  int root_;
-  Bytes size_;
-  int chunks_;
+  Pieces chunks_;
+  std::vector<int> order_;
+  std::vector<int> place_;  // by member, where there is an order
+  int root_place_;
 };
+
+std::vector<int> natural_order(int members) {
+  std::vector<int> order(static_cast<std::size_t>(members));
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+/// A ring in each channel of the site.
+std::unique_ptr<CollectiveProgram> make_rings(const CollectiveCall& call, Ring::Rounds rounds) {
+  return side_by_side(ring_orders(call), [&](Channel channel) {
+    return std::make_unique<Ring>(call, rounds, std::move(channel));
+  });
+}
 
 }  // namespace
 
 std::unique_ptr<CollectiveProgram> make_ring_all_reduce(const CollectiveCall& call) {
   const int rounds = call.members - 1;
-  return std::make_unique<Ring>(call, Ring::Rounds{.reducing = rounds, .copying = rounds});
+  return make_rings(call, {.reducing = rounds, .copying = rounds});
+}
+
+std::unique_ptr<CollectiveProgram> make_bidirectional_ring_all_reduce(const CollectiveCall& call) {
+  const int rounds = call.members - 1;
+  std::vector<std::vector<int>> orders = ring_orders(call);
+  for (std::size_t ring = orders.size(); ring-- > 0;) {
+    if (orders[ring].empty()) orders[ring] = natural_order(call.members);
+    orders.emplace_back(orders[ring].rbegin(), orders[ring].rend());
+  }
+  return side_by_side(std::move(orders), [&](Channel channel) {
+    return std::make_unique<Ring>(call, Ring::Rounds{.reducing = rounds, .copying = rounds},
+                                  std::move(channel));
+  });
 }
 
 std::unique_ptr<CollectiveProgram> make_ring_all_gather(const CollectiveCall& call) {
-  return std::make_unique<Ring>(call, Ring::Rounds{.copying = call.members - 1});
+  return make_rings(call, {.copying = call.members - 1});
 }
 
 std::unique_ptr<CollectiveProgram> make_ring_reduce_scatter(const CollectiveCall& call) {
   // Starting one block earlier, member r ends with block r.
-  return std::make_unique<Ring>(
-      call, Ring::Rounds{.reducing = call.members - 1, .first_block = call.members - 1});
+  return make_rings(call, {.reducing = call.members - 1, .first_block = call.members - 1});
 }
 
 std::unique_ptr<CollectiveProgram> make_ring_broadcast(const CollectiveCall& call) {
-  return std::make_unique<RingBroadcast>(call);
+  return side_by_side(ring_orders(call), [&](Channel channel) {
+    return std::make_unique<RingBroadcast>(call, std::move(channel));
+  });
 }
 
 }  // namespace orrery

@@ -203,6 +203,7 @@ class Pairs final : public CollectiveProgram {
     out.push_back({1, Bytes(2), false});
   }
   int receives(int member, int step) const override { return member == 1 && step % 2 == 1 ? 2 : 0; }
+  void payloads(int, int, std::vector<Payload>&) const override {}
 };
 
 TEST(CollectiveRunner, AStepMayHoldSeveralMessagesOrNone) {

@@ -200,6 +200,36 @@ TEST(Symmetry, AFoldedStepTakesTheSameTimesOnEveryRank) {
   EXPECT_GT(folded_cases, 150) << "too few had a symmetry for this to say much";
 }
 
+// Alone, so that all rates are those of whole numbers of messages on a link, which no order of
+// adding changes.
+TEST(Symmetry, EveryAlgorithmOverSeveralNodesTakesTheSameTimesFolded) {
+  const auto registry = builtin_collectives();
+  int folded_cases = 0;
+  for (const auto& entry : registry.entries()) {
+    const std::size_t slash = entry.name.find('/');
+    for (const int nodes : {1, 2, 4}) {
+      SCOPED_TRACE(testing::Message() << entry.name << " over " << nodes << " nodes");
+      const int devices = 4;
+      GraphOf graph(nodes * devices);
+      CollectiveChoice choice;
+      for (int kind = 0; kind < 5; ++kind) {
+        if (to_string(static_cast<CollectiveKind>(kind)) != entry.name.substr(0, slash)) continue;
+        choice.algorithm[static_cast<std::size_t>(kind)] = entry.name.substr(slash + 1);
+        graph.collective(static_cast<CollectiveKind>(kind), nodes * devices * 1_MiB,
+                         nodes * devices);
+      }
+      ClusterSpec cluster = nodes_of(nodes, devices, 1.0);
+      cluster.node.nics = devices;
+      cluster.node.device.memory_bandwidth = Bandwidth(8'000'000'000'000);
+      const Outcome folded = run(cluster, graph, true, choice);
+      if (!folded.symmetry) continue;  // of a tree or a chain every member is another
+      ++folded_cases;
+      expect_the_same(run(cluster, graph, false, choice), folded);
+    }
+  }
+  EXPECT_GE(folded_cases, 12);
+}
+
 TEST(Symmetry, ALockStepRingIsOneRank) {
   const int n = 64;
   GraphOf graph(n);

@@ -27,7 +27,7 @@ struct Tally {
     for (const Flow& flow : traffic.flows) {
       if (!flow.is_collective) add(flow.ranks[0], flow.ranks[1], flow.bytes, 1);
       if (!flow.is_collective) continue;
-      for_each_send(traffic, flow, [&](auto group, int member, const Send& send) {
+      for_each_send(*fabric, traffic, flow, [&](auto group, int member, const Send& send) {
         add(group[static_cast<std::size_t>(member)], group[static_cast<std::size_t>(send.to)],
             send.bytes, send.reduces ? 2 : 1);
       });

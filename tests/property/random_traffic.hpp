@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/collective/collective_site.hpp"
 #include "tests/property/random_cluster.hpp"
 
 namespace orrery {
@@ -79,19 +80,21 @@ inline std::string algorithm_of(const Traffic& traffic, CollectiveKind kind) {
 
 /// Calls visit(group, member, send) for each message of the program, group by group.
 template <class Visit>
-void for_each_send(const Traffic& traffic, const Flow& flow, Visit visit) {
+void for_each_send(const Fabric& fabric, const Traffic& traffic, const Flow& flow, Visit visit) {
   const auto registry = builtin_collectives();
   const std::span<const Rank> ranks = flow.ranks;
   const int members = static_cast<int>(flow.group_size);
   if (members == 1) return;
-  const auto program = registry.find(algorithm_of(traffic, flow.kind))
-                           ->make({.kind = flow.kind,
-                                   .members = members,
-                                   .size = flow.bytes,
-                                   .root = 0,
-                                   .chunk = traffic.choice.chunk});
   std::vector<Send> sends;
   for (std::size_t first = 0; first < ranks.size(); first += flow.group_size) {
+    const auto program =
+        registry.find(algorithm_of(traffic, flow.kind))
+            ->make({.kind = flow.kind,
+                    .members = members,
+                    .size = flow.bytes,
+                    .root = 0,
+                    .chunk = traffic.choice.chunk,
+                    .site = site_of(fabric, ranks.subspan(first, flow.group_size))});
     for (int member = 0; member < members; ++member) {
       for (int step = 0; step < program->steps(); ++step) {
         sends.clear();
@@ -116,10 +119,7 @@ class RandomTraffic {
  public:
   RandomTraffic(std::uint64_t seed, int devices, const TrafficLimits& limits)
       : random_(seed, "random traffic"), devices_(devices), limits_(limits) {
-    // Every registered algorithm comes up: the one choice is that of the all-to-all.
-    const bool direct = random_.integer(0, 1) == 1;
-    const auto all_to_all = static_cast<std::size_t>(CollectiveKind::all_to_all);
-    traffic_.choice.algorithm[all_to_all] = direct ? "direct" : "pairwise";
+    choose_algorithms();
     traffic_.choice.launch = Duration(random_.integer(0, 1) * random_.integer(1, 5'000'000));
     // At most some ten pieces, lest a case take long.
     if (random_.integer(0, 2) != 0)
@@ -131,6 +131,20 @@ class RandomTraffic {
   const Traffic& traffic() const { return traffic_; }
 
  private:
+  /// Every registered algorithm comes up.
+  void choose_algorithms() {
+    const std::vector<std::string> names = builtin_collectives().names();
+    for (std::size_t kind = 0; kind < traffic_.choice.algorithm.size(); ++kind) {
+      const std::string prefix = std::string(to_string(static_cast<CollectiveKind>(kind))) + "/";
+      std::vector<std::string> of_kind;
+      for (const std::string& name : names) {
+        if (name.starts_with(prefix)) of_kind.push_back(name.substr(prefix.size()));
+      }
+      const auto last = static_cast<std::int64_t>(of_kind.size()) - 1;
+      traffic_.choice.algorithm[kind] = of_kind[static_cast<std::size_t>(random_.integer(0, last))];
+    }
+  }
+
   void add_flow() {
     Flow flow;
     flow.is_collective = limits_.collectives && (!limits_.transfers || random_.integer(0, 2) == 0);

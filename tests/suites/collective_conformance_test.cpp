@@ -6,61 +6,11 @@
 #include <numeric>
 
 #include "models/collective/parts.hpp"
+#include "tests/suites/collective_closed_forms.hpp"
 #include "tests/suites/collective_walk.hpp"
 
 namespace orrery {
 namespace {
-
-/// What theory says of an algorithm: n members, a buffer of `size`.
-struct ClosedForm {
-  CollectiveKind kind = CollectiveKind::all_reduce;
-  /// Largest message of an uncut program.
-  Bytes (*largest)(Bytes size, int n) = nullptr;
-  /// Steps when that is cut into `pieces`.
-  std::int64_t (*steps)(int n, std::int64_t pieces) = nullptr;
-  /// Multiples of `size` that all members together send.
-  int (*total)(int n) = nullptr;
-  /// One member sends total / n of it, but for so many blocks that may be a byte smaller or larger;
-  /// none: members differ (broadcast), see the case of its own.
-  int uneven_blocks = 0;
-};
-
-constexpr int kMembersDiffer = -1;
-
-Bytes largest_block(Bytes size, int n) {
-  return Bytes(ceil_ratio(size.count(), n));
-}
-Bytes whole(Bytes size, int) {
-  return size;
-}
-std::int64_t once_around(int n, std::int64_t pieces) {
-  return (n - 1) * pieces;
-}
-std::int64_t twice_around(int n, std::int64_t pieces) {
-  return 2 * (n - 1) * pieces;
-}
-std::int64_t at_once(int, std::int64_t pieces) {
-  return pieces;
-}
-std::int64_t along_the_chain(int n, std::int64_t pieces) {
-  return pieces + n - 2;
-}
-
-const std::map<std::string, ClosedForm>& closed_forms() {
-  const auto once = [](int n) { return n - 1; };
-  const auto twice = [](int n) { return 2 * (n - 1); };
-  // Nothing but the own block stays at home; an all-reduce does that twice, with two blocks.
-  static const std::map<std::string, ClosedForm> forms = {
-      {"all_reduce/ring", {CollectiveKind::all_reduce, largest_block, twice_around, twice, 2}},
-      {"all_gather/ring", {CollectiveKind::all_gather, largest_block, once_around, once, 1}},
-      {"reduce_scatter/ring",
-       {CollectiveKind::reduce_scatter, largest_block, once_around, once, 1}},
-      {"all_to_all/pairwise", {CollectiveKind::all_to_all, largest_block, once_around, once, 1}},
-      {"all_to_all/direct", {CollectiveKind::all_to_all, largest_block, at_once, once, 1}},
-      {"broadcast/ring",
-       {CollectiveKind::broadcast, whole, along_the_chain, once, kMembersDiffer}}};
-  return forms;
-}
 
 /// Bytes from member a to member b, over the whole program.
 using Matrix = std::map<std::pair<int, int>, Bytes>;
@@ -160,11 +110,8 @@ TEST_P(Collective, SendsOnlyToOthersAndAsManyAsTheyExpectInThatStep) {
 
 TEST_P(Collective, TakesTheStepsOfItsClosedForm) {
   for_all_calls([this](int n, Bytes size, int root, Bytes chunk) {
-    if (chunk == Bytes(0) && form_.largest == whole) return;  // cuts by a chunk of its own
-    const std::int64_t largest = form_.largest(size, n).count();
-    const std::int64_t pieces =
-        chunk == Bytes(0) ? 1 : std::max<std::int64_t>(ceil_ratio(largest, chunk.count()), 1);
-    ASSERT_EQ(make(n, size, root, chunk)->steps(), form_.steps(n, pieces));
+    if (chunk == Bytes(0) && form_.pipeline) return;  // cuts by a chunk of its own
+    ASSERT_EQ(make(n, size, root, chunk)->steps(), form_.steps(n, form_.pieces(size, n, chunk)));
   });
 }
 
@@ -176,12 +123,15 @@ TEST_P(Collective, MovesTheBytesOfItsClosedForm) {
       sent[static_cast<std::size_t>(pair.first)] += bytes;
       received[static_cast<std::size_t>(pair.second)] += bytes;
     }
-    const Bytes total = form_.total(n) * size;
+    const std::int64_t nths = form_.nths(n);
+    if (nths % n != 0 && size.count() % n != 0) return;  // by blocks of different sizes
+    const Bytes total = Bytes(nths % n == 0 ? nths / n * size.count() : nths * (size.count() / n));
     ASSERT_EQ(std::accumulate(sent.begin(), sent.end(), Bytes(0)), total);
     ASSERT_EQ(std::accumulate(received.begin(), received.end(), Bytes(0)), total);
     for (int member = 0; member < n; ++member) {
       const auto m = static_cast<std::size_t>(member);
-      if (form_.uneven_blocks == kMembersDiffer) {
+      if (form_.uneven_blocks == kMembersDiffer) continue;
+      if (form_.uneven_blocks == kBroadcasts) {
         ASSERT_EQ(received[m], member == root ? Bytes(0) : size);
         ASSERT_EQ(sent[m], (member + 1) % n == root ? Bytes(0) : size);
         continue;
@@ -189,8 +139,9 @@ TEST_P(Collective, MovesTheBytesOfItsClosedForm) {
       // A block is size/n rounded to either side, so exact where n divides the size. An all-to-all
       // brings a member its own block n-1 times.
       const bool exact = size.count() % n == 0;
-      const int blocks_received =
-          form_.kind == CollectiveKind::all_to_all ? n - 1 : form_.uneven_blocks;
+      const int blocks_received = form_.kind == CollectiveKind::all_to_all
+                                      ? std::max(n - 1, form_.uneven_blocks)
+                                      : form_.uneven_blocks;
       ASSERT_LE(std::abs(sent[m].count() * n - total.count()), exact ? 0 : form_.uneven_blocks * n);
       ASSERT_LE(std::abs(received[m].count() * n - total.count()), exact ? 0 : blocks_received * n);
     }
@@ -209,7 +160,9 @@ TEST_P(Collective, NoMessageExceedsTheChunk) {
     const auto program = make(n, size, root, chunk);
     CollectiveWalk walk(*program, n);
     walk.run(random_, {});
-    const Bytes limit = chunk == Bytes(0) ? form_.largest(size, n) : chunk;
+    // No block is cut below a byte.
+    const Bytes least(form_.widest(n));
+    const Bytes limit = chunk == Bytes(0) ? form_.largest(size, n) : std::max(chunk, least);
     for (const Parcel& p : walk.parcels()) ASSERT_LE(p.send.bytes, limit);
   });
 }
@@ -219,17 +172,17 @@ TEST_P(Collective, CutsNoMessageIntoMoreThanTheLimitOfPieces) {
   for (const int n : {2, 3}) {
     for (const std::int64_t excess : {-1, 0, 1}) {  // both sides of the limit
       const Bytes message(kMaximumPieces + excess);
-      const Bytes size = form_.largest == whole ? message : n * message;
+      const Bytes size = form_.blocks(n) * message;
       const auto program = make(n, size, 0, chunk);
       const std::int64_t pieces = std::min(message.count(), kMaximumPieces);
       EXPECT_EQ(program->steps(), form_.steps(n, pieces));
       Bytes largest;
       for (int step = 0; step < program->steps(); ++step) {
         std::vector<Send> sends;
-        program->sends(0, step, sends);
+        for (int member = 0; member < n; ++member) program->sends(member, step, sends);
         for (const Send& send : sends) largest = std::max(largest, send.bytes);
       }
-      EXPECT_EQ(largest, Bytes(ceil_ratio(message.count(), pieces)));
+      EXPECT_EQ(largest, form_.widest(n) * Bytes(ceil_ratio(message.count(), pieces)));
     }
   }
 }

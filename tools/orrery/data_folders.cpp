@@ -23,13 +23,14 @@ DataFolders find_data_folders() {
   const fs::path installed = (program.parent_path() / ORRERY_DATA_RELATIVE).lexically_normal();
   if (!error && is_folder(installed / "catalog")) {
     return {(installed / "catalog").string(), (installed / "networks").string(),
-            (installed / "METRICS.md").string(), (installed / "experiments/reproduce").string()};
+            (installed / "METRICS.md").string(), (installed / "experiments/reproduce").string(),
+            (installed / "calibration").string()};
   }
   const fs::path source = ORRERY_SOURCE_DATA;
   if (is_folder(source / "hw/catalog")) {
     return {(source / "hw/catalog").string(), (source / "workloads/networks").string(),
             (source / "tools/orrery/METRICS.md").string(),
-            (source / "experiments/reproduce").string()};
+            (source / "experiments/reproduce").string(), (source / "hw/calibration").string()};
   }
   throw IoError("no catalogue: neither " + (installed / "catalog").string() + " nor " +
                 (source / "hw/catalog").string() + " is there");

@@ -12,6 +12,7 @@ struct DataFolders {
   std::string networks;       // shapes of neural networks
   std::string metrics;        // the page that defines every figure of a result
   std::string reproductions;  // published results, a folder each
+  std::string calibration;    // what was fitted to measurements
 };
 
 /// Throws IoError that names both places when neither has a catalogue.

@@ -65,12 +65,15 @@ int dispatch(std::span<const std::string> words, const Builtins& builtins) {
 }  // namespace
 
 std::vector<Command> commands() {
-  return {{"run", "simulate a scenario: how long, where the time goes, does it fit", run_command},
-          {"check", "find every mistake of a scenario without running it", check_command},
-          {"list", "what a scenario can name: devices, clusters, networks, …", list_command},
-          {"reproduce", "published figures beside simulated ones, with the difference",
-           reproduce_command},
-          {"schema", "the JSON Schema of a scenario, for editors", schema_command}};
+  return {
+      {"run", "simulate a scenario: how long, where the time goes, does it fit", run_command},
+      {"check", "find every mistake of a scenario without running it", check_command},
+      {"list", "what a scenario can name: devices, clusters, networks, …", list_command},
+      {"collective", "times and bandwidths of one collective over sizes, as nccl-tests prints them",
+       collective_command},
+      {"reproduce", "published figures beside simulated ones, with the difference",
+       reproduce_command},
+      {"schema", "the JSON Schema of a scenario, for editors", schema_command}};
 }
 
 int run_program(std::span<const std::string> words, const Builtins& builtins) {

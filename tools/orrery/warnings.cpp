@@ -42,7 +42,7 @@ std::string gigabytes_per_second(double bytes_per_second) {
   return to_text(Bandwidth(static_cast<std::int64_t>(bytes_per_second)));
 }
 
-void warn_of_single_rings(const Result& result, std::vector<std::string>& warnings) {
+void warn_of_idle_links(const Result& result, std::vector<std::string>& warnings) {
   for (const CollectiveUse& use : result.collectives) {
     const CollectiveRecord& record = use.record;
     if (record.size < kLargeCollective || use.best_bus_bandwidth >= record.port_limit / 2) {
@@ -52,7 +52,7 @@ void warn_of_single_rings(const Result& result, std::vector<std::string>& warnin
                        " among " + std::to_string(record.members) + " ranks reaches " +
                        gigabytes_per_second(use.best_bus_bandwidth) + " of the " +
                        gigabytes_per_second(record.port_limit) +
-                       " that lead into a member: it runs as one ring, NCCL would use several");
+                       " that lead into a member: its algorithm does not use them all");
     return;  // one is enough to know
   }
 }
@@ -97,7 +97,7 @@ std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
                        "mean of their times is above that without jitter");
   }
   warn_of_small_products(job, machine, warnings);
-  warn_of_single_rings(result, warnings);
+  warn_of_idle_links(result, warnings);
   for (const MemoryUse& use : result.memory) {
     if (use.fits() && use.peak.as_double() > kNearlyFull * use.capacity.as_double()) {
       warnings.push_back(

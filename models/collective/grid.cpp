@@ -1,0 +1,167 @@
+#include <cmath>
+
+#include "models/collective/builtin.hpp"
+#include "models/collective/ring_orders.hpp"
+#include "models/collective/rounds.hpp"
+
+namespace orrery {
+namespace {
+
+/// Members in rows of equal length. A row is a node of a hierarchy, or of a torus.
+class Grid {
+ public:
+  explicit Grid(std::vector<std::vector<int>> rows)
+      : rows_(std::move(rows)), place_(this->rows() * this->columns()) {
+    for (int row = 0; row < static_cast<int>(this->rows()); ++row) {
+      for (int column = 0; column < static_cast<int>(this->columns()); ++column) {
+        place_[static_cast<std::size_t>(at(row, column))] = {row, column};
+      }
+    }
+  }
+  int height() const { return static_cast<int>(rows()); }
+  int width() const { return static_cast<int>(columns()); }
+  struct Place {
+    int row = 0;
+    int column = 0;
+  };
+  Place place(int member) const { return place_[static_cast<std::size_t>(member)]; }
+  /// Around the ends.
+  int at(int row, int column) const {
+    const int r = (row % height() + height()) % height();
+    const int c = (column % width() + width()) % width();
+    return rows_[static_cast<std::size_t>(r)][static_cast<std::size_t>(c)];
+  }
+
+ private:
+  std::size_t rows() const { return rows_.size(); }
+  std::size_t columns() const { return rows_.front().size(); }
+
+  std::vector<std::vector<int>> rows_;
+  std::vector<Place> place_;
+};
+
+/// The nodes as rows; where these differ in size, every member as a row of its own.
+Grid grid_of_nodes(const CollectiveCall& call) {
+  std::vector<std::vector<int>> rows = members_by_node(call);
+  for (const std::vector<int>& row : rows) {
+    if (row.size() == rows.front().size()) continue;
+    rows.clear();
+    for (int member = 0; member < call.members; ++member) rows.push_back({member});
+    break;
+  }
+  return Grid(std::move(rows));
+}
+
+/// As square as the number of members allows, in their order.
+Grid square_grid(const CollectiveCall& call) {
+  int width = static_cast<int>(std::sqrt(static_cast<double>(call.members)));
+  while (call.members % width != 0) --width;
+  std::vector<std::vector<int>> rows;
+  for (int member = 0; member < call.members; ++member) {
+    if (member % width == 0) rows.emplace_back();
+    rows.back().push_back(member);
+  }
+  return Grid(std::move(rows));
+}
+
+/// The blocks of all members of a column, in one message.
+void send_column(const Grid& grid, int column, Exchange message, std::vector<Exchange>& out) {
+  for (int row = 0; row < grid.height(); ++row) {
+    message.first = grid.at(row, column);
+    message.joined = row > 0;
+    out.push_back(message);
+  }
+}
+
+/// Rings along rows and columns; round k of each. Blocks are named by the members that own them.
+void scatter_row(const Grid& grid, Grid::Place at, int k, std::vector<Exchange>& out) {
+  send_column(grid, at.column - k - 1, {.to = grid.at(at.row, at.column + 1), .reduces = true},
+              out);
+}
+void scatter_column(const Grid& grid, Grid::Place at, int k, std::vector<Exchange>& out) {
+  out.push_back({.to = grid.at(at.row + 1, at.column),
+                 .first = grid.at(at.row - k - 1, at.column),
+                 .reduces = true});
+}
+void gather_column(const Grid& grid, Grid::Place at, int k, std::vector<Exchange>& out) {
+  out.push_back({.to = grid.at(at.row + 1, at.column), .first = grid.at(at.row - k, at.column)});
+}
+void gather_row(const Grid& grid, Grid::Place at, int k, std::vector<Exchange>& out) {
+  send_column(grid, at.column - k, {.to = grid.at(at.row, at.column + 1)}, out);
+}
+
+/// Reduce-scatter along rows, then along columns of what is left, and both backwards: 2(h-1) +
+/// 2(w-1) rounds, 2(n-1)/n of the size from each (Jia et al. 2018, arXiv:1807.11205, §4.3, for
+/// nodes; Ying et al. 2018, arXiv:1811.06992, §3.2, for a torus).
+std::unique_ptr<CollectiveProgram> grid_all_reduce(const CollectiveCall& call, Grid grid) {
+  const int across = grid.width() - 1;
+  const int along = grid.height() - 1;
+  return in_rounds(
+      call, {.rounds = 2 * (across + along), .blocks = call.members, .chunk = call.chunk},
+      [grid = std::move(grid), across, along](int member, int k, std::vector<Exchange>& out) {
+        const Grid::Place at = grid.place(member);
+        if (k < across) return scatter_row(grid, at, k, out);
+        if ((k -= across) < along) return scatter_column(grid, at, k, out);
+        if ((k -= along) < along) return gather_column(grid, at, k, out);
+        gather_row(grid, at, k - along, out);
+      });
+}
+
+}  // namespace
+
+std::unique_ptr<CollectiveProgram> make_hierarchical_all_reduce(const CollectiveCall& call) {
+  return grid_all_reduce(call, grid_of_nodes(call));
+}
+
+std::unique_ptr<CollectiveProgram> make_torus_all_reduce(const CollectiveCall& call) {
+  return grid_all_reduce(call, square_grid(call));
+}
+
+/// Across the nodes first, where each byte goes once, then inside them.
+std::unique_ptr<CollectiveProgram> make_hierarchical_all_gather(const CollectiveCall& call) {
+  Grid grid = grid_of_nodes(call);
+  const int along = grid.height() - 1;
+  const int rounds = along + grid.width() - 1;
+  return in_rounds(call, {.rounds = rounds, .blocks = call.members, .chunk = call.chunk},
+                   [grid = std::move(grid), along](int member, int k, std::vector<Exchange>& out) {
+                     const Grid::Place at = grid.place(member);
+                     if (k < along) return gather_column(grid, at, k, out);
+                     gather_row(grid, at, k - along, out);
+                   });
+}
+
+std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const CollectiveCall& call) {
+  Grid grid = grid_of_nodes(call);
+  const int across = grid.width() - 1;
+  const int rounds = across + grid.height() - 1;
+  return in_rounds(call, {.rounds = rounds, .blocks = call.members, .chunk = call.chunk},
+                   [grid = std::move(grid), across](int member, int k, std::vector<Exchange>& out) {
+                     const Grid::Place at = grid.place(member);
+                     if (k < across) return scatter_row(grid, at, k, out);
+                     scatter_column(grid, at, k - across, out);
+                   });
+}
+
+/// Inside the nodes first, to the member on the rail of the destination, then along the rails: one
+/// message from node to node for each rail (NCCL's PXN does the same: NVIDIA developer blog,
+/// "Doubling all2all Performance with NVIDIA Collective Communication Library 2.12", 2022).
+std::unique_ptr<CollectiveProgram> make_hierarchical_all_to_all(const CollectiveCall& call) {
+  const int n = call.members;
+  return in_rounds(
+      call, {.rounds = 2, .blocks = n, .personal = true, .chunk = call.chunk},
+      [n, grid = grid_of_nodes(call)](int member, int round, std::vector<Exchange>& out) {
+        const auto [row, column] = grid.place(member);
+        const int others = (round == 0 ? grid.width() : grid.height()) - 1;
+        for (int away = 1; away <= others; ++away) {
+          const int to = round == 0 ? grid.at(row, column + away) : grid.at(row + away, column);
+          const int blocks = round == 0 ? grid.height() : grid.width();
+          for (int i = 0; i < blocks; ++i) {
+            const int source = round == 0 ? member : grid.at(row, i);
+            const int target = round == 0 ? grid.at(i, column + away) : to;
+            out.push_back({.to = to, .first = source * n + target, .joined = i > 0});
+          }
+        }
+      });
+}
+
+}  // namespace orrery

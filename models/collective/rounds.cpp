@@ -1,0 +1,112 @@
+#include "models/collective/rounds.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "models/collective/parts.hpp"
+
+namespace orrery {
+namespace {
+
+/// Of each round, by member: messages received; and the most blocks that any message holds.
+struct Survey {
+  std::vector<std::vector<int>> receives;
+  int widest = 1;
+};
+
+Survey survey(int members, int rounds, const RoundRule& rule) {
+  Survey result;
+  result.receives.resize(static_cast<std::size_t>(rounds));
+  std::vector<Exchange> exchanges;
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<int>& receives = result.receives[static_cast<std::size_t>(round)];
+    receives.resize(static_cast<std::size_t>(members), 0);
+    for (int member = 0; member < members; ++member) {
+      exchanges.clear();
+      rule(member, round, exchanges);
+      int blocks = 0;
+      for (const Exchange& exchange : exchanges) {
+        blocks = exchange.joined ? blocks + exchange.count : exchange.count;
+        result.widest = std::max(result.widest, blocks);
+        if (!exchange.joined) ++receives[static_cast<std::size_t>(exchange.to)];
+      }
+    }
+  }
+  return result;
+}
+
+/// What a block may take of a chunk that holds `widest` of them: at least a byte.
+Bytes share_of(Bytes chunk, int widest) {
+  return chunk == Bytes(0) ? chunk : std::max(Bytes(1), chunk / widest);
+}
+
+class InRounds final : public CollectiveProgram {
+ public:
+  InRounds(const CollectiveCall& call, const RoundShape& shape, RoundRule rule,
+           const Channel& channel, Survey seen)
+      : shape_(shape),
+        rule_(std::move(rule)),
+        receives_(std::move(seen.receives)),
+        pieces_(call.size, shape.blocks, share_of(shape.chunk, seen.widest), channel.index,
+                channel.count) {}
+
+  int steps() const override { return shape_.rounds * pieces_.per_part(); }
+  int lag() const override { return pieces_.per_part(); }
+  int receives(int member, int step) const override {
+    return receives_[static_cast<std::size_t>(step / pieces_.per_part())]
+                    [static_cast<std::size_t>(member)];
+  }
+  int pattern(int step) const override {
+    return pieces_.equal() ? step / pieces_.per_part() * pieces_.per_part() : step;
+  }
+  void sends(int member, int step, std::vector<Send>& out) const override {
+    std::vector<Exchange> exchanges;
+    rule_(member, step / pieces_.per_part(), exchanges);
+    for (const Exchange& exchange : exchanges) {
+      const Bytes bytes = size_of(exchange, step % pieces_.per_part());
+      if (exchange.joined) {
+        out.back().bytes += bytes;
+      } else {
+        out.push_back(Send{exchange.to, bytes, exchange.reduces});
+      }
+    }
+  }
+  void payloads(int member, int step, std::vector<Payload>& out) const override {
+    std::vector<Exchange> exchanges;
+    rule_(member, step / pieces_.per_part(), exchanges);
+    std::size_t messages = 0;
+    for (const Exchange& exchange : exchanges) {
+      messages += exchange.joined ? 0 : 1;
+      for (int i = 0; i < exchange.count; ++i) {
+        const int whose = shape_.personal ? (exchange.first + i) / shape_.blocks : 0;
+        out.push_back(pieces_.payload_from(
+            whose, messages - 1, (exchange.first + i) % shape_.blocks, step % pieces_.per_part()));
+      }
+    }
+  }
+
+ private:
+  Bytes size_of(const Exchange& exchange, int piece) const {
+    if (pieces_.equal()) return exchange.count * pieces_.size(0, 0);
+    Bytes bytes;
+    for (int i = 0; i < exchange.count; ++i) {
+      bytes += pieces_.size((exchange.first + i) % shape_.blocks, piece);
+    }
+    return bytes;
+  }
+
+  RoundShape shape_;
+  RoundRule rule_;
+  std::vector<std::vector<int>> receives_;  // by round and member
+  Pieces pieces_;
+};
+
+}  // namespace
+
+std::unique_ptr<CollectiveProgram> in_rounds(const CollectiveCall& call, const RoundShape& shape,
+                                             RoundRule rule, const Channel& channel) {
+  Survey seen = survey(call.members, shape.rounds, rule);
+  return std::make_unique<InRounds>(call, shape, std::move(rule), channel, std::move(seen));
+}
+
+}  // namespace orrery

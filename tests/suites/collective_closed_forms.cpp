@@ -1,0 +1,156 @@
+#include "tests/suites/collective_closed_forms.hpp"
+
+#include <bit>
+#include <cmath>
+
+namespace orrery {
+namespace {
+
+std::int64_t one(int) {
+  return 1;
+}
+std::int64_t two(int) {
+  return 2;
+}
+std::int64_t each(int n) {
+  return n;
+}
+std::int64_t twice_each(int n) {
+  return 2 * n;
+}
+bool is_power(int n) {
+  return (n & (n - 1)) == 0;
+}
+int log_down(int n) {
+  return std::bit_width(static_cast<unsigned>(n)) - 1;
+}
+int log_up(int n) {
+  return std::bit_width(static_cast<unsigned>(n - 1));
+}
+/// Width of the most square grid: the greatest divisor up to the root.
+int columns(int n) {
+  int width = static_cast<int>(std::sqrt(n));
+  while (n % width != 0) --width;
+  return width;
+}
+
+std::int64_t once_around(int n, std::int64_t pieces) {
+  return (n - 1) * pieces;
+}
+std::int64_t twice_around(int n, std::int64_t pieces) {
+  return 2 * (n - 1) * pieces;
+}
+std::int64_t at_once(int, std::int64_t pieces) {
+  return pieces;
+}
+std::int64_t one_step(int, std::int64_t) {
+  return 1;
+}
+std::int64_t two_rounds(int, std::int64_t pieces) {
+  return 2 * pieces;
+}
+std::int64_t along_the_chain(int n, std::int64_t pieces) {
+  return pieces + n - 2;
+}
+std::int64_t up_and_down(int n, std::int64_t pieces) {
+  return 2 * log_up(n) * pieces;
+}
+std::int64_t doublings(int n, std::int64_t pieces) {
+  return log_up(n) * pieces;
+}
+std::int64_t recursive(int n, std::int64_t pieces) {
+  return (log_down(n) + (is_power(n) ? 0 : 2)) * pieces;
+}
+std::int64_t twice_recursive(int n, std::int64_t pieces) {
+  return (2 * log_down(n) + (is_power(n) ? 0 : 2)) * pieces;
+}
+std::int64_t torus(int n, std::int64_t pieces) {
+  return 2 * (columns(n) - 1 + n / columns(n) - 1) * pieces;
+}
+
+/// Nothing but the own block stays at home; an all-reduce does that twice.
+std::int64_t once(int n) {
+  return std::int64_t{n} * (n - 1);
+}
+std::int64_t twice(int n) {
+  return 2 * once(n);
+}
+std::int64_t all_to_everybody(int n) {
+  return n * once(n);
+}
+/// Those beyond the power of two hand in all, and get their own block back.
+std::int64_t halved(int n) {
+  return once(n) + (n - (1 << log_down(n)));
+}
+/// A block goes as often as its distance has bits.
+std::int64_t bits(int n) {
+  std::int64_t sum = 0;
+  for (int d = 1; d < n; ++d) sum += std::popcount(static_cast<unsigned>(d));
+  return n * sum;
+}
+
+std::int64_t half_or_all(int n) {
+  return is_power(n) ? n / 2 : n;
+}
+std::int64_t half_or_others(int n) {
+  return is_power(n) ? n / 2 : n - 1;
+}
+std::int64_t bruck_gathers(int n) {
+  int most = 1;
+  for (int distance = 1; distance < n; distance *= 2) {
+    most = std::max(most, std::min(distance, n - distance));
+  }
+  return most;
+}
+std::int64_t bruck_exchanges(int n) {
+  std::int64_t most = 0;
+  for (int bit = 1; bit < n; bit *= 2) {
+    std::int64_t with_bit = 0;
+    for (int d = 1; d < n; ++d) with_bit += (d & bit) != 0 ? 1 : 0;
+    most = std::max(most, with_bit);
+  }
+  return most;
+}
+std::int64_t torus_column(int n) {
+  return columns(n) == 1 ? 1 : n / columns(n);
+}
+
+}  // namespace
+
+const std::map<std::string, ClosedForm>& closed_forms() {
+  constexpr auto kReduce = CollectiveKind::all_reduce;
+  constexpr auto kGather = CollectiveKind::all_gather;
+  constexpr auto kScatter = CollectiveKind::reduce_scatter;
+  constexpr auto kExchange = CollectiveKind::all_to_all;
+  static const std::map<std::string, ClosedForm> forms = {
+      {"all_reduce/ring", {kReduce, each, one, twice_around, twice, 2}},
+      {"all_reduce/bidirectional_ring", {kReduce, twice_each, one, twice_around, twice, 4}},
+      {"all_reduce/tree", {kReduce, one, one, up_and_down, twice, kMembersDiffer, true}},
+      {"all_reduce/double_binary_tree",
+       {kReduce, two, one, up_and_down, twice, kMembersDiffer, true}},
+      {"all_reduce/recursive_halving_doubling",
+       {kReduce, each, half_or_all, twice_recursive, twice, kMembersDiffer}},
+      {"all_reduce/direct", {kReduce, one, one, one_step, all_to_everybody, 0}},
+      {"all_reduce/two_shot", {kReduce, each, one, two_rounds, twice, kByRounding}},
+      {"all_reduce/torus_2d", {kReduce, each, torus_column, torus, twice, kByRounding}},
+      {"all_reduce/hierarchical", {kReduce, each, one, twice_around, twice, 2}},
+      {"all_gather/ring", {kGather, each, one, once_around, once, 1}},
+      {"all_gather/recursive", {kGather, each, half_or_others, recursive, once, kMembersDiffer}},
+      {"all_gather/bruck", {kGather, each, bruck_gathers, doublings, once, kByRounding}},
+      {"all_gather/direct", {kGather, each, one, at_once, once, kByRounding}},
+      {"all_gather/hierarchical", {kGather, each, one, once_around, once, 1}},
+      {"reduce_scatter/ring", {kScatter, each, one, once_around, once, 1}},
+      {"reduce_scatter/recursive",
+       {kScatter, each, half_or_all, recursive, halved, kMembersDiffer}},
+      {"reduce_scatter/direct", {kScatter, each, one, at_once, once, kByRounding}},
+      {"reduce_scatter/hierarchical", {kScatter, each, one, once_around, once, 1}},
+      {"all_to_all/pairwise", {kExchange, each, one, once_around, once, 1}},
+      {"all_to_all/direct", {kExchange, each, one, at_once, once, 1}},
+      {"all_to_all/bruck", {kExchange, each, bruck_exchanges, doublings, bits, kByRounding}},
+      {"all_to_all/hierarchical", {kExchange, each, one, two_rounds, once, kByRounding}},
+      {"broadcast/ring",
+       {CollectiveKind::broadcast, one, one, along_the_chain, once, kBroadcasts, true}}};
+  return forms;
+}
+
+}  // namespace orrery

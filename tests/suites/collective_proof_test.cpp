@@ -1,0 +1,225 @@
+// Whether what a collective moves ends where it belongs, for every registered algorithm: who holds
+// whose contribution to which bytes is followed from the first message to the last, in whatever
+// order they arrive.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tests/suites/collective_walk.hpp"
+#include "tests/suites/drawn_sites.hpp"
+
+namespace orrery {
+namespace {
+
+/// Members whose contribution some bytes hold, one bit each.
+using Contributors = std::uint64_t;
+
+Contributors only(int member) {
+  return Contributors{1} << member;
+}
+Contributors everybody(int n) {
+  return only(n) - 1;
+}
+
+/// What a collective is to do, byte by byte.
+class Task {
+ public:
+  explicit Task(const CollectiveCall& call) : call_(call) {}
+
+  bool personal() const { return call_.kind == CollectiveKind::all_to_all; }
+  std::int64_t length() const { return call_.size.count() * (personal() ? call_.members : 1); }
+  /// Where blocks begin; the end of the last.
+  std::vector<std::int64_t> cuts() const {
+    std::vector<std::int64_t> cuts = {0, length()};
+    for (int owner = 0; owner < (personal() ? call_.members : 1); ++owner) {
+      std::int64_t at = owner * call_.size.count();
+      for (int block = 0; block < call_.members; ++block) {
+        cuts.push_back(at);
+        at += block_size(call_.size, block, call_.members).count();
+      }
+    }
+    return cuts;
+  }
+  Contributors at_first(int member, std::int64_t byte) const {
+    switch (call_.kind) {
+      case CollectiveKind::all_reduce:
+      case CollectiveKind::reduce_scatter:
+        return only(member);
+      case CollectiveKind::all_gather:
+        return block_of(byte) == member ? only(member) : 0;
+      case CollectiveKind::all_to_all:
+        return byte / call_.size.count() == member ? only(member) : 0;
+      case CollectiveKind::broadcast:
+        return member == call_.root ? only(member) : 0;
+    }
+    return 0;
+  }
+  /// 0: anything.
+  Contributors at_last(int member, std::int64_t byte) const {
+    const int block = block_of(byte);
+    switch (call_.kind) {
+      case CollectiveKind::all_reduce:
+        return everybody(call_.members);
+      case CollectiveKind::reduce_scatter:
+        return block == member ? everybody(call_.members) : 0;
+      case CollectiveKind::all_gather:
+        return only(block);
+      case CollectiveKind::all_to_all:
+        return block == member ? only(static_cast<int>(byte / call_.size.count())) : 0;
+      case CollectiveKind::broadcast:
+        return only(call_.root);
+    }
+    return 0;
+  }
+
+ private:
+  int block_of(std::int64_t byte) const {
+    std::int64_t left = byte % call_.size.count();
+    int block = 0;
+    while (left >= block_size(call_.size, block, call_.members).count()) {
+      left -= block_size(call_.size, block++, call_.members).count();
+    }
+    return block;
+  }
+
+  CollectiveCall call_;
+};
+
+/// Follows the data of a program, in segments that no message cuts.
+class Proof {
+ public:
+  Proof(const CollectiveProgram& program, const CollectiveCall& call)
+      : program_(&program), call_(call), task_(call) {
+    std::set<std::int64_t> cuts;
+    for (const std::int64_t cut : task_.cuts()) cuts.insert(cut);
+    std::vector<Payload> payloads;
+    for (int member = 0; member < call.members; ++member) {
+      for (int step = 0; step < program.steps(); ++step) {
+        program.payloads(member, step, payloads);
+      }
+    }
+    for (const Payload& payload : payloads) cuts.insert({payload.begin, payload.end});
+    begins_.assign(cuts.begin(), cuts.end());
+    held_.resize(static_cast<std::size_t>(call.members));
+    for (int member = 0; member < call.members; ++member) {
+      for (const std::int64_t begin : begins_) {
+        const bool real = begin < task_.length();
+        held(member).push_back(real ? task_.at_first(member, begin) : 0);
+      }
+    }
+  }
+
+  void run(RandomStream& random) {
+    CollectiveWalk walk(*program_, call_.members);
+    walk.run(random, {[&](std::size_t id) { begun(id, walk.parcels()[id]); },
+                      [&](std::size_t id) { arrived(id, walk.parcels()[id]); }});
+    for (int member = 0; member < call_.members; ++member) {
+      ASSERT_TRUE(walk.finished(member)) << member;
+      for (std::size_t segment = 0; begins_[segment] < task_.length(); ++segment) {
+        const Contributors wanted = task_.at_last(member, begins_[segment]);
+        if (wanted == 0) continue;
+        ASSERT_EQ(held(member)[segment], wanted)
+            << "byte " << begins_[segment] << " on member " << member;
+      }
+    }
+  }
+
+ private:
+  std::vector<Contributors>& held(int member) { return held_[static_cast<std::size_t>(member)]; }
+
+  /// Calls visit(segment) for what a message holds.
+  template <class Visit>
+  void for_each_segment(std::size_t id, const Parcel& parcel, Visit visit) {
+    const auto [first, is_new] = first_of_step_.try_emplace({parcel.from, parcel.step}, id);
+    std::vector<Payload>& payloads = payloads_[{parcel.from, parcel.step}];
+    if (is_new) program_->payloads(parcel.from, parcel.step, payloads);
+    std::int64_t bytes = 0;
+    for (const Payload& payload : payloads) {
+      if (payload.send != id - first->second) continue;
+      bytes += payload.end - payload.begin;
+      auto segment = std::lower_bound(begins_.begin(), begins_.end(), payload.begin);
+      for (; *segment < payload.end; ++segment) {
+        visit(static_cast<std::size_t>(segment - begins_.begin()));
+      }
+    }
+    EXPECT_EQ(bytes, parcel.send.bytes.count()) << "holds something else than it says";
+  }
+
+  void begun(std::size_t id, const Parcel& parcel) {
+    for_each_segment(id, parcel, [&](std::size_t segment) {
+      const Contributors has = held(parcel.from)[segment];
+      EXPECT_NE(has, 0U) << "byte " << begins_[segment] << " was sent before it was there";
+      carried_[id].emplace_back(segment, has);
+    });
+  }
+
+  void arrived(std::size_t id, const Parcel& parcel) {
+    for (const auto& [segment, contributors] : carried_[id]) {
+      Contributors& has = held(parcel.send.to)[segment];
+      if (parcel.send.reduces) {
+        EXPECT_EQ(has & contributors, 0U) << "added twice";
+        has |= contributors;
+      } else {
+        EXPECT_EQ(has & ~contributors, 0U) << "overwrites what it does not hold";
+        has = contributors;
+      }
+    }
+    carried_.erase(id);
+  }
+
+  const CollectiveProgram* program_;
+  CollectiveCall call_;
+  Task task_;
+  std::vector<std::int64_t> begins_;                          // of segments; the last is the end
+  std::vector<std::vector<Contributors>> held_;               // by member, by segment
+  std::map<std::pair<int, int>, std::size_t> first_of_step_;  // member, step: its first parcel
+  std::map<std::pair<int, int>, std::vector<Payload>> payloads_;
+  std::map<std::size_t, std::vector<std::pair<std::size_t, Contributors>>> carried_;
+};
+
+CollectiveKind kind_of(const std::string& name) {
+  for (int kind = 0; kind < 5; ++kind) {
+    const auto candidate = static_cast<CollectiveKind>(kind);
+    if (name.starts_with(std::string(to_string(candidate)) + "/")) return candidate;
+  }
+  throw std::runtime_error(name);
+}
+
+class CollectiveProof : public testing::TestWithParam<std::string> {};
+
+TEST_P(CollectiveProof, TheRightDataEndsWhereItBelongs) {
+  RandomStream random(2026, GetParam());
+  const auto registry = builtin_collectives();
+  for (const int n : {2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 24}) {
+    for (int draw = 0; draw < 12; ++draw) {
+      CollectiveCall call;
+      call.kind = kind_of(GetParam());
+      call.members = n;
+      call.size = Bytes(draw % 3 == 0 ? random.integer(1, 6) * n : random.integer(1, 40 * n));
+      call.root = static_cast<int>(random.integer(0, n - 1));
+      call.chunk = Bytes(random.integer(0, 1) * random.integer(2, 30));
+      call.site = drawn_site(n, random);
+      SCOPED_TRACE(testing::Message()
+                   << n << " members, " << call.size.count() << " B, chunk " << call.chunk.count()
+                   << ", root " << call.root << ", draw " << draw);
+      const auto program = registry.find(GetParam())->make(call);
+      ASSERT_NO_FATAL_FAILURE(Proof(*program, call).run(random));
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+std::vector<std::string> names() {
+  return builtin_collectives().names();
+}
+std::string test_name(const testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Builtin, CollectiveProof, testing::ValuesIn(names()), test_name);
+
+}  // namespace
+}  // namespace orrery

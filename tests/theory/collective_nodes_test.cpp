@@ -1,0 +1,73 @@
+// Rings over the adapters of several nodes, and over the links of a mesh, against closed forms.
+#include "tests/theory/small_cluster.hpp"
+
+namespace orrery {
+namespace {
+
+using namespace orrery::literals;
+
+/// Nodes of devices behind a crossbar, an adapter for each, and one leaf that joins all nodes.
+ClusterSpec nodes_of(int nodes, int devices, const LinkSpec& inside, const LinkSpec& between) {
+  ClusterSpec cluster = crossbar_of(devices, inside);
+  cluster.node.nics = devices;
+  cluster.node.nic_link = between;
+  cluster.node.host_link = wire(10 * between.bandwidth, Duration(0));
+  cluster.nodes = nodes;
+  cluster.fabric = json_object({{"kind", json_string("fat_tree")},
+                                {"nodes_per_leaf", json_integer(nodes)},
+                                {"oversubscription", json_real(1)},
+                                {"link", to_json(between)}});
+  return cluster;
+}
+
+ClusterSpec mesh_of(int devices, const LinkSpec& link) {
+  ClusterSpec cluster = crossbar_of(devices, link);
+  cluster.node.fabric = json_object({{"kind", json_string("full_mesh")},
+                                     {"link", to_json(link)},
+                                     {"links_per_pair", json_integer(1)}});
+  return cluster;
+}
+
+Duration time_of(const ClusterSpec& cluster, CollectiveKind kind, Bytes size, int members) {
+  GraphOf graph(members);
+  graph.collective(kind, size, members);
+  return run(cluster, graph).end.since_start();
+}
+
+// In each step a member sends one message over its adapter, or d-1 over its port, of the d rings:
+// (n-1) steps of S/n/d over the adapters, where these are what is slow.
+TEST(CollectivesOverNodes, UseAllAdaptersAtOnce) {
+  const Duration away = 3_us;
+  const Bandwidth adapter = 10_GBps;
+  for (const int nodes : {2, 4}) {
+    for (const int devices : {1, 2, 4, 8}) {
+      const int n = nodes * devices;
+      const Bytes message = 20_KB;
+      const Bytes size = n * devices * message;
+      const LinkSpec inside = wire(10 * devices * adapter, Duration(0));
+      const ClusterSpec cluster = nodes_of(nodes, devices, inside, wire(adapter, away / 2));
+      const Duration step = transfer_time(message, adapter) + away;
+      for (const auto kind : {CollectiveKind::all_gather, CollectiveKind::reduce_scatter}) {
+        EXPECT_EQ(time_of(cluster, kind, size, n), (n - 1) * step) << nodes << " x " << devices;
+      }
+      EXPECT_EQ(time_of(cluster, CollectiveKind::all_reduce, size, n), 2 * (n - 1) * step);
+    }
+  }
+}
+
+// n-1 steps of S/n over all links but the one of each member that even numbers leave.
+TEST(CollectivesInAMesh, UseAllLinksOrAllButOne) {
+  const Bandwidth link = 10_GBps;
+  for (const int n : {3, 4, 5, 8, 9}) {
+    const int rings = n % 2 == 1 ? n - 1 : n - 2;
+    const Bytes message = 20_KB;
+    const Duration step = transfer_time(message, link) + 1_us;
+    EXPECT_EQ(
+        time_of(mesh_of(n, wire(link, 1_us)), CollectiveKind::all_gather, n * rings * message, n),
+        (n - 1) * step)
+        << n;
+  }
+}
+
+}  // namespace
+}  // namespace orrery
