@@ -63,17 +63,28 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
     for (const int link : route.links) {
       usages_.push_back({links_[static_cast<std::size_t>(link)], 1});
     }
+    if (!route.shares.empty()) spread(route);
     put_memory(destination, written, bytes);
   } else {
     // All of the class run at one rate; each device and link carries its part of them.
     put_memory(source, touch * all / static_cast<double>(alike(source)), bytes);
-    for (const int link : route.links) {
-      const std::uint32_t of = symmetry_->link_class[static_cast<std::size_t>(link)];
-      put(links_[static_cast<std::size_t>(link)], all / symmetry_->links_in[of]);
+    for (std::size_t i = 0; i < route.links.size(); ++i) {
+      const auto link = static_cast<std::size_t>(route.links[i]);
+      const std::uint32_t of = symmetry_->link_class[link];
+      const double share = route.shares.empty() ? 1 : route.shares[i];
+      put(links_[link], all * share / symmetry_->links_in[of]);
     }
     put_memory(destination, written * all / static_cast<double>(alike(destination)), bytes);
   }
   return {usages_, route.latency};
+}
+
+/// The usages that were put last are those of the links.
+void MachineResources::spread(const Fabric::Route& route) {
+  const std::size_t first = usages_.size() - route.links.size();
+  for (std::size_t i = 0; i < route.links.size(); ++i) {
+    usages_[first + i].coefficient = route.shares[i];
+  }
 }
 
 void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {

@@ -69,6 +69,7 @@ class MachineResources {
     bool scarce = true;  // memory can be short
   };
 
+  void spread(const Fabric::Route& route);
   void put(ResourceId resource, double coefficient);
   void put_memory(Rank rank, double coefficient, double bytes);
   bool can_be_short(int device) const;
