@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "models/route_store.hpp"
+#include "models/spread_store.hpp"
+#include "models/topology/routing.hpp"
 #include "sim/base/errors.hpp"
 #include "sim/base/json_cursor.hpp"
 
@@ -17,10 +19,10 @@ std::unique_ptr<Topology> make_topology(const JsonValue& section, const Topology
                                         const Registry<TopologyFactory>& topologies,
                                         Diagnostics& diagnostics) {
   JsonCursor cursor(section, diagnostics);
-  const std::vector<std::string> names = topologies.names();
-  const std::string kind = cursor.at("kind").as_choice(names);
+  const std::string kind = cursor.at("kind").as_choice(topologies.names());
+  const RoutingChoice routing = read_routing(cursor);
   const auto* entry = topologies.find(kind);
-  return entry == nullptr ? nullptr : entry->make(cursor, site);
+  return entry == nullptr ? nullptr : route_by(entry->make(cursor, site), routing);
 }
 
 Fabric::Link fabric_link(const TopologyLink& link, const std::string& prefix) {
@@ -78,12 +80,28 @@ struct Fabric::Impl {
   std::size_t host_only = 0;    // the first link that is for the host alone
   std::size_t memory_base = 0;  // at the end: no host memory
   RouteStore routes;
+  bool spreads_anywhere = false;
+  SpreadStore spread_routes;
 
   std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
   void add_links(const NodeSpec& spec);
   void add_host(const NodeSpec& spec);
   void check_pair(int from, int to) const;
+  /// The part of a way that a topology decides.
+  struct Leg {
+    const Topology* topology;
+    std::size_t base;  // of its links
+    int from;
+    int to;
+    std::uint64_t flow_hash;
+    bool between_nodes;
+  };
+  Leg leg_between(std::int64_t from, std::int64_t to) const;
   void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
+  bool spreads(std::int64_t from, std::int64_t to) const {
+    return spreads_anywhere && leg_between(from, to).topology->spreads();
+  }
+  void append_spread(std::int64_t from, std::int64_t to, Spread& spread) const;
 };
 
 void Fabric::Impl::add_links(const NodeSpec& spec) {
@@ -138,35 +156,60 @@ void Fabric::Impl::add_host(const NodeSpec& spec) {
   }
 }
 
-void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const {
+Fabric::Impl::Leg Fabric::Impl::leg_between(std::int64_t from, std::int64_t to) const {
   const auto devices = static_cast<std::uint64_t>(nodes * node_devices);
   const std::uint64_t flow_hash =
       static_cast<std::uint64_t>(from) * devices + static_cast<std::uint64_t>(to);
   if (nodes == 1) {  // no need to divide
-    node->append_route(static_cast<int>(from), static_cast<int>(to), flow_hash, route);
-    return;
+    return {node.get(), 0, static_cast<int>(from), static_cast<int>(to), flow_hash, false};
   }
   const std::int64_t from_node = from / node_devices;
   const std::int64_t to_node = to / node_devices;
   const std::int64_t from_local = from % node_devices;
   const std::int64_t to_local = to % node_devices;
-  const auto append = [&route](std::size_t base, const Topology& topology, std::int64_t a,
-                               std::int64_t b, std::uint64_t hash) {
-    const std::size_t before = route.size();
-    topology.append_route(static_cast<int>(a), static_cast<int>(b), hash, route);
-    for (std::size_t hop = before; hop < route.size(); ++hop) {
-      route[hop] += static_cast<int>(base);
-    }
-  };
   if (from_node == to_node) {
-    append(static_cast<std::size_t>(from_node) * node_links, *node, from_local, to_local,
-           flow_hash);
-    return;
+    return {node.get(),
+            static_cast<std::size_t>(from_node) * node_links,
+            static_cast<int>(from_local),
+            static_cast<int>(to_local),
+            flow_hash,
+            false};
   }
-  route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * from));
-  append(cluster_base, *cluster, from_node * nics + nic_of(from_local),
-         to_node * nics + nic_of(to_local), flow_hash);
-  route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * to + 1));
+  return {cluster.get(),
+          cluster_base,
+          static_cast<int>(from_node * nics + nic_of(from_local)),
+          static_cast<int>(to_node * nics + nic_of(to_local)),
+          flow_hash,
+          true};
+}
+
+void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const {
+  const Leg leg = leg_between(from, to);
+  if (leg.between_nodes) route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * from));
+  const std::size_t before = route.size();
+  leg.topology->append_route(leg.from, leg.to, leg.flow_hash, route);
+  for (std::size_t hop = before; leg.base != 0 && hop < route.size(); ++hop) {
+    route[hop] += static_cast<int>(leg.base);
+  }
+  if (leg.between_nodes)
+    route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * to + 1));
+}
+
+void Fabric::Impl::append_spread(std::int64_t from, std::int64_t to, Spread& spread) const {
+  const Leg leg = leg_between(from, to);
+  std::vector<LinkShare> parts;
+  leg.topology->append_shares(leg.from, leg.to, leg.flow_hash, parts);
+  const std::size_t out = host_base + static_cast<std::size_t>(2 * from);
+  const std::size_t in = host_base + static_cast<std::size_t>(2 * to + 1);
+  if (leg.between_nodes) spread.put(out, 1);
+  for (const LinkShare& part : parts) {
+    spread.put(leg.base + static_cast<std::size_t>(part.link), part.share);
+  }
+  spread.latency = slowest(*leg.topology, parts);
+  if (leg.between_nodes) {
+    spread.put(in, 1);
+    spread.latency += links[out].latency + links[in].latency;
+  }
 }
 
 std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
@@ -180,14 +223,17 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   // Sections that nothing will travel through are read too, for their mistakes, and so are those of
   // a cluster whose counts and links could not be read.
   if (node.fabric.kind != JsonValue::Kind::null) {
-    const TopologySite site{.endpoints = at_least_one(node.devices), .endpoint_link = std::nullopt};
+    const TopologySite site{.endpoints = at_least_one(node.devices),
+                            .endpoint_link = std::nullopt,
+                            .kinds = &topologies};
     impl->node = make_topology(node.fabric, site, topologies, diagnostics);
   }
   if (cluster.fabric) {
     const int nics = at_least_one(node.nics);
     const TopologySite site{.endpoints = at_least_one(cluster.nodes) * nics,
                             .endpoints_per_node = nics,
-                            .endpoint_link = node.nic_link.value_or(LinkSpec{})};
+                            .endpoint_link = node.nic_link.value_or(LinkSpec{}),
+                            .kinds = &topologies};
     impl->cluster = make_topology(*cluster.fabric, site, topologies, diagnostics);
   }
   if (!diagnostics.empty()) {
@@ -196,12 +242,8 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   ORRERY_CHECK(cluster.nodes > 0 && node.devices > 0, "a cluster without devices");
   ORRERY_CHECK(node.devices == 1 || impl->node != nullptr, "a node without a fabric");
   ORRERY_CHECK(cluster.nodes == 1 || impl->cluster != nullptr, "a cluster without a fabric");
-  if (node.devices == 1) {
-    impl->node.reset();
-  }
-  if (cluster.nodes == 1) {
-    impl->cluster.reset();
-  }
+  if (node.devices == 1) impl->node.reset();
+  if (cluster.nodes == 1) impl->cluster.reset();
   const std::int64_t count = cluster.nodes * link_count(impl->node.get()) +
                              (impl->cluster ? 2 * cluster.device_count() : 0) +
                              link_count(impl->cluster.get()) + host_link_count(cluster);
@@ -213,6 +255,8 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   impl->links.reserve(static_cast<std::size_t>(count));
   impl->add_links(node);
   impl->add_host(node);
+  impl->spreads_anywhere = (impl->node != nullptr && impl->node->spreads()) ||
+                           (impl->cluster != nullptr && impl->cluster->spreads());
   impl->routes.set_sources(static_cast<std::size_t>(cluster.device_count()));
   return std::unique_ptr<Fabric>(new Fabric(std::move(impl)));
 }
@@ -272,13 +316,41 @@ void Fabric::Impl::check_pair(int from, int to) const {
   no_route(from, to);
 }
 
-void Fabric::append_route(int from, int to, std::vector<int>& route) const {
+void Fabric::append_route(int from, int to, std::vector<int>& route,
+                          std::vector<double>* shares) const {
   impl_->check_pair(from, to);
-  impl_->append_route(from, to, route);
+  if (!impl_->spreads(from, to)) {
+    const std::size_t before = route.size();
+    impl_->append_route(from, to, route);
+    if (shares != nullptr) shares->insert(shares->end(), route.size() - before, 1.0);
+    return;
+  }
+  Spread spread;
+  impl_->append_spread(from, to, spread);
+  route.insert(route.end(), spread.links.begin(), spread.links.end());
+  if (shares != nullptr) {
+    shares->insert(shares->end(), spread.shares.begin(), spread.shares.end());
+  }
+}
+
+bool Fabric::spreads() const {
+  return impl_->spreads_anywhere;
+}
+
+const Topology* Fabric::node_topology() const {
+  return impl_->node.get();
+}
+
+const Topology* Fabric::cluster_topology() const {
+  return impl_->cluster.get();
 }
 
 Fabric::Route Fabric::route(int from, int to) {
   impl_->check_pair(from, to);
+  if (impl_->spreads(from, to)) {
+    return impl_->spread_routes.find(
+        from, to, [&](Spread& spread) { impl_->append_spread(from, to, spread); });
+  }
   // Inside a node a route is short and made in no time; between nodes it may take a search.
   const bool keep = impl_->nodes > 1 && from / impl_->node_devices != to / impl_->node_devices;
   return impl_->routes.find(from, to, keep, [&](std::vector<int>& route) {

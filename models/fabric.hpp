@@ -27,7 +27,9 @@ class Fabric {
   };
   struct Route {
     std::span<const int> links;  // indices into links(); valid until the next call of route
-    Duration latency;            // sum over the links
+    Duration latency;            // sum over the links, on the slowest way of several
+    // Where a flow takes several ways: what part of it each link carries; else empty, all of it.
+    std::span<const double> shares{};
   };
 
   /// Mistakes in the fabric sections go to `diagnostics`. With any there, also those of a cluster
@@ -60,8 +62,16 @@ class Fabric {
   /// Between nodes computed once per pair and kept. Requires from != to. The flow hash is that of
   /// the pair.
   Route route(int from, int to);
-  /// The same links, appended; nothing is kept. For who asks for many routes once.
-  void append_route(int from, int to, std::vector<int>& route) const;
+  /// The same links, appended; nothing is kept. For who asks for many routes once. With spreads()
+  /// also `shares` are, one a link.
+  void append_route(int from, int to, std::vector<int>& route,
+                    std::vector<double>* shares = nullptr) const;
+  /// Whether there are routes of several ways.
+  bool spreads() const;
+  /// What a fabric section describes, for who asks about one alone: null when there is none, or
+  /// when nothing travels through it.
+  const Topology* node_topology() const;
+  const Topology* cluster_topology() const;
 
   bool has_host() const;
   /// From a device to the memory of its node's host, which is a link too, of kind "host_memory",

@@ -71,12 +71,13 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
     for (const int link : route.links) {
       usages_.push_back({links_[static_cast<std::size_t>(link)], 1});
     }
+    if (!route.shares.empty()) spread(route);
     put_memory(destination, written, bytes);
   } else {
     // All of the class run at one rate; each device and link carries its part of them.
     put_memory(source, touch * all / static_cast<double>(alike(source)), bytes);
-    for (const int link : route.links) {
-      put_link(link, all);
+    for (std::size_t i = 0; i < route.links.size(); ++i) {
+      put_link(route.links[i], route.shares.empty() ? all : all * route.shares[i]);
     }
     put_memory(destination, written * all / static_cast<double>(alike(destination)), bytes);
   }
@@ -106,6 +107,14 @@ void MachineResources::put_link(int link, double messages) {
   const auto index = static_cast<std::size_t>(link);
   const double alike = symmetry_ == nullptr ? 1 : symmetry_->links_in[symmetry_->link_class[index]];
   put(links_[index], messages / alike);
+}
+
+/// The usages that were put last are those of the links.
+void MachineResources::spread(const Fabric::Route& route) {
+  const std::size_t first = usages_.size() - route.links.size();
+  for (std::size_t i = 0; i < route.links.size(); ++i) {
+    usages_[first + i].coefficient = route.shares[i];
+  }
 }
 
 void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {

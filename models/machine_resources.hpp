@@ -82,6 +82,7 @@ class MachineResources {
     bool scarce = true;  // memory can be short
   };
 
+  void spread(const Fabric::Route& route);
   void put(ResourceId resource, double coefficient);
   void put_link(int link, double messages);
   void put_memory(Rank rank, double coefficient, double bytes);

@@ -111,7 +111,13 @@ class Search {
     const std::size_t before = objects_.size();
     objects_.push_back(first_rank_ + from);
     objects_.push_back(first_rank_ + to);
-    if (from != to) fabric_->append_route(from, to, objects_);
+    if (from != to && fabric_->spreads()) {
+      shares_.clear();
+      fabric_->append_route(from, to, objects_, &shares_);
+      for (const double share : shares_) key = scramble(key ^ std::bit_cast<std::uint64_t>(share));
+    } else if (from != to) {
+      fabric_->append_route(from, to, objects_);
+    }
     const std::size_t length = objects_.size() - before;
     if (key == held_key_ && length == held_length_ && before < kMostHeld) return;
     add_held(before, refinement);
@@ -232,6 +238,7 @@ class Search {
   std::uint64_t held_key_ = 0;
   std::size_t held_length_ = 0;
   std::vector<int> objects_;
+  std::vector<double> shares_;  // of the route at hand, where routes are of several ways
   std::vector<Send> sends_;
 };
 

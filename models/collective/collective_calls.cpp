@@ -78,7 +78,14 @@ double CollectiveCalls::port_limit(std::span<const Rank> group) {
 double CollectiveCalls::bandwidth_into(std::span<const Rank> group, Rank member) {
   std::set<int> ports;
   for (const Rank from : group) {
-    if (from != member) ports.insert(fabric_->route(from, member).links.back());
+    if (from == member) continue;
+    const Fabric::Route route = fabric_->route(from, member);
+    // Of several ways the last links are those that together bring all of it.
+    double brought = 0;
+    for (std::size_t i = route.links.size(); i-- > 0 && brought < 1 - 1e-9;) {
+      ports.insert(route.links[i]);
+      brought += route.shares.empty() ? 1 : route.shares[i];
+    }
   }
   double bandwidth = 0;
   for (const int port : ports) {

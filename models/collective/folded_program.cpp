@@ -58,12 +58,15 @@ void FoldedProgram::fold_sends(int member, int step, std::vector<Send>& out) con
       symmetry_->ranks_in[symmetry_->rank_class[static_cast<std::size_t>(source)]];
   std::vector<Send> sends;
   program_->sends(from, step, sends);
-  std::vector<std::vector<int>> ways;  // by send of out: the classes of its links
-  std::vector<int> way;
+  using Way = std::pair<std::vector<int>, std::vector<double>>;  // classes of links, and shares
+  std::vector<Way> ways;                                         // by send of out
+  Way way;
   for (const Send& send : sends) {
-    way.clear();
-    fabric_->append_route(source, group_[static_cast<std::size_t>(send.to)], way);
-    for (int& link : way) {
+    way.first.clear();
+    way.second.clear();
+    fabric_->append_route(source, group_[static_cast<std::size_t>(send.to)], way.first,
+                          fabric_->spreads() ? &way.second : nullptr);
+    for (int& link : way.first) {
       link = static_cast<int>(symmetry_->link_class[static_cast<std::size_t>(link)]);
     }
     const int to = member_of_[static_cast<std::size_t>(send.to)];

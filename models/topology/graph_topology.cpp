@@ -49,6 +49,7 @@ struct GraphTopology::Impl {
   const Core& built_core();
   const std::vector<int>& distances_to(std::size_t destination);
   void append_core_route(int from, int to, std::uint64_t flow_hash, std::vector<int>& route);
+  void append_core_next(int vertex, int destination, std::vector<int>& next);
 };
 
 bool GraphTopology::Impl::is_leaf(int vertex) const {
@@ -124,6 +125,22 @@ void GraphTopology::Impl::append_core_route(int from, int to, std::uint64_t flow
   }
 }
 
+void GraphTopology::Impl::append_core_next(int vertex, int destination, std::vector<int>& next) {
+  const Core& built = built_core();
+  const std::size_t here = built.vertex[static_cast<std::size_t>(vertex)];
+  const std::vector<int>& distances =
+      distances_to(built.vertex[static_cast<std::size_t>(destination)]);
+  if (distances[here] == kUnreachable) {
+    return;
+  }
+  const auto [first, last] = boost::out_edges(here, built.graph);
+  for (auto edge = first; edge != last; ++edge) {
+    if (distances[boost::target(*edge, built.graph)] == distances[here] - 1) {
+      next.push_back(built.graph[*edge].link);
+    }
+  }
+}
+
 GraphTopology::GraphTopology(int endpoints) : impl_(std::make_unique<Impl>()) {
   ORRERY_CHECK(endpoints >= 0, "a negative number of endpoints");
   impl_->endpoints = endpoints;
@@ -158,9 +175,10 @@ int GraphTopology::add_link(TopologyLink link) {
   return index;
 }
 
-void GraphTopology::add_both_ways(End a, End b, const LinkSpec& spec, double bundle) {
-  add_link({a.vertex, b.vertex, spec, bundle, a.name + " -> " + b.name});
-  add_link({b.vertex, a.vertex, spec, bundle, b.name + " -> " + a.name});
+void GraphTopology::add_both_ways(End a, End b, const LinkSpec& spec, double bundle,
+                                  int dimension) {
+  add_link({a.vertex, b.vertex, spec, bundle, a.name + " -> " + b.name, dimension});
+  add_link({b.vertex, a.vertex, spec, bundle, b.name + " -> " + a.name, dimension});
 }
 
 int GraphTopology::endpoints() const {
@@ -201,12 +219,40 @@ void GraphTopology::append_route(int from, int to, std::uint64_t flow_hash,
   }
 }
 
+void GraphTopology::append_next_links(int vertex, int destination, std::vector<int>& links) const {
+  const bool exist =
+      vertex >= 0 && vertex < vertices() && destination >= 0 && destination < vertices();
+  ORRERY_CHECK(exist,
+               "no vertices " + std::to_string(vertex) + " and " + std::to_string(destination));
+  if (vertex == destination) {
+    return;
+  }
+  const Ends& here = impl_->ends[static_cast<std::size_t>(vertex)];
+  const Ends& there = impl_->ends[static_cast<std::size_t>(destination)];
+  if (impl_->is_leaf(vertex)) {
+    links.push_back(here.last_out);
+    return;
+  }
+  int last = destination;
+  if (impl_->is_leaf(destination)) {
+    last = impl_->links[static_cast<std::size_t>(there.last_in)].from;
+    if (last == vertex) {
+      links.push_back(there.last_in);
+      return;
+    }
+  }
+  impl_->append_core_next(vertex, last, links);
+}
+
 std::string endpoint_name(const TopologySite& site, int endpoint) {
+  if (endpoint >= site.endpoints - site.uplinks) {
+    return "uplink " + std::to_string(endpoint - (site.endpoints - site.uplinks));
+  }
   if (!site.endpoint_link) {
     return "device " + std::to_string(endpoint);
   }
-  return "node " + std::to_string(endpoint / site.endpoints_per_node) + ", NIC " +
-         std::to_string(endpoint % site.endpoints_per_node);
+  return std::string(site.member) + " " + std::to_string(endpoint / site.endpoints_per_node) +
+         ", " + site.port + " " + std::to_string(endpoint % site.endpoints_per_node);
 }
 
 }  // namespace orrery

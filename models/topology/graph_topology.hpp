@@ -36,7 +36,7 @@ class GraphTopology final : public Topology {
     int vertex;
     const std::string& name;
   };
-  void add_both_ways(End a, End b, const LinkSpec& spec, double bundle);
+  void add_both_ways(End a, End b, const LinkSpec& spec, double bundle, int dimension = -1);
 
   int endpoints() const override;
   int vertices() const override;
@@ -44,13 +44,15 @@ class GraphTopology final : public Topology {
   /// Requires that a path exists.
   void append_route(int from, int to, std::uint64_t flow_hash,
                     std::vector<int>& route) const override;
+  void append_next_links(int vertex, int destination, std::vector<int>& links) const override;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-/// "node 2, NIC 1" between nodes (endpoints bring their own link), "device 3" inside a node.
+/// "node 2, NIC 1" between nodes (endpoints bring their own link), "device 3" inside a node,
+/// "uplink 0" of those that lead out of a part.
 std::string endpoint_name(const TopologySite& site, int endpoint);
 
 }  // namespace orrery

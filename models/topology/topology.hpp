@@ -17,9 +17,16 @@ namespace orrery {
 struct TopologyLink {
   int from = 0;
   int to = 0;
-  LinkSpec spec;      // of one link
-  double bundle = 1;  // so many links side by side, used as one (a share of one when below 1)
-  std::string name;   // "device 3 -> switch"
+  LinkSpec spec;       // of one link
+  double bundle = 1;   // so many links side by side, used as one (a share of one when below 1)
+  std::string name;    // "device 3 -> switch"
+  int dimension = -1;  // along which it leads, where vertices stand in a grid; else -1
+};
+
+/// What part of a flow goes over a link.
+struct LinkShare {
+  int link = 0;
+  double share = 1;
 };
 
 /// The shape of a network: vertices 0 … endpoints()-1 are what traffic comes from and goes to, the
@@ -39,7 +46,23 @@ class Topology {
     append_route(from, to, flow_hash, result);
     return result;
   }
+  /// Appends the links that begin a way of fewest hops from `vertex` to the endpoint or switch
+  /// `destination`, in order of index; none when there is no way. What routings choose from; a
+  /// topology without it (its own routing rule says all) takes no other routing.
+  virtual void append_next_links(int vertex, int destination, std::vector<int>& links) const;
+  /// True when a flow takes several ways at once. append_shares then says how much of it each link
+  /// carries: each link once, hop by hop from the source, so that the shares of a hop sum to 1.
+  /// append_route gives one of the ways.
+  virtual bool spreads() const { return false; }
+  virtual void append_shares(int from, int to, std::uint64_t flow_hash,
+                             std::vector<LinkShare>& shares) const;
 };
+
+struct TopologySite;
+/// Reads its own parameters from the resolved "fabric" object (all keys but "kind"); mistakes go to
+/// the cursor's diagnostics, and then the result may be null.
+using TopologyFactory = std::unique_ptr<Topology> (*)(JsonCursor parameters,
+                                                      const TopologySite& site);
 
 /// What a topology connects. In a node: its devices; between nodes: their NICs, NIC k of node n
 /// being endpoint n·endpoints_per_node + k.
@@ -47,12 +70,13 @@ struct TopologySite {
   int endpoints = 0;
   int endpoints_per_node = 1;
   std::optional<LinkSpec> endpoint_link;  // the NIC port, where an endpoint brings its own
+  const Registry<TopologyFactory>* kinds = nullptr;  // for a topology that is made of others
+  // In a part of such a topology the last endpoints lead out of it.
+  int uplinks = 0;
+  // What the names of endpoints are made of.
+  std::string member = "node";
+  std::string port = "NIC";
 };
-
-/// Reads its own parameters from the resolved "fabric" object (all keys but "kind"); mistakes go to
-/// the cursor's diagnostics, and then the result may be null.
-using TopologyFactory = std::unique_ptr<Topology> (*)(JsonCursor parameters,
-                                                      const TopologySite& site);
 
 Registry<TopologyFactory> builtin_topologies();
 

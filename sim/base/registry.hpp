@@ -3,11 +3,12 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace orrery {
 
-/// Names of one seam's implementations, each with its factory and one line for `orrery list`.
+/// Names of one seam's implementations, each with its factory and what `orrery list` shows.
 /// A registry is a value: made in main (`builtin_*()`), added to by outside code, handed down.
 template <class Factory>
 class Registry {
@@ -16,6 +17,14 @@ class Registry {
     std::string name;
     Factory make;
     std::string summary;
+    std::string picture;  // of a shape, in ASCII; lines end in '\n'
+
+    Entry(std::string its_name, Factory its_make, std::string its_summary,
+          std::string its_picture = "")
+        : name(std::move(its_name)),
+          make(std::move(its_make)),
+          summary(std::move(its_summary)),
+          picture(std::move(its_picture)) {}
   };
 
   Registry(std::initializer_list<Entry> entries) : entries_(entries) {}

@@ -156,8 +156,8 @@ TEST(Fabric, MistakesOfBothFabricsAreReportedTogether) {
 }
 
 TEST(Fabric, MistakesAreFoundInAClusterThatHasOthers) {
-  std::string text = to_text(changed(cluster_text(), "/fabric/kind", "\"ring\""), false);
-  text = to_text(changed(text, "/node/fabric/kind", "\"ring\""), false);
+  std::string text = to_text(changed(cluster_text(), "/fabric/kind", "\"round\""), false);
+  text = to_text(changed(text, "/node/fabric/kind", "\"round\""), false);
   for (const std::string pointer : {"/nodes", "/node/devices", "/node/nics", "/node/nic_link"}) {
     const JsonValue document = changed(text, pointer, "7.5");
     Diagnostics diagnostics;

@@ -230,6 +230,29 @@ TEST(Symmetry, EveryAlgorithmOverSeveralNodesTakesTheSameTimesFolded) {
   EXPECT_GE(folded_cases, 12);
 }
 
+/// Two real spines, and what chooses between them: folding stays exact, whatever it chooses.
+TEST(Symmetry, AFoldedStepTakesTheSameTimesWithEveryRouting) {
+  for (const std::string routing : {"ecmp", "minimal", "spray", "up_down", "valiant"}) {
+    int folded_cases = 0;
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+      SCOPED_TRACE(routing + ", seed " + std::to_string(seed));
+      RandomStream random(seed, "symmetry and routing");
+      const int nodes = static_cast<int>(2 * random.integer(1, 4));
+      const int devices = static_cast<int>(2 * random.integer(1, 2));
+      ClusterSpec cluster = nodes_of(nodes, devices, 2.0);
+      cluster.fabric->members.push_back({"spines", json_integer(2)});
+      cluster.fabric->members.push_back({"routing", json_string(routing)});
+      const GraphOf graph = random_step(nodes, devices, random);
+      const Outcome folded = run(cluster, graph, true, {});
+      if (!folded.symmetry) continue;
+      ++folded_cases;
+      expect_the_same(run(cluster, graph, false, {}), folded);
+      if (HasFatalFailure()) return;
+    }
+    EXPECT_GT(folded_cases, 3) << routing << ": too few had a symmetry for this to say much";
+  }
+}
+
 TEST(Symmetry, ALockStepRingIsOneRank) {
   const int n = 64;
   GraphOf graph(n);

@@ -1,78 +1,12 @@
 // What every topology promises. A new entry of builtin_topologies() needs parameters below.
 #include <gtest/gtest.h>
 
-#include <cctype>
-#include <functional>
 #include <map>
 
-#include "tests/models/topology/topology_making.hpp"
+#include "tests/suites/topology_samples.hpp"
 
 namespace orrery {
 namespace {
-
-using namespace orrery::literals;
-
-struct Sample {
-  std::string label;
-  std::string section;
-  TopologySite site;
-  /// Links on the route between two different endpoints, from the shape's definition.
-  std::function<std::size_t(int, int)> hops;
-};
-
-TopologySite devices(int count) {
-  return {.endpoints = count, .endpoint_link = std::nullopt};
-}
-TopologySite nics(int nodes, int each) {
-  return {.endpoints = nodes * each,
-          .endpoints_per_node = each,
-          .endpoint_link = link_of("nic", 50_GBps)};
-}
-
-std::string section(const std::string& kind, const std::string& keys) {
-  return R"({"kind": ")" + kind + R"(", "link": )" + kLinkText + keys + "}";
-}
-
-/// Two hops below one leaf, four across the spine.
-auto fat_tree_hops(int each, int nodes_per_leaf, bool has_rails) {
-  return [=](int from, int to) -> std::size_t {
-    const bool same_group = from / each / nodes_per_leaf == to / each / nodes_per_leaf;
-    const bool same_rail = !has_rails || from % each == to % each;
-    return same_group && same_rail ? 2 : 4;
-  };
-}
-
-std::map<std::string, std::vector<Sample>> samples() {
-  const auto always = [](std::size_t hops) { return [hops](int, int) { return hops; }; };
-  const std::string plain = R"(, "nodes_per_leaf": 2, "oversubscription": 2)";
-  const std::string rails = plain + R"(, "rail_optimised": true)";
-  return {
-      {"crossbar",
-       {{"one device", section("crossbar", R"(, "links_per_device": 1)"), devices(1), always(2)},
-        {"eight", section("crossbar", R"(, "links_per_device": 18)"), devices(8), always(2)},
-        {"NICs", R"({"kind": "crossbar"})", nics(3, 2), always(2)}}},
-      {"full_mesh",
-       {{"two", section("full_mesh", R"(, "links_per_pair": 1)"), devices(2), always(1)},
-        {"eight", section("full_mesh", R"(, "links_per_pair": 2)"), devices(8), always(1)}}},
-      {"fat_tree",
-       {{"one leaf", section("fat_tree", plain), nics(2, 4), fat_tree_hops(4, 2, false)},
-        {"leaves", section("fat_tree", plain), nics(5, 4), fat_tree_hops(4, 2, false)},
-        {"rails", section("fat_tree", rails), nics(5, 4), fat_tree_hops(4, 2, true)},
-        {"rails, one group", section("fat_tree", rails), nics(2, 4), fat_tree_hops(4, 2, true)},
-        {"in a node", section("fat_tree", plain), devices(6), fat_tree_hops(1, 2, false)}}}};
-}
-
-std::vector<Sample> all_samples() {
-  std::vector<Sample> all;
-  const auto known = samples();
-  const auto registry = builtin_topologies();
-  for (const auto& entry : registry.entries()) {
-    if (const auto found = known.find(entry.name); found != known.end()) {
-      all.insert(all.end(), found->second.begin(), found->second.end());
-    }
-  }
-  return all;
-}
 
 TEST(TopologySuite, EveryRegisteredKindHasSamples) {
   const auto known = samples();
@@ -80,6 +14,7 @@ TEST(TopologySuite, EveryRegisteredKindHasSamples) {
   for (const auto& entry : registry.entries()) {
     EXPECT_TRUE(known.contains(entry.name)) << entry.name << ": add parameters to this suite";
     EXPECT_FALSE(entry.summary.empty()) << entry.name;
+    EXPECT_TRUE(entry.picture.starts_with('\n') && entry.picture.ends_with('\n')) << entry.name;
   }
   EXPECT_EQ(known.size(), registry.entries().size());
 }
@@ -143,7 +78,8 @@ TEST_P(TopologyConformance, RouteLengthsAreThoseOfTheClosedFormBothWays) {
     EXPECT_TRUE(topology_->route(from, from, 0).empty());
     for (int to = 0; to < topology_->endpoints(); ++to) {
       if (from != to) {
-        EXPECT_EQ(topology_->route(from, to, 7).size(), GetParam().hops(from, to));
+        EXPECT_EQ(topology_->route(from, to, 7).size(), GetParam().hops(from, to))
+            << from << " -> " << to;
         EXPECT_EQ(topology_->route(from, to, 7).size(), topology_->route(to, from, 8).size());
       }
     }
@@ -171,15 +107,6 @@ TEST_P(TopologyConformance, UnknownKeysAreMistakes) {
   std::string mistakes;
   make_topology(wrong, GetParam().site, &mistakes);
   EXPECT_EQ(mistakes.rfind("t.json#/zzzzzzzz: no such key", 0), 0U) << mistakes;
-}
-
-std::string test_name(const ::testing::TestParamInfo<Sample>& info) {
-  const JsonValue section_value = parse_json(info.param.section, "t.json");
-  std::string name = section_value.find("kind")->string + "_" + info.param.label;
-  for (char& character : name) {
-    character = std::isalnum(static_cast<unsigned char>(character)) != 0 ? character : '_';
-  }
-  return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Builtin, TopologyConformance, ::testing::ValuesIn(all_samples()),

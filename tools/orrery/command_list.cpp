@@ -22,6 +22,7 @@ struct Kind {
   std::string name;
   std::string about;
   std::vector<Catalog::Entry> entries;
+  std::vector<std::string> pictures = {};  // one an entry, of shapes
 };
 
 template <class Factory>
@@ -29,6 +30,15 @@ std::vector<Catalog::Entry> entries_of(const Registry<Factory>& registry) {
   std::vector<Catalog::Entry> result;
   for (const auto& entry : registry.entries()) {
     result.push_back({entry.name, entry.summary});
+  }
+  return result;
+}
+
+template <class Factory>
+std::vector<std::string> pictures_of(const Registry<Factory>& registry) {
+  std::vector<std::string> result;
+  for (const auto& entry : registry.entries()) {
+    result.push_back(entry.picture);
   }
   return result;
 }
@@ -42,7 +52,8 @@ std::vector<Kind> all_kinds(const Builtins& builtins, const Catalog& catalog) {
       {"clusters", "nodes and their network: \"cluster\"", catalog.list("clusters")},
       {"networks", "shapes of neural networks: \"network\" of a workload",
        catalog.list("networks")},
-      {"topologies", "\"kind\" of a fabric", entries_of(builtins.topologies)},
+      {"topologies", "\"kind\" of a fabric", entries_of(builtins.topologies),
+       pictures_of(builtins.topologies)},
       {"collectives", "algorithms, by collective: keys and values of \"collectives\"",
        entries_of(builtins.collectives)},
       {"cost_models", "\"kind\" of \"cost\"", entries_of(builtins.cost_models)},
@@ -61,6 +72,19 @@ std::string table(const std::vector<std::pair<std::string, std::string>>& rows) 
     text.append(width - left.size() + 2, ' ');
     text += right;
     text += '\n';
+  }
+  return text;
+}
+
+/// The same, with a picture below each row.
+std::string table_with(const std::vector<std::pair<std::string, std::string>>& rows,
+                       const std::vector<std::string>& pictures) {
+  std::string text;
+  std::string lines = table(rows);
+  for (const std::string& picture : pictures) {
+    const std::size_t end = lines.find('\n') + 1;
+    text += lines.substr(0, end) + picture + (picture.empty() ? "" : "\n");
+    lines.erase(0, end);
   }
   return text;
 }
@@ -89,7 +113,7 @@ int list_command(std::span<const std::string> words, const Builtins& builtins) {
       for (const Catalog::Entry& entry : kind.entries) {
         rows.emplace_back(entry.name, entry.description);
       }
-      print(table(rows));
+      print(kind.pictures.empty() ? table(rows) : table_with(rows, kind.pictures));
       return 0;
     }
   }

@@ -22,6 +22,7 @@ int collective_command(std::span<const std::string> words, const Builtins& built
 int list_command(std::span<const std::string> words, const Builtins& builtins);
 int reproduce_command(std::span<const std::string> words, const Builtins& builtins);
 int schema_command(std::span<const std::string> words, const Builtins& builtins);
+int topology_command(std::span<const std::string> words, const Builtins& builtins);
 
 /// In the order in which --help shows them.
 std::vector<Command> commands();

@@ -71,6 +71,8 @@ std::vector<Command> commands() {
       {"list", "what a scenario can name: devices, clusters, networks, …", list_command},
       {"collective", "times and bandwidths of one collective over sizes, as nccl-tests prints them",
        collective_command},
+      {"topology", "the networks of a scenario: counts, diameter, bisection, a drawing",
+       topology_command},
       {"reproduce", "published figures beside simulated ones, with the difference",
        reproduce_command},
       {"schema", "the JSON Schema of a scenario, for editors", schema_command}};

@@ -134,6 +134,44 @@ TEST(FatTree, APartlyFilledLeafKeepsTheRatio) {
   EXPECT_DOUBLE_EQ(bandwidth_between(*tree, last_leaf, last_leaf + 1), kNics * 50e9 / 2);
 }
 
+TEST(FatTree, KAryHasTheCountsOfItsDefinition) {
+  // Al-Fares et al. 2008, §2.2: k³/4 hosts, k²/2 edge and k²/2 aggregation switches, (k/2)² cores.
+  for (const int k : {4, 6, 8}) {
+    const int half = k / 2;
+    const std::string keys = R"(, "spines": )" + std::to_string(half) + R"(, "leaves_per_pod": )" +
+                             std::to_string(half) + R"(, "cores": )" + std::to_string(half * half);
+    const auto tree = make_topology(fat_tree(half, 1, keys), devices(k * k * k / 4));
+    EXPECT_EQ(tree->vertices() - tree->endpoints(), k * k + k * k / 4);
+    EXPECT_EQ(tree->links().size(), static_cast<std::size_t>(2 * 3 * k * k * k / 4));
+    for (const TopologyLink& link : tree->links()) EXPECT_DOUBLE_EQ(link.bundle, 1) << link.name;
+  }
+}
+
+TEST(FatTree, SixteenThousandEndpointsInThreeLevels) {
+  // 2048 nodes of 8 rails: 64 groups of 32 nodes, pods of 64 leaves with 32 spines, 512 cores.
+  TopologySite site = nics_of(2048);
+  site.endpoints_per_node = 8;
+  site.endpoints = 2048 * 8;
+  const std::string levels = R"(, "spines": 32, "leaves_per_pod": 64, "cores": 512)";
+  const auto tree = make_topology(fat_tree(32, 1, kRails + levels), site);
+  constexpr int kLeaves = 64 * 8;
+  constexpr int kPods = kLeaves / 64;
+  EXPECT_EQ(tree->vertices(), site.endpoints + kLeaves + kPods * 32 + 512);
+  EXPECT_EQ(tree->links().size(), 2U * (16'384 + kLeaves * 32 + kPods * 512));
+  for (int from = 0; from < site.endpoints; ++from) {
+    EXPECT_EQ(tree->route(from, (from + site.endpoints / 2) % site.endpoints, 0).size(), 6U);
+  }
+}
+
+TEST(FatTree, MistakesOfLevelsAreReported) {
+  std::string mistakes;
+  make_topology(fat_tree(2, 1, R"(, "leaves_per_pod": 2)"), nics_of(4), &mistakes);
+  EXPECT_EQ(mistakes, "t.json#: missing key \"spines\"\nt.json#: missing key \"cores\"\n");
+  make_topology(fat_tree(2, 1, R"(, "leaves_per_pod": 2, "spines": 2, "cores": 3)"), nics_of(4),
+                &mistakes);
+  EXPECT_EQ(mistakes, "t.json#/cores: expected a multiple of the 2 spines of a pod, got 3\n");
+}
+
 TEST(FatTree, MistakesAreReported) {
   std::string mistakes;
   EXPECT_EQ(make_topology(fat_tree(2, 0.5), nics_of(4), &mistakes), nullptr);

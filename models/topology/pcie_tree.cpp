@@ -1,0 +1,99 @@
+// Devices under PCI Express switches, switches under host bridges (one a processor), bridges joined
+// by the link between the processors.
+//
+//        [bridge 0] ===== [bridge 1]      processor_link
+//         /      \          /      \      uplink
+//      [sw 0]  [sw 1]   [sw 2]  [sw 3]
+//       /  \    /  \     /  \    /  \     link
+//      d0  d1  d2  d3   d4  d5  d6  d7
+//
+// Without "devices_per_switch" the devices hang on the bridges. Every two bridges are joined. Left
+// out: what a bridge loses on traffic between two devices below it, NICs at switches (a NIC hangs
+// on its device's host link), and memory of the host.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/topology/builtin.hpp"
+#include "models/topology/graph_topology.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr CountRange kCount = {.minimum = 1, .maximum = 1'000};
+
+struct PcieTree {
+  std::int64_t devices_per_switch = 0;  // 0: no switches
+  std::int64_t per_bridge = 0;          // switches, or devices without switches
+  LinkSpec link;
+  LinkSpec uplink;
+  LinkSpec processor_link;
+};
+
+PcieTree read_pcie_tree(JsonCursor& parameters, const TopologySite& site) {
+  PcieTree tree;
+  tree.link = site.endpoint_link ? *site.endpoint_link : read_link(parameters.at("link"));
+  if (JsonCursor count = parameters.find("devices_per_switch"); count.present()) {
+    tree.devices_per_switch = count.as_count(kCount);
+    tree.per_bridge = parameters.at("switches_per_bridge").as_count(kCount);
+    tree.uplink = read_link(parameters.at("uplink"));
+  } else {
+    tree.per_bridge = parameters.at("devices_per_bridge").as_count(kCount);
+  }
+  if (JsonCursor link = parameters.find("processor_link"); link.present()) {
+    tree.processor_link = read_link(link);
+  } else if (tree.per_bridge > 0) {
+    const std::int64_t below = std::max<std::int64_t>(1, tree.devices_per_switch) * tree.per_bridge;
+    if (site.endpoints > below) parameters.at("processor_link");
+  }
+  parameters.reject_unknown_keys();
+  return tree;
+}
+
+/// Hangs what stands in `below` on new vertices, `each` on one; returns these.
+struct Level {
+  std::vector<int> vertices;
+  std::vector<std::string> names;
+};
+Level hang(GraphTopology& topology, const Level& below, std::int64_t each, const std::string& noun,
+           const LinkSpec& link) {
+  Level above;
+  for (std::size_t i = 0; i < below.vertices.size(); ++i) {
+    if (i % static_cast<std::size_t>(each) == 0) {
+      above.names.push_back(noun + " " + std::to_string(above.vertices.size()));
+      above.vertices.push_back(topology.add_vertex());
+    }
+    topology.add_both_ways({below.vertices[i], below.names[i]},
+                           {above.vertices.back(), above.names.back()}, link, 1);
+  }
+  return above;
+}
+
+}  // namespace
+
+std::unique_ptr<Topology> make_pcie_tree(JsonCursor parameters, const TopologySite& site) {
+  const PcieTree tree = read_pcie_tree(parameters, site);
+  if (!parameters.diagnostics().empty()) return nullptr;
+
+  auto topology = std::make_unique<GraphTopology>(site.endpoints);
+  Level level;
+  for (int endpoint = 0; endpoint < site.endpoints; ++endpoint) {
+    level.vertices.push_back(endpoint);
+    level.names.push_back(endpoint_name(site, endpoint));
+  }
+  const bool has_switches = tree.devices_per_switch > 0;
+  if (has_switches) {
+    level = hang(*topology, level, tree.devices_per_switch, "PCIe switch", tree.link);
+  }
+  const Level bridges = hang(*topology, level, tree.per_bridge, "host bridge",
+                             has_switches ? tree.uplink : tree.link);
+  for (std::size_t a = 0; a < bridges.vertices.size(); ++a) {
+    for (std::size_t b = a + 1; b < bridges.vertices.size(); ++b) {
+      topology->add_both_ways({bridges.vertices[a], bridges.names[a]},
+                              {bridges.vertices[b], bridges.names[b]}, tree.processor_link, 1);
+    }
+  }
+  return topology;
+}
+
+}  // namespace orrery

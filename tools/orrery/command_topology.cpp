@@ -1,0 +1,125 @@
+#include <fstream>
+#include <iomanip>
+#include <sstream>
+
+#include "models/topology/figures.hpp"
+#include "sim/base/unit_text.hpp"
+#include "tools/orrery/command_line.hpp"
+#include "tools/orrery/commands.hpp"
+#include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/scenario.hpp"
+#include "tools/orrery/topology_text.hpp"
+
+namespace orrery {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kHelp =
+    "usage: orrery topology SCENARIO [options]\n\n"
+    "What the networks of a scenario's cluster are: endpoints, switches, links, the longest of "
+    "the\n"
+    "shortest ways, and what goes at once from one half to the other. With --graphviz or "
+    "--graphml\n"
+    "it writes the network between the nodes (of a single node: the one inside it) to a file.\n\n"
+    "example\n"
+    "  orrery topology experiments/quickstart/scenario.json --graphviz fabric.dot\n\n";
+
+CommandSyntax syntax() {
+  CommandSyntax syntax{
+      .command = "topology", .argument = "SCENARIO", .required = true, .options = {}};
+  syntax.options.add_options()("help,h", "this text")(
+      "set", po::value<std::vector<std::string>>()->value_name("PTR=VALUE"),
+      "put VALUE at a JSON pointer of the scenario, as `run` does; repeatable")(
+      "graphviz", po::value<std::string>()->value_name("FILE"), "write it for Graphviz")(
+      "graphml", po::value<std::string>()->value_name("FILE"), "write it as GraphML")(
+      "of", po::value<std::string>()->value_name("PART"),
+      "which network to write: node (inside one) or cluster (between them)");
+  return syntax;
+}
+
+std::string figures_text(const std::string& title, const std::string& endpoint,
+                         const Topology& topology) {
+  const TopologyFigures figures = figures_of(topology);
+  std::ostringstream text;
+  text << title << "\n"
+       << "  " << figures.endpoints << " " << endpoint << ", " << figures.switches << " switches, "
+       << figures.links << " links (one direction each, a bundle is one)\n"
+       << std::fixed << std::setprecision(2) << "  diameter " << figures.diameter << " hops, "
+       << figures.mean_hops << " on average\n";
+  if (figures.bisection > 0) {
+    text << "  bisection " << figures.bisection / 1e9
+         << " GB/s from the first half to the second, raw; oversubscription "
+         << figures.oversubscription << "\n";
+  }
+  return text.str();
+}
+
+std::string kind_of(const JsonValue& section) {
+  const JsonValue* kind = section.find("kind");
+  const JsonValue* routing = section.find("routing");
+  return (kind == nullptr ? "" : kind->string) +
+         (routing == nullptr ? "" : ", routing " + routing->string);
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text << std::flush;
+  if (!file) throw IoError("cannot write " + path);
+}
+
+const Topology& part_to_write(const po::variables_map& options, const Fabric& fabric) {
+  const Topology* node = fabric.node_topology();
+  const Topology* cluster = fabric.cluster_topology();
+  const Topology* part = cluster != nullptr ? cluster : node;
+  if (options.count("of") > 0) {
+    const std::string of = options["of"].as<std::string>();
+    if (of != "node" && of != "cluster") {
+      throw UsageError("--of: expected \"node\" or \"cluster\", got " + json_string(of).describe());
+    }
+    part = of == "node" ? node : cluster;
+  }
+  if (part == nullptr) throw UsageError("there is no such network to write in this scenario");
+  return *part;
+}
+
+}  // namespace
+
+int topology_command(std::span<const std::string> words, const Builtins& builtins) {
+  const CommandSyntax command = syntax();
+  const po::variables_map options = parse_command_line(command, words);
+  std::ostringstream text;
+  if (options.count("help") > 0) {
+    text << kHelp << command.options;
+    print(text.str());
+    return 0;
+  }
+  const std::vector<std::string> overrides = options.count("set") > 0
+                                                 ? options["set"].as<std::vector<std::string>>()
+                                                 : std::vector<std::string>();
+  const Scenario scenario =
+      load_scenario(argument_of(options), overrides, builtins, open_catalog(find_data_folders()));
+  const ClusterSpec& cluster = scenario.cluster;
+  const Fabric& fabric = *scenario.fabric;
+  if (const Topology* node = fabric.node_topology(); node != nullptr) {
+    text << figures_text("inside each node: " + kind_of(cluster.node.fabric), "devices", *node);
+  }
+  if (const Topology* between = fabric.cluster_topology(); between != nullptr) {
+    text << figures_text(
+        "between the " + std::to_string(cluster.nodes) + " nodes: " + kind_of(*cluster.fabric),
+        "NICs", *between);
+  }
+  text << "all links of the cluster, with those of devices to NICs: " << fabric.links().size()
+       << "\n";
+  const bool graphviz = options.count("graphviz") > 0;
+  const bool graphml = options.count("graphml") > 0;
+  if (graphviz || graphml) {
+    const Topology& part = part_to_write(options, fabric);
+    if (graphviz) write_file(options["graphviz"].as<std::string>(), graphviz_text(part));
+    if (graphml) write_file(options["graphml"].as<std::string>(), graphml_text(part));
+  }
+  print(text.str());
+  return 0;
+}
+
+}  // namespace orrery
