@@ -40,7 +40,7 @@ CommandSyntax syntax() {
       "sizes", po::value<std::string>()->default_value("1KiB..4GiB"),
       "FROM..TO, doubling, or a list with commas; a plain number is bytes")(
       "algorithm", po::value<std::string>()->default_value("auto"),
-      "one of `orrery list collectives`, or nvls")(
+      "one of `orrery list collectives`; auto also takes NVLS where the switch adds")(
       "protocol", po::value<std::string>()->default_value("auto"), "auto, ll, ll128 or simple")(
       "datatype", po::value<std::string>()->default_value("float"),
       "float, half, bfloat16, or int8, which switches do not add")(
