@@ -1,4 +1,3 @@
-#include <fstream>
 #include <iomanip>
 #include <sstream>
 
@@ -7,6 +6,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/output_folder.hpp"
 #include "tools/orrery/scenario.hpp"
 #include "tools/orrery/topology_text.hpp"
 
@@ -60,12 +60,6 @@ std::string kind_of(const JsonValue& section) {
   const JsonValue* routing = section.find("routing");
   return (kind == nullptr ? "" : kind->string) +
          (routing == nullptr ? "" : ", routing " + routing->string);
-}
-
-void write_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text << std::flush;
-  if (!file) throw IoError("cannot write " + path);
 }
 
 const Topology& part_to_write(const po::variables_map& options, const Fabric& fabric) {
