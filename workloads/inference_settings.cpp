@@ -103,13 +103,7 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
   const std::size_t mistakes = parameters.diagnostics().count();
   InferenceSettings settings;
   parameters.find("kind");  // read by whoever chose this workload
-  JsonCursor network_place = parameters.at("network");
-  const bool unresolved = mistakes > 0 && network_place.present() &&
-                          network_place.value().kind == JsonValue::Kind::string;
-  std::optional<NetworkShape> network;
-  if (!unresolved) {  // else its name is reported already
-    network = read_network(network_place);
-  }
+  const std::optional<NetworkShape> network = read_network_of(parameters);
   JsonCursor parallel = parameters.find("parallel");
   settings.grid = read_rank_grid(parameters, parallel, context);
   settings.form.tensor = settings.grid.tensor;

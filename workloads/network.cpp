@@ -160,4 +160,11 @@ std::optional<NetworkShape> read_network(JsonCursor cursor) {
   return shape;
 }
 
+std::optional<NetworkShape> read_network_of(JsonCursor& workload) {
+  JsonCursor network = workload.at("network");
+  const bool unresolved = network.present() && !network.diagnostics().empty() &&
+                          network.value().kind == JsonValue::Kind::string;
+  return unresolved ? std::nullopt : read_network(network);
+}
+
 }  // namespace orrery

@@ -81,5 +81,8 @@ struct NetworkShape {
 /// known (hugging_face.hpp); networks/README.md describes both. Mistakes go to the cursor's
 /// diagnostics, and then there may be no result.
 std::optional<NetworkShape> read_network(JsonCursor cursor);
+/// The key "network" of a workload. Of a name that stands there unresolved after mistakes nothing
+/// more is said: it is reported already.
+std::optional<NetworkShape> read_network_of(JsonCursor& workload);
 
 }  // namespace orrery

@@ -142,13 +142,7 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   const std::size_t mistakes = parameters.diagnostics().count();
   TrainingSettings settings;
   parameters.find("kind");  // read by whoever chose this workload
-  JsonCursor network_place = parameters.at("network");
-  const bool unresolved = mistakes > 0 && network_place.present() &&
-                          network_place.value().kind == JsonValue::Kind::string;
-  std::optional<NetworkShape> network;
-  if (!unresolved) {  // else its name is reported already
-    network = read_network(network_place);
-  }
+  const std::optional<NetworkShape> network = read_network_of(parameters);
   JsonCursor parallel = parameters.find("parallel");
   const bool sequence_parallel = flag_or_false(parallel, "sequence_parallel");
   settings.grid = read_rank_grid(parameters, parallel, context);

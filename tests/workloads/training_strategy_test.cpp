@@ -1,38 +1,24 @@
-// How a step is run: schedules, stages, recomputation, sharding, fp8. Expected values come from the
+// How a step is run: schedules, stages, recomputation, fp8. Expected values come from the
 // network's sizes and the formulas of the papers.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
 
-#include "tests/workloads/training_fixture.hpp"
+#include "tests/workloads/strategy_fixture.hpp"
 #include "workloads/parameter_count.hpp"
 
 namespace orrery {
 namespace {
 
+using testing::job_with;
+using testing::mistakes;
+using testing::ops_labelled;
 using testing::read_training;
 using testing::shape_of;
-using testing::shipped_network;
 using testing::SmallGpt;
 using testing::training_job;
 using testing::workload_json;
-
-std::vector<std::string> mistakes(const std::string& keys, std::int64_t devices) {
-  const JsonValue value = workload_json(SmallGpt{.layers = 8}.json(), keys);
-  return read_training(value, devices).mistakes();
-}
-
-/// 8 layers on 16 ranks, tensor 2 x pipeline 4 x data 2, 8 micro-batches, and these keys.
-Job job_with(const std::string& keys) {
-  return training_job(SmallGpt{.layers = 8}.json(),
-                      R"({
-      "parallel": {"tensor": 2, "pipeline": 4, "data": 2, "sequence_parallel": true},
-      "sequence_length": 128, "micro_batch": 2, "global_batch": 32, "dropout": true,
-      "attention": "materialized", "gradient_bucket": "256 KiB")" +
-                          std::string(keys.empty() ? "" : ", ") + keys + "}",
-                      16);
-}
 
 std::vector<std::string> strategies() {
   std::vector<std::string> result;
@@ -53,28 +39,6 @@ std::vector<std::string> strategies() {
     }
   }
   return result;
-}
-
-std::string label_of(const TaskGraph& graph, OpId op) {
-  return graph.text(graph.op(op).label);
-}
-
-std::vector<OpId> ops_labelled(const TaskGraph& graph, const std::string& label) {
-  std::vector<OpId> result;
-  for (std::size_t i = 0; i < graph.ops().size(); ++i) {
-    if (label_of(graph, OpId(i)) == label) result.emplace_back(i);
-  }
-  return result;
-}
-
-Bytes static_memory(const TaskGraph& graph, const std::string& category, Rank rank) {
-  Bytes sum;
-  for (const StaticMemory& memory : graph.static_memory()) {
-    const auto ranks = graph.ranks(memory.ranks);
-    const bool there = std::find(ranks.begin(), ranks.end(), rank) != ranks.end();
-    if (there && graph.text(memory.category) == category) sum += memory.bytes;
-  }
-  return sum;
 }
 
 TEST(TrainingStrategy, WhateverItIsMemoryIsGivenBackAndDependenciesPointBackwards) {
@@ -176,92 +140,6 @@ TEST(TrainingStrategy, RecomputedActivationsAreThoseOfThePaper) {
   }
 }
 
-TEST(TrainingStrategy, ZeroDividesWhatItSays) {
-  const JsonValue network = SmallGpt{}.json();
-  const std::int64_t parameters = network_parameters(shape_of(network));
-  ASSERT_EQ(parameters % 4, 0);
-  const auto job = [&](const std::string& sharding) {
-    return training_job(network, R"({"sequence_length": 128, "micro_batch": 1, "global_batch": 8,
-        "sharding": )" + sharding + "}",
-                        4);
-  };
-  const auto bytes = [&](const std::string& sharding) {
-    const Job made = job(sharding);
-    return std::vector<std::int64_t>{static_memory(made.graph, "weights", 0).count(),
-                                     static_memory(made.graph, "gradients", 0).count(),
-                                     static_memory(made.graph, "optimizer", 0).count()};
-  };
-  using Three = std::vector<std::int64_t>;
-  const std::int64_t p = parameters;
-  EXPECT_EQ(bytes(R"({"kind": "none"})"), (Three{2 * p, 4 * p, 12 * p}));
-  EXPECT_EQ(bytes(R"({"kind": "zero1"})"), (Three{2 * p, 4 * p, 12 * p / 4}));
-  EXPECT_EQ(bytes(R"({"kind": "zero2"})"), (Three{2 * p, 4 * p / 4, 12 * p / 4}));
-  EXPECT_EQ(bytes(R"({"kind": "zero3"})"), (Three{2 * p / 4, 4 * p / 4, 12 * p / 4}));
-  EXPECT_EQ(bytes(R"({"kind": "fsdp", "group": 2})"), (Three{2 * p / 2, 4 * p / 2, 12 * p / 2}));
-}
-
-/// Rajbhandari et al. 2020, §7: stages 1 and 2 move as much as an all-reduce does, reduce-scatter
-/// and all-gather; stage 3 gathers the weights for each pass.
-TEST(TrainingStrategy, ZeroMovesWhatItSays) {
-  const JsonValue network = SmallGpt{}.json();
-  const std::int64_t p = network_parameters(shape_of(network));
-  const std::int64_t micro_batches = 2;
-  const auto moved = [&](const std::string& sharding) {
-    const Job job = training_job(network,
-                                 R"({"sequence_length": 128, "micro_batch": 1,
-        "global_batch": 8, "sharding": )" +
-                                     sharding + "}",
-                                 4);
-    std::map<CollectiveKind, std::int64_t> bytes;
-    for (const Op& op : job.graph.ops()) {
-      if (op.kind == OpKind::collective) bytes[op.collective] += op.bytes.count();
-    }
-    return bytes;
-  };
-  using Moved = std::map<CollectiveKind, std::int64_t>;
-  constexpr auto kReduceScatter = CollectiveKind::reduce_scatter;
-  constexpr auto kAllGather = CollectiveKind::all_gather;
-  constexpr auto kAllReduce = CollectiveKind::all_reduce;
-  EXPECT_EQ(moved(R"({"kind": "none"})"), (Moved{{kAllReduce, 4 * p}}));
-  EXPECT_EQ(moved(R"({"kind": "zero1"})"), (Moved{{kReduceScatter, 4 * p}, {kAllGather, 2 * p}}));
-  EXPECT_EQ(moved(R"({"kind": "zero2"})"),
-            (Moved{{kReduceScatter, micro_batches * 4 * p}, {kAllGather, 2 * p}}));
-  EXPECT_EQ(moved(R"({"kind": "zero3"})"), (Moved{{kReduceScatter, micro_batches * 4 * p},
-                                                  {kAllGather, 2 * micro_batches * 2 * p}}));
-  EXPECT_EQ(moved(R"({"kind": "zero3", "reshard_after_forward": false})"),
-            (Moved{{kReduceScatter, micro_batches * 4 * p}, {kAllGather, micro_batches * 2 * p}}));
-  EXPECT_EQ(moved(R"({"kind": "fsdp", "group": 2})"),
-            (Moved{{kReduceScatter, micro_batches * 4 * p},
-                   {kAllGather, 2 * micro_batches * 2 * p},
-                   {kAllReduce, 4 * p / 2}}));
-}
-
-TEST(TrainingStrategy, AGatherWaitsForTheUseBeforeThosePrefetched) {
-  for (const std::size_t prefetch : {0U, 1U, 3U}) {
-    const Job job =
-        training_job(SmallGpt{}.json(),
-                     R"({"sequence_length": 128, "micro_batch": 1, "global_batch": 4, "sharding":
-            {"kind": "fsdp", "prefetch": )" +
-                         std::to_string(prefetch) + "}}",
-                     4);
-    const std::vector<OpId> gathers = ops_labelled(job.graph, "weights.all_gather");
-    ASSERT_EQ(gathers.size(), 2U * 6U);  // embedding, four layers and head, there and back
-    std::map<OpId, OpId> waits_for;
-    for (const Dependency& d : job.graph.dependencies()) {
-      if (std::find(gathers.begin(), gathers.end(), d.op) != gathers.end()) waits_for[d.op] = d.on;
-    }
-    for (std::size_t i = 0; i < gathers.size(); ++i) {
-      ASSERT_EQ(waits_for.count(gathers[i]), i > prefetch ? 1U : 0U) << i;
-      if (i <= prefetch) continue;
-      // The last kernel of the use: after its gather, before the next.
-      const OpId kernel = waits_for[gathers[i]];
-      const std::size_t use = i - 1 - prefetch;
-      EXPECT_GT(kernel, gathers[use]);
-      EXPECT_LT(kernel, gathers[use + 1]);
-    }
-  }
-}
-
 TEST(TrainingStrategy, StagesMayBeUneven) {
   const auto layers_of = [](const Job& job, Rank rank) {
     std::int64_t count = 0;
@@ -298,18 +176,6 @@ TEST(TrainingStrategy, Fp8MultipliesLinearMapsOfLayersInFp8) {
   }
   EXPECT_EQ(precision("forward.head.logits"), Precision::bf16);
   EXPECT_EQ(precision("forward.attention.flash"), Precision::bf16);
-}
-
-TEST(TrainingStrategy, ClippingSumsOneNumberOverAllRanksOfACopy) {
-  const auto norm = [](const Job& job) {
-    return job.graph.op(ops_labelled(job.graph, "gradients.norm.all_reduce").at(0));
-  };
-  const Op whole = norm(job_with(R"("gradient_clipping": true)"));
-  EXPECT_EQ(whole.bytes, Bytes(4));
-  EXPECT_EQ(whole.group_size, 2U * 4U);  // tensor x pipeline
-  const Op sharded = norm(job_with(R"("gradient_clipping": true, "sharding": {"kind": "zero1"})"));
-  EXPECT_EQ(sharded.group_size, 16U) << "every rank has a shard of its own";
-  EXPECT_TRUE(ops_labelled(job_with("").graph, "gradients.norm").empty());
 }
 
 /// Of a forward and a backward pass whose weight gradients wait, the second half computes all

@@ -96,9 +96,7 @@ int check_command(std::span<const std::string> words, const Builtins& builtins) 
     print(text.str());
     return 0;
   }
-  const std::vector<std::string> overrides = options.count("set") > 0
-                                                 ? options["set"].as<std::vector<std::string>>()
-                                                 : std::vector<std::string>();
+  const std::vector<std::string> overrides = overrides_of(options);
   const Scenario scenario =
       load_scenario(argument_of(options), overrides, builtins, open_catalog(find_data_folders()));
   const Job job = build_job(scenario);

@@ -65,4 +65,9 @@ std::string argument_of(const po::variables_map& values) {
   return values.count(kArgument) > 0 ? values[kArgument].as<std::string>() : "";
 }
 
+std::vector<std::string> overrides_of(const po::variables_map& values) {
+  if (values.count("set") == 0) return {};
+  return values["set"].as<std::vector<std::string>>();
+}
+
 }  // namespace orrery

@@ -28,6 +28,9 @@ struct CommandSyntax {
 boost::program_options::variables_map parse_command_line(const CommandSyntax& syntax,
                                                          std::span<const std::string> words);
 
+/// The values of --set, in their order.
+std::vector<std::string> overrides_of(const boost::program_options::variables_map& values);
+
 /// The argument that CommandSyntax names, or "".
 std::string argument_of(const boost::program_options::variables_map& values);
 

@@ -108,9 +108,7 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
     throw UsageError("--trace needs --out DIR, the folder for trace.json");
   }
   const DataFolders data = find_data_folders();
-  const std::vector<std::string> overrides = options.count("set") > 0
-                                                 ? options["set"].as<std::vector<std::string>>()
-                                                 : std::vector<std::string>();
+  const std::vector<std::string> overrides = overrides_of(options);
   const Scenario scenario =
       load_scenario(argument_of(options), overrides, builtins, open_catalog(data));
 
