@@ -31,7 +31,7 @@ struct InferenceGraph {
 /// back when the last token of a micro-batch is there; `buffers`.
 InferenceGraph inference_graph(const InferenceSettings& settings);
 
-/// Ops of the graph that is to be built.
+/// At most so many ops will the graph have.
 std::int64_t inference_ops(const InferenceSettings& settings);
 
 }  // namespace orrery

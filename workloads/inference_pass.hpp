@@ -31,6 +31,7 @@ struct InferencePass {
 
   std::int64_t rows() const { return sequences * tokens; }
   std::int64_t context() const { return cached + tokens; }
+  /// One new token of each sequence: also the prefill of prompts of one token.
   bool decodes() const { return tokens == 1; }
 };
 

@@ -23,6 +23,11 @@ void read_offload(JsonCursor& parameters, Offload& offload) {
 }
 
 void check_offload(JsonCursor& parameters, const TrainingSettings& settings) {
+  if (settings.offload.optimizer_states && settings.division.megatron_kernels) {
+    parameters.find("kernels").error(
+        "Megatron-LM v3.0 copied weights from master weights on the device; with optimizer states "
+        "in the host's memory that is not modelled");
+  }
   if (settings.stages.empty()) return;  // reported already
   const std::int64_t most = *std::ranges::max_element(settings.stages);
   if (settings.offload.layers <= most) return;

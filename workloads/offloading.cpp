@@ -86,7 +86,7 @@ OpId TrainingGraphBuilder::update_from_host(const Stage& stage, Op adam, OpId re
   OpId updated;
   for (std::int64_t piece = 0; piece < pieces; ++piece) {
     const std::int64_t count = own * (piece + 1) / pieces - own * piece / pieces;
-    const Bytes states = Bytes(12) * count;
+    const Bytes states = optimizer_states(count);
     const OpId fetch = host_copy(stage, CopyKind::host_to_device, "optimizer", states);
     depend_on(fetch, ready);
     if (stores.size() >= kPiecesAtATime) depend_on(fetch, stores[stores.size() - kPiecesAtATime]);

@@ -56,6 +56,7 @@ OpId TrainingGraphBuilder::gather_received(const Stage& stage, OpId transfer, Pa
   op.bytes = hidden_state(settings_.network, settings_.division);
   const OpId id = collective(op, CollectiveKind::all_gather, transfer);
   depend_on(id, stage.last_kernel.only());  // enqueued behind the kernels so far
+  for (const OpId sent : stage.waits_for) depend_on(id, sent);
   graph_.take_memory(id, buffers_, op.bytes);
   graph_.free_memory(id, buffers_, op.bytes);
   return id;

@@ -53,6 +53,7 @@ RankGrid read_rank_grid(JsonCursor& parameters, JsonCursor& parallel,
   grid.pipeline = extent_or(parallel, "pipeline", 1);
   const bool data_is_written = parallel.has("data");
   grid.data = extent_or(parallel, "data", 1);
+  if (!data_is_written && context.devices <= 0) grid.data = 0;  // what the cluster would say
   parallel.reject_unknown_keys();
   read_placement(parameters, grid);
   const std::int64_t ranks = grid.tensor * grid.pipeline;

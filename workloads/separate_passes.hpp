@@ -10,14 +10,14 @@ namespace orrery {
 /// Passes over memory that Megatron-LM v3.0 (2022) runs as kernels of their own, while other runs
 /// here have them inside their neighbours ("kernels": "megatron"). By its functions:
 ///
-///   the bias of Q, K, V       LinearWithGradAccumulationAndAsyncCommunication.forward: output +
-///   bias context in one piece      CoreAttention.forward: permute(…).contiguous() gradient of Q,
-///   K, V       autograd of split_tensor_along_last_dim: the three parts are joined gradients of
-///   biases       grad_output.sum(dim=0), and autograd's sums behind bias_gelu and
-///                             bias_dropout_add
-///   gradient around a block   autograd adds both gradients of the block's input
-///   cross entropy             the maximum and the sum of what was just written; the gradient is
-///                             scaled in fp32, then rounded
+/// - the bias of Q, K, V: LinearWithGradAccumulationAndAsyncCommunication.forward, output + bias;
+/// - context in one piece: CoreAttention.forward, permute(…).contiguous();
+/// - gradient of Q, K, V: autograd of split_tensor_along_last_dim joins the three parts;
+/// - gradients of biases: grad_output.sum(dim=0), and autograd's sums behind bias_gelu and
+///   bias_dropout_add;
+/// - gradient around a block: autograd adds both gradients of the block's input;
+/// - cross entropy: the maximum and the sum of what was just written; the gradient is scaled in
+///   fp32, then rounded.
 ///
 /// In the other direction, its fused causal softmax reads no masked scores, neither forward nor
 /// backward (scaled_upper_triang_masked_softmax.h); it still writes them. The optimizer's passes

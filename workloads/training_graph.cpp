@@ -5,6 +5,7 @@
 
 #include "sim/base/errors.hpp"
 #include "workloads/training_graph_builder.hpp"
+#include "workloads/transformer_ends.hpp"
 
 namespace orrery {
 namespace {
@@ -23,6 +24,7 @@ PipelineSchedule schedule_of(const TrainingSettings& settings) {
 TrainingGraphBuilder::TrainingGraphBuilder(const TrainingSettings& settings,
                                            const TrainingParts& parts)
     : settings_(settings),
+      pairs_(parts.pairs),
       graph_(static_cast<Rank>(settings.grid.tensor * settings.grid.data * settings.grid.pipeline)),
       schedule_(schedule_of(settings)),
       compute_(graph_.stream("compute")),
@@ -108,11 +110,10 @@ void TrainingGraphBuilder::add_static_memory(const Stage& stage) {
   graph_.add_static_memory(
       stage.tensor_groups, gradients_,
       settings_.division.gradient_element * (sharding.gradients() ? own : all));
-  // fp32 master weight, momentum and variance (Rajbhandari et al. 2020, arXiv:1910.02054, §3.1)
   const LabelId optimizer = settings_.offload.optimizer_states
                                 ? graph_.host_category("optimizer_on_host")
                                 : graph_.label("optimizer");
-  graph_.add_static_memory(stage.tensor_groups, optimizer, Bytes(12) * own);
+  graph_.add_static_memory(stage.tensor_groups, optimizer, optimizer_states(own));
 }
 
 /// Stage by stage one slot at a time, as soon as what it needs has been sent.
@@ -244,9 +245,10 @@ StepOps TrainingGraphBuilder::add_step(Stage& stage, const PreparedStep& step,
     }
     added.count = stage.replicas.size();
   }
+  for (const OpId sent : stage.waits_for) depend_on(added, sent);
   if (op.kind == OpKind::compute) {
+    stage.waits_for.clear();  // what comes later waits for this kernel
     depend_on(added, std::exchange(stage.next_kernel_after, OpId()));
-    for (const OpId sent : std::exchange(stage.waits_for, {})) depend_on(added, sent);
     stage.last_kernel = added;
   }
   return added;

@@ -145,6 +145,7 @@ class TrainingGraphBuilder {
   void finish();
 
   const TrainingSettings& settings_;
+  const std::vector<std::int64_t>& pairs_;  // TrainingParts::pairs
   TaskGraph graph_;
   PipelineSchedule schedule_;
   StreamId compute_;

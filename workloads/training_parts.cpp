@@ -16,6 +16,19 @@ std::int64_t step_count(const Passes& passes) {
   return static_cast<std::int64_t>(passes.forward.size() + passes.backward.size());
 }
 
+std::vector<std::int64_t> pairs_by_content(const TrainingSettings& settings) {
+  const Division& division = settings.division;
+  std::vector<std::int64_t> result;
+  if (division.documents.empty()) return result;
+  const DocumentStream documents(division.documents, division.sequence_length);
+  const std::int64_t count = settings.micro_batches * settings.grid.data;
+  for (std::int64_t index = 0; index < count; ++index) {
+    result.push_back(documents.twice_causal_pairs(settings.network, index * division.micro_batch,
+                                                  division.micro_batch));
+  }
+  return result;
+}
+
 }  // namespace
 
 TrainingParts training_parts(const TrainingSettings& settings) {
@@ -29,6 +42,7 @@ TrainingParts training_parts(const TrainingSettings& settings) {
   }
   parts.head =
       head_passes(network, settings.division, parts.vocabulary, head_holds_weights(settings));
+  parts.pairs = pairs_by_content(settings);
   return parts;
 }
 
@@ -50,18 +64,6 @@ ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t pa
   if (part == 0) add(units.embedding, 1);
   if (part + 1 == static_cast<std::int64_t>(settings.stages.size())) add(units.head, 1);
   return count;
-}
-
-std::vector<std::int64_t> pairs_by_content(const TrainingSettings& settings) {
-  const Division& division = settings.division;
-  const DocumentStream documents(division.documents, division.sequence_length);
-  std::vector<std::int64_t> result;
-  const std::int64_t count = settings.micro_batches * settings.grid.data;
-  for (std::int64_t index = 0; index < count; ++index) {
-    result.push_back(documents.twice_causal_pairs(settings.network, index * division.micro_batch,
-                                                  division.micro_batch));
-  }
-  return result;
 }
 
 std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts& parts) {

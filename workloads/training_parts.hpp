@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "workloads/parameter_count.hpp"
 #include "workloads/training_settings.hpp"
@@ -13,6 +14,9 @@ struct TrainingParts {
   Passes embedding;
   Passes layer;
   Passes head;
+  /// Twice the pairs of tokens that attention works on, by micro-batch and replica; only where rows
+  /// are cut from documents.
+  std::vector<std::int64_t> pairs;
 };
 
 /// Throws OverflowError when an amount of work leaves 64 bits.
@@ -30,10 +34,6 @@ UnitParameters unit_parameters(const TrainingSettings& settings);
 /// Parameters of one part of the network: of one chunk of a pipeline stage. The first holds the
 /// embedding, the last the head.
 ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t part);
-
-/// Twice the pairs of tokens that attention works on, by micro-batch and replica, when rows are cut
-/// from documents.
-std::vector<std::int64_t> pairs_by_content(const TrainingSettings& settings);
 
 /// Ops of the graph that is to be built, up to a few per layer.
 std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts& parts);

@@ -51,7 +51,7 @@ std::vector<KernelId> TrainingGraphBuilder::kernels_by_content(const Kernel& ker
   const Flops each = kernel.operations / whole;
   std::map<std::int64_t, KernelId> known;
   std::vector<KernelId> result;
-  for (const std::int64_t pairs : pairs_by_content(settings_)) {
+  for (const std::int64_t pairs : pairs_) {
     KernelId& id = known[pairs];
     if (!id.valid()) {
       Kernel changed = kernel;

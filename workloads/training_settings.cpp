@@ -1,5 +1,6 @@
 #include "workloads/training_settings.hpp"
 
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,7 @@ constexpr CountRange kMicroBatch = {1, 1 << 20};
 constexpr CountRange kGlobalBatch = {1, std::int64_t{1} << 40};
 constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 32;  // of one micro-batch
 constexpr std::int64_t kMaximumMicroBatches = 1'000'000;
+constexpr std::int64_t kMaximumPieces = 50'000'000;  // of documents: below a second
 /// PyTorch 2, DistributedDataParallel, bucket_cap_mb = 25. Its smaller first bucket is left out.
 constexpr Bytes kDefaultBucket{std::int64_t{25} << 20};
 
@@ -86,6 +88,21 @@ void check_network(JsonCursor& parameters, const TrainingSettings& settings) {
   }
 }
 
+/// All pieces of documents in all rows are looked at once.
+void check_documents(JsonCursor& parameters, const TrainingSettings& settings) {
+  const std::vector<std::int64_t>& documents = settings.division.documents;
+  if (documents.empty()) return;
+  const double tokens = std::accumulate(documents.begin(), documents.end(), 0.0);
+  if (tokens <= 0) return;  // reported already
+  const double of_a_row = 2 + static_cast<double>(settings.division.sequence_length) *
+                                  static_cast<double>(documents.size()) / tokens;
+  if (of_a_row * static_cast<double>(settings.global_batch) > kMaximumPieces) {
+    parameters.find("sequences")
+        .error("the rows of a step hold more than " + text(kMaximumPieces) +
+               " pieces of such documents");
+  }
+}
+
 void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
   const Division& division = settings.division;
   if (division.micro_batch == 0 || division.sequence_length == 0) {
@@ -112,6 +129,7 @@ void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
                 text(settings.grid.data) + ")");
   }
   settings.micro_batches = settings.global_batch / at_once;
+  check_documents(parameters, settings);
   if (settings.micro_batches > kMaximumMicroBatches) {
     place.error(text(settings.micro_batches) + " micro-batches are more than " +
                 text(kMaximumMicroBatches));

@@ -120,6 +120,13 @@ void check_stages(JsonCursor& parameters, TrainingSettings& settings) {
     place.error("expected numbers of layers that add up to the network's " + text(layers) +
                 ", got a sum of " + text(sum));
   }
+  for (std::size_t part = 1; part + 1 < settings.stages.size(); ++part) {
+    if (settings.stages[part] > 0) continue;
+    place.error("stage " + text(static_cast<std::int64_t>(part)) +
+                " has no layer; only the first, with the embedding, and the last, with the head, "
+                "may have none");
+    break;
+  }
 }
 
 void check_sharding(JsonCursor& parameters, TrainingSettings& settings) {

@@ -129,7 +129,7 @@ Passes head_passes(const NetworkShape& shape, const Division& division, std::int
 }
 
 Kernel optimizer_kernel(std::int64_t parameters, Bytes gradient_element) {
-  const Bytes states = Bytes(12) * parameters;
+  const Bytes states = optimizer_states(parameters);
   return elementwise({.elements = parameters,
                       .operations_per_element = kAdam,
                       .read = states + gradient_element * parameters,

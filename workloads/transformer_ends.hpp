@@ -21,6 +21,10 @@ Passes embedding_passes(const NetworkShape& shape, const Division& division,
 Passes head_passes(const NetworkShape& shape, const Division& division, std::int64_t vocabulary,
                    bool holds_gradient);
 
+/// fp32 master weight, momentum and variance (Rajbhandari et al. 2020, arXiv:1910.02054, §3.1).
+inline Bytes optimizer_states(std::int64_t parameters) {
+  return Bytes(12) * parameters;
+}
 /// Adam over one rank's parameters: reads the gradient and the fp32 master weight, momentum and
 /// variance; writes these three and the 2-byte weight, and zeroes the gradient for the next step.
 Kernel optimizer_kernel(std::int64_t parameters, Bytes gradient_element);

@@ -56,10 +56,9 @@ class TransformerTraining final : public Workload {
     if (division.documents.empty()) {
       return model_operations_per_token(settings_.network, division, span);
     }
-    const std::vector<std::int64_t> pairs = pairs_by_content(settings_);
-    const double sum = std::accumulate(pairs.begin(), pairs.end(), 0.0);
+    const double sum = std::accumulate(parts_.pairs.begin(), parts_.pairs.end(), 0.0);
     const double tokens =
-        static_cast<double>(pairs.size()) * static_cast<double>(division.tokens());
+        static_cast<double>(parts_.pairs.size()) * static_cast<double>(division.tokens());
     return model_operations_for_pairs(settings_.network, sum / tokens, span);
   }
 

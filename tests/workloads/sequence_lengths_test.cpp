@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -38,6 +39,13 @@ TEST(SequenceLengths, MustAddUpToTheRow) {
   EXPECT_EQ(mistakes(R"({"kind": "packed", "lengths": [1024, 0]})").size(), 1U);
   EXPECT_EQ(mistakes(R"({"kind": "fixed", "lengths": [1024]})").size(), 1U);
   EXPECT_EQ(mistakes(R"({"kind": "variable", "lengths": [3000, 24]})"), Mistakes{});
+  const std::string many = R"({"sequence_length": 1048576, "micro_batch": 64, "global_batch": 64,
+                               "sequences": {"kind": "variable", "lengths": [1]}})";
+  const std::vector<std::string> too_many =
+      read_training(workload_json(SmallGpt{}.json(), many), 1).mistakes();
+  EXPECT_TRUE(std::ranges::any_of(too_many, [](const std::string& text) {
+    return text.starts_with("/sequences: the rows of a step hold more than");
+  }));
   EXPECT_EQ(mistakes(R"({"kind": "variable", "lengths": []})"),
             Mistakes{"/sequences/lengths: expected the length of at least one document"});
 }

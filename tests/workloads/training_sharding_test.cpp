@@ -12,6 +12,7 @@ namespace orrery {
 namespace {
 
 using testing::job_with;
+using testing::mistakes;
 using testing::ops_labelled;
 using testing::shape_of;
 using testing::SmallGpt;
@@ -114,6 +115,13 @@ TEST(TrainingSharding, ClippingSumsOneNumberOverAllRanksOfACopy) {
   const Op sharded = norm(job_with(R"("gradient_clipping": true, "sharding": {"kind": "zero1"})"));
   EXPECT_EQ(sharded.group_size, 16U) << "every rank has a shard of its own";
   EXPECT_TRUE(ops_labelled(job_with("").graph, "gradients.norm").empty());
+}
+
+/// With a cluster that could not be read nothing is known of the replicas that it has room for.
+TEST(TrainingSharding, OfAnUnknownClusterNoGroupIsWrong) {
+  const std::string keys = R"({"sequence_length": 128, "micro_batch": 1, "global_batch": 8,
+                               "sharding": {"kind": "fsdp", "group": 8}})";
+  EXPECT_EQ(mistakes(keys, 0), std::vector<std::string>{});
 }
 
 }  // namespace

@@ -274,5 +274,27 @@ TEST(TrainingStrategy, WhatIsResolvedGivesTheSameAgain) {
   }
 }
 
+TEST(TrainingStrategy, OnlyTheEndsMayHaveNoLayer) {
+  const auto with = [](const std::string& stages) {
+    return mistakes(R"({"parallel": {"pipeline": 4}, "sequence_length": 128, "micro_batch": 1,
+                        "global_batch": 8, "stages": )" +
+                        stages + "}",
+                    4);
+  };
+  EXPECT_EQ(with("[0, 4, 4, 0]"), std::vector<std::string>{});
+  EXPECT_EQ(with("[2, 0, 4, 2]"),
+            std::vector<std::string>{"/stages: stage 1 has no layer; only the first, with the "
+                                     "embedding, and the last, with the head, may have none"});
+}
+
+TEST(TrainingStrategy, MegatronsWeightCopyNeedsItsMasterWeightsOnTheDevice) {
+  const std::vector<std::string> found =
+      mistakes(R"({"sequence_length": 128, "micro_batch": 1, "global_batch": 8,
+                   "kernels": "megatron", "offload": {"optimizer_states": true}})",
+               1);
+  EXPECT_TRUE(std::ranges::any_of(
+      found, [](const std::string& text) { return text.starts_with("/kernels: "); }));
+}
+
 }  // namespace
 }  // namespace orrery
