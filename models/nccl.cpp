@@ -62,8 +62,10 @@ NcclFit read_fit(JsonCursor cursor) {
   fit.device = cursor.at("device").as_string();
   fit.catalogue = read_protocol(cursor.at("catalogue"));
   JsonCursor tuning = cursor.at("tuning");
+  tuning.at("source").as_string();
   fit.tuning_port = tuning.at("port").as_ratio();
   fit.tuning_ll = tuning.at("ll").as_ratio();
+  tuning.reject_unknown_keys();
   fit.protocols = {read_protocol(cursor.at("ll")), read_protocol(cursor.at("ll128")),
                    read_protocol(cursor.at("simple"))};
   fit.ramp = cursor.at("ramp").as_duration();
@@ -73,6 +75,7 @@ NcclFit read_fit(JsonCursor cursor) {
   if (JsonCursor nvls = cursor.find("nvls"); nvls.present()) {
     fit.nvls = {.launch = nvls.at("launch").as_duration(),
                 .efficiency = nvls.at("efficiency").as_ratio()};
+    nvls.reject_unknown_keys();
   }
   cursor.reject_unknown_keys();
   return fit;
@@ -91,9 +94,6 @@ Scale scale_of(const NcclFit& fit, const NcclPlace& place) {
           .efficiency = ratio(place.catalogue.efficiency, fit.catalogue.efficiency)};
 }
 
-Duration from_seconds(double seconds) {
-  return Duration(std::llround(seconds * 1e12));
-}
 double share(double value) {
   return std::min(1.0, value);
 }
@@ -124,7 +124,7 @@ NcclPlan point_to_point_plan(const NcclFit& fit, const NcclPlace& place,
   NcclPlan plan;
   if (part <= kPointToPointLl) {
     plan.protocol = kNames[0];
-    plan.launch = from_seconds(scale.launch * to_seconds(p2p.ll_launch) + extra);
+    plan.launch = duration_from_seconds(scale.launch * to_seconds(p2p.ll_launch) + extra);
     // Each peer's part goes at that rate, whatever the others do.
     plan.efficiency = share(others * p2p.ll_efficiency * scale.efficiency);
     plan.reason = "at most 16 KiB to each other member";
@@ -132,8 +132,8 @@ NcclPlan point_to_point_plan(const NcclFit& fit, const NcclPlace& place,
   }
   const double fill = std::min(others * part, p2p.fill.bytes.as_double());
   plan.protocol = kNames[kSimple];
-  plan.launch = from_seconds(scale.launch * to_seconds(p2p.launch) + extra +
-                             fill / (p2p.fill.efficiency * place.port));
+  plan.launch = duration_from_seconds(scale.launch * to_seconds(p2p.launch) + extra +
+                                      fill / (p2p.fill.efficiency * place.port));
   plan.efficiency = share(p2p.efficiency * scale.efficiency);
   plan.reason = "more than 16 KiB to each other member";
   return plan;
@@ -184,8 +184,8 @@ NcclPlan nccl_plan(const NcclFit& fit, const NcclPlace& place, const CollectiveC
     launch += std::min(moved, fit.fill.bytes.as_double()) / (fit.fill.efficiency * place.port);
   }
   plan.protocol = kNames[chosen];
-  plan.launch = from_seconds(launch);
-  plan.step = from_seconds(scale.step * to_seconds(fitted.step));
+  plan.launch = duration_from_seconds(launch);
+  plan.step = duration_from_seconds(scale.step * to_seconds(fitted.step));
   plan.efficiency = share(scale.efficiency * fitted.efficiency);
   return plan;
 }
@@ -193,7 +193,7 @@ NcclPlan nccl_plan(const NcclFit& fit, const NcclPlace& place, const CollectiveC
 NcclPlan nvls_plan(const NcclFit& fit, const NcclPlace& place, const CollectiveCall&) {
   const Scale scale = scale_of(fit, place);
   return {.protocol = "NVLS",
-          .launch = from_seconds(scale.launch * to_seconds(fit.nvls->launch)),
+          .launch = duration_from_seconds(scale.launch * to_seconds(fit.nvls->launch)),
           .step = Duration(0),
           .efficiency = share(scale.efficiency * fit.nvls->efficiency),
           .reason = "the switch adds, and that is sooner than a ring"};

@@ -121,7 +121,8 @@ class LinkNames {
     const std::string text = name.as_string();
     const auto found = by_name_.find(text);
     if (found != by_name_.end()) return found->second;
-    if (text.empty()) return {};
+    const bool is_text = name.present() && name.value().kind == JsonValue::Kind::string;
+    if (text.empty() && !is_text) return {};  // reported already
     std::vector<std::string> candidates;
     for (const Fabric::Link& link : fabric_->links()) {
       if (candidates.size() == kMaximumCandidates) break;

@@ -7,8 +7,7 @@
 namespace orrery {
 namespace {
 
-/// Whether the first members of a node of three or more reach all others there by links of their
-/// own. What holds for one holds for all of a mesh.
+/// Whether the members in the first node, three or more, reach each other by links of their own.
 bool is_meshed(const Fabric& fabric, std::span<const Rank> group, const std::vector<int>& node) {
   std::vector<Rank> together;
   for (std::size_t member = 0; member < group.size(); ++member) {
@@ -16,15 +15,18 @@ bool is_meshed(const Fabric& fabric, std::span<const Rank> group, const std::vec
   }
   if (together.size() < 3) return false;
   std::vector<int> route;
-  std::vector<int> first_links;
-  for (std::size_t to = 1; to < together.size(); ++to) {
-    route.clear();
-    fabric.append_route(together.front(), together[to], route);
-    if (route.size() != 1) return false;
-    first_links.push_back(route.front());
+  std::vector<int> links;
+  for (const Rank from : together) {
+    for (const Rank to : together) {
+      if (from == to) continue;
+      route.clear();
+      fabric.append_route(from, to, route);
+      if (route.size() != 1) return false;
+      links.push_back(route.front());
+    }
   }
-  std::sort(first_links.begin(), first_links.end());
-  return std::adjacent_find(first_links.begin(), first_links.end()) == first_links.end();
+  std::sort(links.begin(), links.end());
+  return std::adjacent_find(links.begin(), links.end()) == links.end();
 }
 
 }  // namespace

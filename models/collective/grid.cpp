@@ -20,6 +20,8 @@ class Grid {
   }
   int height() const { return static_cast<int>(rows()); }
   int width() const { return static_cast<int>(columns()); }
+  /// Has one row or one column: as many rounds as members, which a ring needs no table for.
+  bool is_ring() const { return height() == 1 || width() == 1; }
   struct Place {
     int row = 0;
     int column = 0;
@@ -94,6 +96,7 @@ void gather_row(const Grid& grid, Grid::Place at, int k, std::vector<Exchange>& 
 /// 2(w-1) rounds, 2(n-1)/n of the size from each (Jia et al. 2018, arXiv:1807.11205, §4.3, for
 /// nodes; Ying et al. 2018, arXiv:1811.06992, §3.2, for a torus).
 std::unique_ptr<CollectiveProgram> grid_all_reduce(const CollectiveCall& call, Grid grid) {
+  if (grid.is_ring()) return make_ring_all_reduce(call);
   const int across = grid.width() - 1;
   const int along = grid.height() - 1;
   return in_rounds(
@@ -120,6 +123,7 @@ std::unique_ptr<CollectiveProgram> make_torus_all_reduce(const CollectiveCall& c
 /// Across the nodes first, where each byte goes once, then inside them.
 std::unique_ptr<CollectiveProgram> make_hierarchical_all_gather(const CollectiveCall& call) {
   Grid grid = grid_of_nodes(call);
+  if (grid.is_ring()) return make_ring_all_gather(call);
   const int along = grid.height() - 1;
   const int rounds = along + grid.width() - 1;
   return in_rounds(call, {.rounds = rounds, .blocks = call.members, .chunk = call.chunk},
@@ -132,6 +136,7 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_all_gather(const Collective
 
 std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const CollectiveCall& call) {
   Grid grid = grid_of_nodes(call);
+  if (grid.is_ring()) return make_ring_reduce_scatter(call);
   const int across = grid.width() - 1;
   const int rounds = across + grid.height() - 1;
   return in_rounds(call, {.rounds = rounds, .blocks = call.members, .chunk = call.chunk},

@@ -149,6 +149,7 @@ std::unique_ptr<CollectiveProgram> make_ring_all_reduce(const CollectiveCall& ca
 }
 
 std::unique_ptr<CollectiveProgram> make_bidirectional_ring_all_reduce(const CollectiveCall& call) {
+  if (rings_go_both_ways(call)) return make_ring_all_reduce(call);
   const int rounds = call.members - 1;
   std::vector<std::vector<int>> orders = ring_orders(call);
   for (std::size_t ring = orders.size(); ring-- > 0;) {

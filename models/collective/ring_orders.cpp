@@ -74,12 +74,14 @@ std::vector<std::vector<int>> members_by_node(const CollectiveCall& call) {
   return nodes;
 }
 
+bool rings_go_both_ways(const CollectiveCall& call) {
+  return call.site.meshed && call.members > 2 && members_by_node(call).size() == 1;
+}
+
 std::vector<std::vector<int>> ring_orders(const CollectiveCall& call) {
   const std::vector<std::vector<int>> nodes = members_by_node(call);
-  if (nodes.size() == 1) {
-    return call.site.meshed && call.members > 2 ? mesh_rings(call.members)
-                                                : std::vector<Order>{Order{}};
-  }
+  if (rings_go_both_ways(call)) return mesh_rings(call.members);
+  if (nodes.size() == 1) return {Order{}};
   if (static_cast<int>(nodes.size()) == call.members) return {Order{}};
   int channels = call.members;
   for (const std::vector<int>& members : nodes) {

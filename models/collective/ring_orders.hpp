@@ -14,11 +14,16 @@ std::vector<std::vector<int>> members_by_node(const CollectiveCall& call);
 ///
 ///   one node behind a switch   one: a member has one port, which one ring fills
 ///   one node in a full mesh    rings without a link in common, both ways round
-///   several nodes              one ring for each adapter of a node; it enters and leaves the next
-///                              node by the adapter of the same number that it left the last by
+///   several nodes              one ring for each adapter of a node; it enters a node by the
+///   adapter
+///                              of the number that it left the last by, and leaves by another, so
+///                              that it uses two rails in turn; with an odd number of nodes the
+///                              link that closes it crosses from one to the other
 ///
-/// Source of the last: NCCL searches for a ring per adapter (its channels), each of which stays on
-/// one rail (assumed: recalled from NCCL's src/graph/search.cc and connect.cc).
+/// Source of the last: NCCL searches for a ring per adapter, its channels (assumed: recalled from
+/// NCCL's src/graph/search.cc and connect.cc; there a ring may stay on one rail).
 std::vector<std::vector<int>> ring_orders(const CollectiveCall& call);
+/// Whether these have for each ring the same one backwards.
+bool rings_go_both_ways(const CollectiveCall& call);
 
 }  // namespace orrery

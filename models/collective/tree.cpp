@@ -11,9 +11,9 @@ namespace orrery {
 namespace {
 
 /// A binary tree over an order of the members in which inner places and leaves take turns: place p,
-/// whose lowest bit is b, hangs below p - b + 2b, or below p - b where that is past the end; place
-/// 0 is the root. NCCL's tree (src/graph/trees.cc, ncclGetBtree), after Sanders, Speck and Träff
-/// 2009 (Parallel Computing 35(12), §3).
+/// whose lowest bit is b, hangs below p - b with bit 2b set (as it may be already), or below p - b
+/// where that is past the end; place 0 is the root. NCCL's tree (src/graph/trees.cc, ncclGetBtree),
+/// after Sanders, Speck and Träff 2009 (Parallel Computing 35(12), §3).
 class Tree {
  public:
   explicit Tree(const std::vector<int>& order)

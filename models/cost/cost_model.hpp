@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,13 @@ struct KernelCost {
       false;        // the shape lies outside of what the efficiencies were measured on
   std::string why;  // one clause with the numbers, for people
 };
+
+/// The launch of a kernel that is busy for so many seconds. Where the host issues kernels one by
+/// one (Kernel::host) none takes less than that takes the host.
+inline Duration launch_of(const Kernel& kernel, Duration launch, double busy_seconds) {
+  if (kernel.host <= Duration(0)) return launch;
+  return std::max(launch, kernel.host - duration_from_seconds(busy_seconds));
+}
 
 /// Kernel × device → cost. Pure; the machine asks once per kernel and device.
 class CostModel {

@@ -12,7 +12,9 @@ namespace {
 /// measured share of each peak from the device's catalogue entry and a fixed cost per kernel. Kinds
 /// of kernels that move memory may have a share of their own (kMemoryKinds). Where the host issues
 /// kernels one by one, none takes less than that takes the host: exact when the host is the slower
-/// or the faster one all the time, as its lead over the device is not followed.
+/// or the faster one all the time, as its lead over the device is not followed. On
+/// a slow device, beside others or with jitter the wait for the host stays what it is here, though
+/// more of it would be hidden.
 /// Leaves out: wave and tile quantisation, cache reuse, shapes; those belong to a calibrated model.
 class Roofline final : public CostModel {
  public:
@@ -30,10 +32,7 @@ class Roofline final : public CostModel {
     cost.floor_seconds = std::max(kernel.operations.as_double() / peak, bytes / bandwidth);
     const double memory_seconds = cost.memory_traffic / bandwidth;
     const double busy = std::max(cost.math_seconds, memory_seconds);
-    cost.launch = device.kernel_launch;
-    if (kernel.host > Duration(0)) {
-      cost.launch = std::max(cost.launch, kernel.host - duration_from_seconds(busy));
-    }
+    cost.launch = launch_of(kernel, device.kernel_launch, busy);
     if (to_seconds(cost.launch) >= busy) {
       cost.bound = Bound::launch;
     } else {

@@ -80,10 +80,10 @@ class TiledRoofline final : public CostModel {
     cost.math_seconds = best.busy + best.partial;
     cost.memory_traffic =
         bytes / gemm.memory_efficiency + best.partial * device.memory_bandwidth.as_double();
-    cost.launch = gemm.launch;
     const double memory_seconds = bytes / bandwidth + best.partial;
-    cost.bound = to_seconds(cost.launch) >= std::max(cost.math_seconds, memory_seconds)
-                     ? Bound::launch
+    const double busy = std::max(cost.math_seconds, memory_seconds);
+    cost.launch = launch_of(kernel, gemm.launch, busy);
+    cost.bound = to_seconds(cost.launch) >= busy       ? Bound::launch
                  : cost.math_seconds >= memory_seconds ? Bound::math
                                                        : Bound::memory;
     const bool was_measured =

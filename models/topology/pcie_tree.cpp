@@ -10,12 +10,14 @@
 // Without "devices_per_switch" the devices hang on the bridges. Every two bridges are joined. Left
 // out: what a bridge loses on traffic between two devices below it, NICs at switches (a NIC hangs
 // on its device's host link), and memory of the host.
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "models/topology/builtin.hpp"
 #include "models/topology/graph_topology.hpp"
+#include "models/topology/grid.hpp"
 
 namespace orrery {
 namespace {
@@ -74,6 +76,10 @@ Level hang(GraphTopology& topology, const Level& below, std::int64_t each, const
 std::unique_ptr<Topology> make_pcie_tree(JsonCursor parameters, const TopologySite& site) {
   const PcieTree tree = read_pcie_tree(parameters, site);
   if (!parameters.diagnostics().empty()) return nullptr;
+  const double below = static_cast<double>(tree.per_bridge) *
+                       static_cast<double>(std::max<std::int64_t>(1, tree.devices_per_switch));
+  const double bridge_count = std::ceil(site.endpoints / below);
+  if (!allow_links(parameters, bridge_count * bridge_count + 4.0 * site.endpoints)) return nullptr;
 
   auto topology = std::make_unique<GraphTopology>(site.endpoints);
   Level level;

@@ -133,5 +133,16 @@ TEST_F(TiledRoofline, WithoutItsFiguresADeviceIsRefused) {
             "example has no \"gemm\" figures, which the cost model tiled_roofline needs");
 }
 
+TEST_F(TiledRoofline, NoProductTakesLessThanTheHostNeedsToIssueIt) {
+  Kernel small = product(256, 128, 64);
+  const KernelCost alone = cost(small);
+  const Duration busy = duration_from_seconds(
+      std::max(alone.math_seconds, alone.memory_traffic / kBandwidth.as_double()));
+  small.host = kLaunch + busy + 2_us;
+  EXPECT_EQ(cost(small).launch, kLaunch + 2_us);
+  small.host = kLaunch;  // less than the launch and what follows it
+  EXPECT_EQ(cost(small).launch, kLaunch);
+}
+
 }  // namespace
 }  // namespace orrery

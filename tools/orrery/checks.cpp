@@ -137,8 +137,9 @@ Check check_memory(const Evidence& evidence) {
   }
   const Evidence::Unfreed& first = evidence.unfreed.front();
   check.sentence = std::to_string(first.bytes.count()) + " bytes of " + first.category +
-                   " are left on rank " + std::to_string(first.rank) + " (" +
-                   std::to_string(evidence.unfreed.size()) + " such leftovers in all)";
+                   (first.on_host ? " are left in the host of node " : " are left on rank ") +
+                   std::to_string(first.rank) + " (" + std::to_string(evidence.unfreed.size()) +
+                   " such leftovers in all)";
   return check;
 }
 

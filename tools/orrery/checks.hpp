@@ -23,9 +23,10 @@ struct Evidence {
     Rank alike = 1;  // ranks with these parts, this one the first
   };
   struct Unfreed {  // memory that ops took and none gave back, or the reverse
-    Rank rank = 0;
+    Rank rank = 0;  // or node, of what lies in its host
     std::string category;
     Bytes bytes;
+    bool on_host = false;
   };
 
   Duration makespan;

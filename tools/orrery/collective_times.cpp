@@ -123,6 +123,13 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, const Builtins& bu
     throw UsageError("--ranks: expected 2 to " + std::to_string(devices) + ", the devices of " +
                      impl_->question.cluster + ", got " + std::to_string(ranks));
   }
+  const JsonValue* link_of_all = impl_->cluster.node.fabric.find("link");
+  if (impl_->cluster.node.devices > 1 && link_of_all == nullptr) {
+    throw UsageError(
+        "--cluster: expected nodes whose fabric has one \"link\" for all, as NCCL's "
+        "constants are those of one; " +
+        impl_->question.cluster + " has another");
+  }
   impl_->look_at_node();
   const auto& [link, fit] = nccl_fit_of(fits, impl_->link);
   impl_->fit_link = link;
@@ -150,7 +157,9 @@ std::vector<std::string> CollectiveTimes::Impl::algorithms() const {
   switch (question.kind) {
     case CollectiveKind::all_reduce: {
       std::vector<std::string> names = {"ring"};
-      if (one_node() && fit.nvls && fit_link.starts_with("nvlink") && question.floats &&
+      const JsonValue* fabric = cluster.node.fabric.find("kind");
+      const bool has_switch = fabric != nullptr && fabric->string == "crossbar";
+      if (one_node() && has_switch && link.starts_with("nvlink") && fit.nvls && question.floats &&
           question.protocol == "auto") {
         names.push_back(kNvls);
       }

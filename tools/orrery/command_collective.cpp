@@ -40,8 +40,9 @@ CommandSyntax syntax() {
       "sizes", po::value<std::string>()->default_value("1KiB..4GiB"),
       "FROM..TO, doubling, or a list with commas; a plain number is bytes")(
       "algorithm", po::value<std::string>()->default_value("auto"),
-      "one of `orrery list collectives`; auto also takes NVLS where the switch adds")(
-      "protocol", po::value<std::string>()->default_value("auto"), "auto, ll, ll128 or simple")(
+      "what follows the slash in `orrery list collectives`; auto also takes NVLS where the switch "
+      "adds")("protocol", po::value<std::string>()->default_value("auto"),
+              "auto, ll, ll128 or simple")(
       "datatype", po::value<std::string>()->default_value("float"),
       "float, half, bfloat16, or int8, which switches do not add")(
       "json", "as JSON on standard output, nothing else there");
@@ -123,6 +124,10 @@ CollectiveQuestion question_from(const po::variables_map& options, const Builtin
   require_known("--algorithm", question.algorithm, algorithms);
   question.protocol = options["protocol"].as<std::string>();
   require_known("--protocol", question.protocol, {"auto", "ll", "ll128", "simple"});
+  if (question.kind == CollectiveKind::all_to_all && question.protocol != "auto") {
+    throw UsageError("--protocol: expected auto, as all_to_all chooses by size, got \"" +
+                     question.protocol + "\"");
+  }
   const std::string type = options["datatype"].as<std::string>();
   require_known("--datatype", type, {"float", "half", "bfloat16", "int8"});
   question.floats = type != "int8";

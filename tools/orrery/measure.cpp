@@ -246,12 +246,13 @@ std::vector<Evidence::Unfreed> unfreed(const TaskGraph& graph, const PlacedMemor
   for (const MemoryEffect& effect : graph.memory_effects()) categories.insert(effect.category);
   std::vector<Evidence::Unfreed> result;
   const auto compare = [&](const MemoryMeter& meter, const Held& expected, const auto& named) {
+    const bool hosts = &expected == &in_hosts;
     for (Rank place = 0; place < meter.world_size(); ++place) {
       for (const LabelId category : categories) {
         const auto found = expected.find({place, category});
         const Bytes kept = found != expected.end() ? found->second : Bytes(0);
         const Bytes left = meter.in_use(place, category) - kept;
-        if (left != Bytes(0)) result.push_back({named(place), graph.text(category), left});
+        if (left != Bytes(0)) result.push_back({named(place), graph.text(category), left, hosts});
       }
     }
   };

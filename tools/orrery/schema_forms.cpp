@@ -1,5 +1,7 @@
 #include "tools/orrery/schema_forms.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace orrery::schema {
@@ -80,6 +82,15 @@ JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::str
              {"with", described("object", "fields of the entry to override (RFC 7396)")}})}});
   return json_object({{"description", text(description)},
                       {"anyOf", json_array({std::move(name), std::move(object)})}});
+}
+
+JsonValue parallel(Members more) {
+  Members members = {{"tensor", count(1, "ranks that share each layer")},
+                     {"pipeline", count(1, "stages")},
+                     {"data", count(1, "replicas; default: as many as the cluster has room for")}};
+  std::move(more.begin(), more.end(), std::back_inserter(members));
+  return closed_object(std::move(members), {},
+                       "Degrees of parallelism; their product is the number of devices");
 }
 
 JsonValue placement() {

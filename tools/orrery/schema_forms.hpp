@@ -28,6 +28,8 @@ JsonValue closed_object(Members properties, std::vector<std::string> required,
 /// A name of the catalogue, a file, or an object: {"use": …, "with": {…}} or everything in place.
 JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::string>& kinds,
                               const char* description);
+/// Degrees of parallelism; workloads/rank_grid_settings.cpp reads them, but for those in `more`.
+JsonValue parallel(Members more = {});
 /// The order in which ranks are numbered; workloads/rank_grid_settings.cpp reads it.
 JsonValue placement();
 

@@ -1,32 +1,22 @@
 #include "tools/orrery/schema_forms.hpp"
 
 namespace orrery {
-namespace {
 
 using schema::catalogue_reference;
 using schema::closed_object;
 using schema::count;
 using schema::enumeration;
 using schema::or_wrapped;
+using schema::parallel;
 using schema::placement;
 using schema::reference;
 using schema::text;
-
-JsonValue parallel_schema() {
-  return closed_object(
-      {{"tensor", count(1, "ranks that share each layer")},
-       {"pipeline", count(1, "stages")},
-       {"data", count(1, "replicas; default: as many as the cluster has room for")}},
-      {}, "Degrees of parallelism; their product is the number of devices");
-}
-
-}  // namespace
 
 JsonValue transformer_inference_schema(const Catalog& catalog) {
   return closed_object(
       {{"kind", json_object({{"const", text("transformer_inference")}})},
        {"network", catalogue_reference(catalog, {"networks"}, "the neural network")},
-       {"parallel", parallel_schema()},
+       {"parallel", parallel()},
        {"placement", placement()},
        {"batch", or_wrapped(count(1, "sequences of a replica"))},
        {"micro_batches",

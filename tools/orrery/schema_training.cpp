@@ -12,18 +12,10 @@ using schema::count;
 using schema::described;
 using schema::enumeration;
 using schema::or_wrapped;
+using schema::parallel;
 using schema::placement;
 using schema::reference;
 using schema::text;
-
-JsonValue parallel_schema() {
-  return closed_object(
-      {{"tensor", count(1, "ranks that share each layer")},
-       {"pipeline", count(1, "stages")},
-       {"data", count(1, "replicas; default: as many as the cluster has room for")},
-       {"sequence_parallel", described("boolean", "Megatron sequence parallelism")}},
-      {}, "Degrees of parallelism; their product is the number of devices");
-}
 
 /// workloads/sequence_lengths.cpp reads it.
 JsonValue sequences_schema() {
@@ -84,7 +76,8 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
   return closed_object(
       {{"kind", json_object({{"const", text("transformer_training")}})},
        {"network", catalogue_reference(catalog, {"networks"}, "the neural network")},
-       {"parallel", parallel_schema()},
+       {"parallel",
+        parallel({{"sequence_parallel", described("boolean", "Megatron sequence parallelism")}})},
        {"placement", placement()},
        {"sequence_length", or_wrapped(count(1, "tokens of a sequence"))},
        {"sequences", sequences_schema()},

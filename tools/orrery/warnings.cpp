@@ -48,11 +48,13 @@ void warn_of_idle_links(const Result& result, std::vector<std::string>& warnings
     if (record.size < kLargeCollective || use.best_bus_bandwidth >= record.port_limit / 2) {
       continue;
     }
-    warnings.push_back(std::string(to_string(record.kind)) + " of " + to_text(record.size) +
-                       " among " + std::to_string(record.members) + " ranks reaches " +
-                       gigabytes_per_second(use.best_bus_bandwidth) + " of the " +
-                       gigabytes_per_second(record.port_limit) +
-                       " that lead into a member: its algorithm does not use them all");
+    warnings.push_back(
+        std::string(to_string(record.kind)) + " of " + to_text(record.size) + " among " +
+        std::to_string(record.members) + " ranks reaches " +
+        gigabytes_per_second(use.best_bus_bandwidth) + " of the " +
+        gigabytes_per_second(record.port_limit) +
+        " that lead into a member: other traffic shares them, or its algorithm does not use them "
+        "all");
     return;  // one is enough to know
   }
 }

@@ -178,6 +178,10 @@ TEST(CollectiveCommand, LetsTheSwitchAddLargeBuffersOfFloats) {
   EXPECT_EQ(algorithm("dgx_h100", "float"), "nvls");
   EXPECT_EQ(algorithm("dgx_h100", "int8"), "ring");
   EXPECT_EQ(algorithm("dgx_a100", "float"), "ring");
+  const std::string ring = testing::TempDir() + "nccl_test_ring.json";
+  std::ofstream(ring) << R"({"use": "dgx_h100", "with":
+      {"node": {"fabric": {"kind": "ring", "links_per_device": null, "links_per_pair": 9}}}})";
+  EXPECT_EQ(algorithm(ring, "float"), "ring") << "no switch, nobody who adds";
 }
 
 TEST(CollectiveCommand, NamesWhatItDoesNotKnow) {
@@ -200,6 +204,7 @@ TEST(CollectiveCommand, NamesWhatItDoesNotKnow) {
   refuses({"all_reduce", "--cluster", "dgx_h100", "--sizes", "2KiB..1KiB"}, "--sizes");
   refuses({"all_reduce", "--cluster", "dgx_h100", "--algorithm", "rings"}, "\"ring\"");
   refuses({"all_reduce", "--cluster", "dgx_h100", "--protocol", "ll64"}, "--protocol");
+  refuses({"all_to_all", "--cluster", "dgx_h100", "--protocol", "simple"}, "chooses by size");
 }
 
 }  // namespace
