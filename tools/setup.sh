@@ -12,6 +12,7 @@ packages=(
   libboost-graph-dev
   libboost-program-options-dev
   libgtest-dev
+  libnlopt-cxx-dev
   libsimgrid-dev
   mold
   ninja-build

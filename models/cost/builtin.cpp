@@ -15,10 +15,13 @@ std::string_view to_string(Bound bound) {
 }
 
 Registry<CostModelFactory> builtin_cost_models() {
-  return {{"roofline", make_roofline,
-           "launch + max(operations / math rate, bytes / memory bandwidth), measured efficiencies"},
-          {"tiled_roofline", make_tiled_roofline,
-           "the same, but matrix products by whole tiles and waves of the device's cores"}};
+  return {
+      {"roofline", make_roofline,
+       "launch + max(operations / math rate, bytes / memory bandwidth), measured efficiencies"},
+      {"tiled_roofline", make_tiled_roofline,
+       "the same, but matrix products by whole tiles and waves of the device's cores"},
+      {"calibrated", make_calibrated,
+       "op by op, by figures fitted to measured times of the device or of its nearest relative"}};
 }
 
 }  // namespace orrery

@@ -6,7 +6,8 @@
 
 namespace orrery {
 
-std::unique_ptr<CostModel> make_roofline(JsonCursor parameters);
-std::unique_ptr<CostModel> make_tiled_roofline(JsonCursor parameters);
+std::unique_ptr<CostModel> make_calibrated(JsonCursor parameters, const CostSite& site);
+std::unique_ptr<CostModel> make_roofline(JsonCursor parameters, const CostSite& site);
+std::unique_ptr<CostModel> make_tiled_roofline(JsonCursor parameters, const CostSite& site);
 
 }  // namespace orrery

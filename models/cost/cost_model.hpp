@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hw/spec.hpp"
 #include "sim/base/json_cursor.hpp"
@@ -25,8 +26,9 @@ struct KernelCost {
   double floor_seconds = 0;   // physical bound at 100 % of every peak; no run may beat it
   Bound bound = Bound::math;
   bool outside_measured =
-      false;        // the shape lies outside of what the efficiencies were measured on
-  std::string why;  // one clause with the numbers, for people
+      false;                     // the shape lies outside of what the efficiencies were measured on
+  std::string why;               // one clause with the numbers, for people
+  std::string transferred_from;  // the device whose measured figures these are, when another
 };
 
 /// The launch of a kernel that is busy for so many seconds. Where the host issues kernels one by
@@ -45,8 +47,16 @@ class CostModel {
   virtual std::string refusal(const Kernel& kernel, const DeviceSpec& device) const = 0;
 };
 
+struct Calibration;
+
+/// What there is besides the scenario.
+struct CostSite {
+  const std::vector<Calibration>* calibrations = nullptr;  // null: none
+};
+
 /// Reads its parameters from the "cost" object (all keys but "kind").
-using CostModelFactory = std::unique_ptr<CostModel> (*)(JsonCursor parameters);
+using CostModelFactory = std::unique_ptr<CostModel> (*)(JsonCursor parameters,
+                                                        const CostSite& site);
 
 Registry<CostModelFactory> builtin_cost_models();
 

@@ -79,7 +79,7 @@ class Roofline final : public CostModel {
 
 }  // namespace
 
-std::unique_ptr<CostModel> make_roofline(JsonCursor parameters) {
+std::unique_ptr<CostModel> make_roofline(JsonCursor parameters, const CostSite& /*site*/) {
   parameters.has("kind");
   parameters.reject_unknown_keys();
   return std::make_unique<Roofline>();

@@ -229,7 +229,7 @@ void run(const std::string& name, const Job& job, bool fold) {
   const auto fabric = Fabric::build(job.cluster, topologies, diagnostics);
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
   const auto models = builtin_cost_models();
-  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
   diagnostics.throw_if_any();
   CollectiveChoice choice;
   choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_to_all)] = "direct";

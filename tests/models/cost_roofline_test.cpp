@@ -43,7 +43,7 @@ class Roofline : public testing::Test {
   Roofline() {
     const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
     const auto models = builtin_cost_models();
-    model_ = models.find("roofline")->make(JsonCursor(parameters, diagnostics_));
+    model_ = models.find("roofline")->make(JsonCursor(parameters, diagnostics_), {});
   }
   KernelCost cost(const Kernel& kernel) const { return model_->cost(kernel, device_); }
   double memory_seconds(const KernelCost& cost) const {
@@ -152,7 +152,7 @@ TEST_F(Roofline, TakesNoParameters) {
   const JsonValue parameters =
       parse_json(R"({"kind": "roofline", "efficency": 0.5})", "scenario.json");
   const auto models = builtin_cost_models();
-  models.find("roofline")->make(JsonCursor(parameters, diagnostics_));
+  models.find("roofline")->make(JsonCursor(parameters, diagnostics_), {});
   ASSERT_EQ(diagnostics_.count(), 1U);
   EXPECT_EQ(diagnostics_.items().front().pointer, "/efficency");
 }

@@ -49,7 +49,7 @@ class TiledRoofline : public testing::Test {
   TiledRoofline() {
     const JsonValue parameters = json_object({{"kind", json_string("tiled_roofline")}});
     const auto models = builtin_cost_models();
-    model_ = models.find("tiled_roofline")->make(JsonCursor(parameters, diagnostics_));
+    model_ = models.find("tiled_roofline")->make(JsonCursor(parameters, diagnostics_), {});
   }
   KernelCost cost(const Kernel& kernel) const { return model_->cost(kernel, device_); }
   /// Waves of the largest tile.
@@ -121,7 +121,7 @@ TEST_F(TiledRoofline, EverythingElseIsTheRoofline) {
   vector.unit = MathUnit::vector;
   const auto models = builtin_cost_models();
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
-  const auto roofline = models.find("roofline")->make(JsonCursor(parameters, diagnostics_));
+  const auto roofline = models.find("roofline")->make(JsonCursor(parameters, diagnostics_), {});
   EXPECT_EQ(cost(vector).math_seconds, roofline->cost(vector, device_).math_seconds);
   EXPECT_EQ(cost(vector).why, roofline->cost(vector, device_).why);
 }

@@ -53,7 +53,7 @@ std::vector<Machine::ResourceUse> look(const GraphOf& graph, Seen& seen) {
   const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
   const auto models = builtin_cost_models();
-  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
   const auto collectives = builtin_collectives();
   Engine engine;
   Machine machine(engine, cluster, *fabric, *cost, collectives, {});

@@ -75,7 +75,7 @@ TEST(Machine, UtilisationCountsEveryTouchOfMemory) {
   const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
   const JsonValue parameters = json_object({});
   const auto models = builtin_cost_models();
-  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
   const auto collectives = builtin_collectives();
   Engine engine;
   Machine machine(engine, cluster, *fabric, *cost, collectives, {});

@@ -52,7 +52,7 @@ Outcome run(const ClusterSpec& cluster, const TaskGraph& graph, bool fold,
   const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
   const auto models = builtin_cost_models();
-  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
   diagnostics.throw_if_any();
   const auto collectives = builtin_collectives();
   Engine engine;

@@ -52,7 +52,7 @@ inline Outcome simulate(const ClusterSpec& cluster, const TaskGraph& graph,
   Diagnostics diagnostics;
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
   const auto models = builtin_cost_models();
-  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
   Engine engine;
   Machine machine(engine, cluster, *fabric, *cost, builtin_collectives(), choice);
   Timeline timeline;

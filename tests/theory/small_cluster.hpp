@@ -112,7 +112,7 @@ inline Finished run(const ClusterSpec& cluster, const TaskGraph& graph,
   const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
   const auto models = builtin_cost_models();
-  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+  const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
   diagnostics.throw_if_any();
   degrade_links(variability, *fabric);
   const auto collectives = builtin_collectives();

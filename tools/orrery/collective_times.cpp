@@ -136,7 +136,7 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, const Builtins& bu
   impl_->fit = fit;
   Diagnostics mistakes;
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
-  impl_->cost = builtins.cost_models.find("roofline")->make(JsonCursor(parameters, mistakes));
+  impl_->cost = builtins.cost_models.find("roofline")->make(JsonCursor(parameters, mistakes), {});
   mistakes.throw_if_any();
 }
 

@@ -8,6 +8,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr const char* kArgument = "argument";
+constexpr const char* kMore = "more-arguments";
 
 std::string hint(std::string name, const po::options_description& options) {
   name.erase(0, name.find_first_not_of('-'));
@@ -33,6 +34,10 @@ po::variables_map parse_command_line(const CommandSyntax& syntax,
   if (!syntax.argument.empty()) {
     all.add_options()(kArgument, po::value<std::string>());
     positional.add(kArgument, 1);
+  }
+  if (!syntax.more.empty()) {
+    all.add_options()(kMore, po::value<std::vector<std::string>>());
+    positional.add(kMore, -1);
   }
   const int style = po::command_line_style::default_style &
                     ~static_cast<int>(po::command_line_style::allow_guessing);
@@ -63,6 +68,11 @@ po::variables_map parse_command_line(const CommandSyntax& syntax,
 
 std::string argument_of(const po::variables_map& values) {
   return values.count(kArgument) > 0 ? values[kArgument].as<std::string>() : "";
+}
+
+std::vector<std::string> more_arguments_of(const po::variables_map& values) {
+  if (values.count(kMore) == 0) return {};
+  return values[kMore].as<std::vector<std::string>>();
 }
 
 std::vector<std::string> overrides_of(const po::variables_map& values) {

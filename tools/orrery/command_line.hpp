@@ -20,6 +20,7 @@ struct CommandSyntax {
   std::string command;
   std::string argument;   // name of its one argument, "" for none
   bool required = false;  // whether the argument must be there
+  std::string more{};     // name of any number of further arguments, "" for none
   boost::program_options::options_description options;
 };
 
@@ -33,5 +34,7 @@ std::vector<std::string> overrides_of(const boost::program_options::variables_ma
 
 /// The argument that CommandSyntax names, or "".
 std::string argument_of(const boost::program_options::variables_map& values);
+/// Those behind it, where CommandSyntax has `more`.
+std::vector<std::string> more_arguments_of(const boost::program_options::variables_map& values);
 
 }  // namespace orrery

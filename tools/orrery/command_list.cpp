@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "models/cost/op/op_model.hpp"
 #include "sim/base/json_cursor.hpp"
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
@@ -34,6 +35,22 @@ std::vector<Catalog::Entry> entries_of(const Registry<Factory>& registry) {
   return result;
 }
 
+/// With the sizes of each, those that may be left out in brackets.
+std::vector<Catalog::Entry> entries_of_ops() {
+  std::vector<Catalog::Entry> result;
+  const Registry<OpModelFactory> models = builtin_op_models();
+  for (const auto& entry : models.entries()) {
+    std::string sizes;
+    const std::unique_ptr<OpModel> model = entry.make();
+    for (const OpSize& size : model->sizes()) {
+      const std::string name(size.name);
+      sizes += (sizes.empty() ? "" : " ") + (size.fallback ? "[" + name + "]" : name);
+    }
+    result.push_back({entry.name, entry.summary + ": " + sizes});
+  }
+  return result;
+}
+
 template <class Factory>
 std::vector<std::string> pictures_of(const Registry<Factory>& registry) {
   std::vector<std::string> result;
@@ -57,6 +74,7 @@ std::vector<Kind> all_kinds(const Builtins& builtins, const Catalog& catalog) {
       {"collectives", "algorithms, by collective: keys and values of \"collectives\"",
        entries_of(builtins.collectives)},
       {"cost_models", "\"kind\" of \"cost\"", entries_of(builtins.cost_models)},
+      {"ops", "kernels with a cost model of their own: OP of `orrery cost`", entries_of_ops()},
       {"workloads", "\"kind\" of \"workload\"", entries_of(builtins.workloads)},
   };
 }

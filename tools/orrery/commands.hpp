@@ -17,8 +17,10 @@ struct Command {
 };
 
 int run_command(std::span<const std::string> words, const Builtins& builtins);
+int calibrate_command(std::span<const std::string> words, const Builtins& builtins);
 int check_command(std::span<const std::string> words, const Builtins& builtins);
 int collective_command(std::span<const std::string> words, const Builtins& builtins);
+int cost_command(std::span<const std::string> words, const Builtins& builtins);
 int list_command(std::span<const std::string> words, const Builtins& builtins);
 int reproduce_command(std::span<const std::string> words, const Builtins& builtins);
 int schema_command(std::span<const std::string> words, const Builtins& builtins);

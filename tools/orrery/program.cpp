@@ -73,6 +73,8 @@ std::vector<Command> commands() {
        collective_command},
       {"topology", "the networks of a scenario: counts, diameter, bisection, a drawing",
        topology_command},
+      {"cost", "what one kernel takes on a device, and why", cost_command},
+      {"calibrate", "fit a kernel's cost to measured times", calibrate_command},
       {"reproduce", "published figures beside simulated ones, with the difference",
        reproduce_command},
       {"schema", "the JSON Schema of a scenario, for editors", schema_command}};

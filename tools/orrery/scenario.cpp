@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "sim/base/hash.hpp"
+#include "tools/orrery/calibrations.hpp"
+#include "tools/orrery/data_folders.hpp"
 #include "tools/orrery/scenario_document.hpp"
 
 namespace orrery {
@@ -121,7 +123,9 @@ class Reader {
     JsonCursor cursor(*value, found);
     const std::string kind = cursor.at("kind").as_choice(builtins_->cost_models.names());
     if (const auto* entry = builtins_->cost_models.find(kind)) {
-      scenario_->cost = entry->make(cursor);
+      const std::string folder = find_data_folders().calibration;
+      const std::vector<Calibration> calibrations = load_calibrations(folder, builtin_op_models());
+      scenario_->cost = entry->make(cursor, {.calibrations = &calibrations});
     }
     report(found);
   }

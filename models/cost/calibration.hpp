@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/cost/fit.hpp"
+#include "models/cost/op/op_model.hpp"
+#include "sim/base/json_cursor.hpp"
+
+namespace orrery {
+
+/// What was fitted to measured times of one op on one device.
+struct OpCalibration {
+  std::vector<double> values;  // of the model's parameters, in their order
+  std::string source;          // of the measured times
+  OpError judged;              // on rows that were not fitted
+};
+
+/// A file of hw/calibration: what was fitted on one device, and what of that device decides how it
+/// carries over to another.
+struct Calibration {
+  std::string device;        // its name in the catalogue
+  std::string architecture;  // "Hopper (GH100)"
+  FlopRate core_rate;        // one core's, at the bf16 peak
+  std::map<std::string, OpCalibration> ops;
+};
+
+/// Reads the form that to_json writes, strictly: values outside a parameter's bounds are mistakes.
+Calibration read_calibration(JsonCursor cursor, const Registry<OpModelFactory>& models);
+
+/// Values for an op on a device, and where they are from.
+struct OpValues {
+  std::vector<double> values;
+  std::string device;        // measured there; "" for the starts of a model that nobody fitted
+  bool transferred = false;  // from another device
+  std::string source;        // of the measured times
+  OpError judged;            // there, on rows that were not fitted
+};
+
+/// The device's own, else those of the nearest device on which the op was fitted: of the same
+/// architecture, else with the same kind of matrix pipes, else any; among several that whose cores
+/// come nearest in rate. What grows with the rate of a core is scaled (OpParameter::rate_power).
+OpValues values_for(const std::string& op, const OpModel& model, const DeviceSpec& device,
+                    std::span<const Calibration> calibrations);
+
+/// How well a fit does, and on what.
+struct FitReport {
+  OpError fitted;
+  OpError judged;
+  std::map<std::string, OpError> regions;  // of the judged, by what bounds them
+};
+FitReport report_of(const OpModel& model, const DeviceSpec& device, std::span<const double> values,
+                    std::span<const OpSample> samples);
+
+/// An entry of "ops": parameters, source, report.
+JsonValue to_json(const OpModel& model, const OpCalibration& fit, const FitReport& report,
+                  const std::string& split);
+
+}  // namespace orrery

@@ -1,0 +1,104 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "models/cost/op/builtin.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::array<std::string_view, 3> kKernels = {"causal_conv1d_fn", "causal_conv1d_update",
+                                                      "fused_recurrent_gated_delta_rule"};
+constexpr double kStateElement = 4;  // bytes: the state is kept in fp32
+
+enum Parameter : std::size_t {
+  convolution_launch,
+  sequence_us,
+  token_ns,
+  update_launch,
+  update_efficiency,
+  recurrence_launch,
+  recurrence_efficiency
+};
+constexpr std::array<OpParameter, 7> kParameters = {{
+    {"convolution_launch_us", 0.5, 50, 5, 0, "of the convolution over a prompt"},
+    {"sequence_us", 0.01, 20, 2, 0, "of it for each sequence"},
+    {"token_ns", 0.1, 50, 3, 0, "of it for each token, when these take longer"},
+    {"update_launch_us", 0.5, 50, 4, 0, "of the convolution of one token"},
+    {"update_efficiency", 0.05, 1, 0.5, 0, "share of the memory's bandwidth in it"},
+    {"recurrence_launch_us", 0.5, 50, 4, 0, "of the recurrence of one token"},
+    {"recurrence_efficiency", 0.05, 1, 0.8, 0, "share of the memory's bandwidth in it"},
+}};
+constexpr std::array<OpSize, 8> kSizes = {{{"kernel_source", 0, kKernels},
+                                           {"batch_size", {}},
+                                           {"seq_len", 1},
+                                           {"num_k_heads", {}},
+                                           {"head_k_dim", {}},
+                                           {"num_v_heads", {}},
+                                           {"head_v_dim", {}},
+                                           {"d_conv", 4}}};
+
+/// Kernels of a gated delta net (Yang, Kautz and Hatamizadeh 2024), each by the bytes that it
+/// moves: the causal convolution of queries, keys and values for one token, and one step of the
+/// recurrence, which reads and writes the state, key size x value size in fp32 for each value head.
+/// Over a prompt the measured convolution takes the same whatever its width: it goes by sequences
+/// and tokens. Leaves out: the chunked rule over a prompt, of which nothing was measured.
+class GatedDeltaNet final : public OpModel {
+ public:
+  std::span<const OpSize> sizes() const override { return kSizes; }
+  std::span<const OpParameter> parameters() const override { return kParameters; }
+
+  Work work(const OpShape& shape) const override {
+    const Sizes s(shape);
+    if (s.kernel == 2) return {7 * s.batch * s.state, 2 * kStateElement * s.batch * s.state};
+    return {2 * s.tokens * s.channels * s.width, 2 * s.element * s.tokens * s.channels};
+  }
+
+  OpTime time(const OpShape& shape, const DeviceSpec& device,
+              std::span<const double> values) const override {
+    const Sizes s(shape);
+    const double bandwidth = device.memory_bandwidth.as_double();
+    OpTime time;
+    if (s.kernel == 2) {
+      time.launch = values[recurrence_launch] * 1e-6;
+      time.traffic = 2 * kStateElement * s.batch * s.state + 2 * s.element * s.batch * s.channels;
+      time.memory = time.traffic / (bandwidth * values[recurrence_efficiency]);
+    } else if (s.kernel == 1) {
+      // The last inputs of each channel are its state.
+      time.launch = values[update_launch] * 1e-6;
+      time.traffic = 2 * s.element * s.batch * s.channels * s.width;
+      time.memory = time.traffic / (bandwidth * values[update_efficiency]);
+    } else {
+      time.launch = values[convolution_launch] * 1e-6;
+      time.math =
+          std::max(s.batch * values[sequence_us] * 1e-6, s.tokens * values[token_ns] * 1e-9);
+    }
+    time.busy = std::max(time.memory, time.math);
+    return time;
+  }
+
+ private:
+  struct Sizes {
+    std::int64_t kernel;
+    double batch, tokens, channels, state, width, element;
+    explicit Sizes(const OpShape& shape)
+        : kernel(shape.sizes[0]),
+          batch(at(shape, 1)),
+          tokens(batch * at(shape, 2)),
+          channels(2 * at(shape, 3) * at(shape, 4) + at(shape, 5) * at(shape, 6)),
+          state(at(shape, 5) * at(shape, 4) * at(shape, 6)),
+          width(at(shape, 7)),
+          element(element_bytes(shape.precision)) {}
+    static double at(const OpShape& shape, std::size_t index) {
+      return static_cast<double>(shape.sizes[index]);
+    }
+  };
+};
+
+}  // namespace
+
+std::unique_ptr<OpModel> make_gated_delta_net_op() {
+  return std::make_unique<GatedDeltaNet>();
+}
+
+}  // namespace orrery

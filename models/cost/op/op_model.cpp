@@ -1,0 +1,56 @@
+#include "models/cost/op/op_model.hpp"
+
+#include "models/cost/op/builtin.hpp"
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+
+std::string OpModel::details(const OpShape&, const DeviceSpec&, std::span<const double>) const {
+  return {};
+}
+
+double core_rate(const DeviceSpec& device, Precision precision) {
+  const std::optional<FlopRate> peak = device.peak_of(precision);
+  ORRERY_CHECK(peak && device.cores > 0, "a device without the rate that an op needs");
+  return peak->as_double() / static_cast<double>(device.cores);
+}
+
+OpTime streamed(double bytes, const DeviceSpec& device, std::string_view kind) {
+  OpTime time;
+  time.launch = to_seconds(device.kernel_launch);
+  time.traffic = bytes;
+  time.memory = bytes / (device.memory_bandwidth.as_double() * device.memory_efficiency_of(kind));
+  time.busy = time.memory;
+  return time;
+}
+
+bool has_warp_groups(const DeviceSpec& device) {
+  return device.architecture.starts_with("Hopper") || device.architecture.starts_with("Blackwell");
+}
+
+bool regroups_heads(double heads, double kv_heads, double sequences) {
+  return heads > kv_heads && kv_heads > 1 && sequences > 1;
+}
+
+double element_bytes(Precision precision) {
+  return storage(precision, 2).as_double() / 2;
+}
+
+Registry<OpModelFactory> builtin_op_models() {
+  return {
+      {"gemm", make_gemm_op, "matrix product by tiles, waves and parts of the inner dimension"},
+      {"context_attention", make_context_attention_op,
+       "fused causal attention of a prefill by blocks of rows, and the write to the KV cache"},
+      {"generation_attention", make_generation_attention_op,
+       "attention of one new token by the bytes of its KV cache, cut into parts"},
+      {"moe", make_moe_op, "experts' two grouped products by the experts that get tokens"},
+      {"gated_delta_net", make_gated_delta_net_op,
+       "linear attention with a gated delta rule: its convolution and its recurrence"},
+      {"conv3x3", make_conv3x3_op, "3x3 convolution as the product of its unfolded input"},
+      {"elementwise", make_elementwise_op, "one pass over its operands"},
+      {"softmax", make_softmax_op, "row by row, by the bytes that its algorithm moves"},
+      {"pack", make_pack_op, "strided blocks into one buffer, by whole sectors of memory"},
+  };
+}
+
+}  // namespace orrery

@@ -1,0 +1,191 @@
+#include <boost/crc.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+
+#include "models/cost/calibration.hpp"
+#include "sim/base/json_cursor.hpp"
+#include "sim/base/unit_text.hpp"
+#include "tools/orrery/calibrations.hpp"
+#include "tools/orrery/command_line.hpp"
+#include "tools/orrery/commands.hpp"
+#include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/op_table.hpp"
+#include "traces/atomic_file.hpp"
+
+namespace orrery {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kHelp =
+    "usage: orrery calibrate DEVICE OP --csv FILE [options]\n\n"
+    "Fits the figures of an op's model to measured times and shows how well it does on rows that\n"
+    "were not fitted. The first line of the file names the columns: the sizes of the op\n"
+    "(`orrery list ops`), a \"dtype\" column if not all are bf16, and measured_s, or the column "
+    "of\n"
+    "--milliseconds. A row is judged, not fitted, when the CRC-32 of its sizes, joined by commas, "
+    "is\n"
+    "a multiple of --judge. With --out the op is written into that file of calibrations, which "
+    "may\n"
+    "hold others already; a calibration in hw/calibration is what the cost model \"calibrated\" "
+    "reads.\n\n"
+    "example\n"
+    "  orrery calibrate h100_sxm gemm --csv gemm.csv --milliseconds latency \\\n"
+    "                   --source \"my own, cuBLAS 12.4\" --out h100_sxm.json\n\n";
+
+CommandSyntax syntax() {
+  CommandSyntax syntax{
+      .command = "calibrate", .argument = "DEVICE", .required = true, .more = "OP", .options = {}};
+  syntax.options.add_options()("help,h", "this text")(
+      "csv", po::value<std::string>(), "measured times")("milliseconds", po::value<std::string>(),
+                                                         "the column with the times, in ms")(
+      "judge", po::value<int>()->default_value(4), "one row in so many is judged; 0: none")(
+      "source", po::value<std::string>()->default_value(""), "where the times are from")(
+      "out", po::value<std::string>(), "the file to write the op into");
+  return syntax;
+}
+
+double seconds_from(const OpFields& row, const po::variables_map& options,
+                    const std::string& where) {
+  const bool milliseconds = options.count("milliseconds") > 0;
+  const std::string column =
+      milliseconds ? options["milliseconds"].as<std::string>() : "measured_s";
+  const auto field = row.find(column);
+  if (field == row.end()) throw UsageError(where + ": no column " + column);
+  char* end = nullptr;
+  const double value = std::strtod(field->second.c_str(), &end);
+  if (field->second.empty() || *end != '\0' || !(value > 0) || value > 1e9) {
+    throw UsageError(where + ": " + column + ": expected a time above 0, got " +
+                     json_string(field->second).describe());
+  }
+  return milliseconds ? value * 1e-3 : value;
+}
+
+bool is_judged(const OpShape& shape, int one_in) {
+  if (one_in == 0) return false;
+  std::string sizes;
+  for (const std::int64_t size : shape.sizes) {
+    sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+  }
+  boost::crc_32_type crc;
+  crc.process_bytes(sizes.data(), sizes.size());
+  return crc.checksum() % static_cast<unsigned>(one_in) == 0;
+}
+
+std::vector<OpSample> samples_from(const OpTable& table, const OpModel& model,
+                                   const DeviceSpec& device, const po::variables_map& options) {
+  std::vector<OpSample> samples;
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    const std::string where = table.place(row);
+    OpSample sample;
+    sample.shape = shape_from(model, table.rows[row], where);
+    if (!device.peak_of(sample.shape.precision)) {
+      throw UsageError(where + ": " + device.name + " has no " +
+                       std::string(to_string(sample.shape.precision)) + " peak rate");
+    }
+    sample.seconds = seconds_from(table.rows[row], options, where);
+    sample.judged = is_judged(sample.shape, options["judge"].as<int>());
+    samples.push_back(std::move(sample));
+  }
+  if (samples.empty()) throw UsageError(table.path + ": expected rows below the first line");
+  return samples;
+}
+
+std::string to_text(const OpModel& model, const OpCalibration& fit, const FitReport& report) {
+  std::string text;
+  char line[300];
+  for (std::size_t i = 0; i < fit.values.size(); ++i) {
+    const OpParameter& parameter = model.parameters()[i];
+    std::snprintf(line, sizeof line, "%-22s %10.4g   %s\n", std::string(parameter.name).c_str(),
+                  fit.values[i], std::string(parameter.about).c_str());
+    text += line;
+  }
+  const auto add = [&](const std::string& name, const OpError& error) {
+    std::snprintf(line, sizeof line,
+                  "%-22s %6zu rows: error median %5.1f %%, p90 %5.1f %%, largest %5.0f %%\n",
+                  name.c_str(), error.samples, error.median * 100, error.percentile_90 * 100,
+                  error.maximum * 100);
+    text += line;
+  };
+  add("fitted", report.fitted);
+  add("judged", report.judged);
+  for (const auto& [name, error] : report.regions) add("judged, " + name + "-bound", error);
+  return text;
+}
+
+/// The file as it is, or an empty one for the device, with the op put into it.
+void write_into(const std::string& path, const DeviceSpec& device, const std::string& op,
+                JsonValue entry) {
+  JsonValue document;
+  if (std::filesystem::exists(path)) {
+    document = load_json(path, path);
+    const JsonValue* of = document.find("device");
+    if (of == nullptr || of->string != device.name || document.find("ops") == nullptr) {
+      throw UsageError("--out: " + path + " is no file of calibrations of " + device.name);
+    }
+  } else {
+    document = json_object(
+        {{"description",
+          json_string("What `orrery calibrate` fitted to times measured on " + device.name + ".")},
+         {"device", json_string(device.name)},
+         {"architecture", json_string(device.architecture)},
+         {"core_rate", json_string(std::to_string(static_cast<std::int64_t>(
+                                       core_rate(device, Precision::bf16))) +
+                                   " FLOP/s")},
+         {"ops", json_object({})}});
+  }
+  const std::string mistake = set_at(document, "/ops/" + pointer_token(op), std::move(entry));
+  ORRERY_CHECK(mistake.empty(), "an op could not be put into its file: " + mistake);
+  AtomicFile file(path);
+  file.write(to_text(document, true) + "\n");
+  file.commit();
+}
+
+}  // namespace
+
+int calibrate_command(std::span<const std::string> words, const Builtins&) {
+  const CommandSyntax command = syntax();
+  const po::variables_map options = parse_command_line(command, words);
+  if (options.count("help") > 0) {
+    std::ostringstream text;
+    text << kHelp << command.options;
+    print(text.str());
+    return 0;
+  }
+  const std::vector<std::string> more = more_arguments_of(options);
+  const Registry<OpModelFactory> models = builtin_op_models();
+  const auto* entry = more.size() == 1 ? models.find(more.front()) : nullptr;
+  if (entry == nullptr) throw UsageError("expected one OP behind the device (`orrery list ops`)");
+  if (options.count("csv") == 0) throw UsageError("expected --csv FILE with measured times");
+  if (options["judge"].as<int>() < 0) throw UsageError("--judge: expected 0 or more");
+  const std::unique_ptr<OpModel> model = entry->make();
+  if (model->parameters().empty() || !model->fitted_as().empty()) {
+    throw UsageError(entry->name + " has no parameters of its own to fit");
+  }
+  const DeviceSpec device =
+      device_named(argument_of(options), "DEVICE", open_catalog(find_data_folders()));
+  if (!device.peak_of(Precision::bf16) || device.cores <= 0) {
+    throw UsageError(device.name + " needs a bf16 peak rate and cores to be calibrated");
+  }
+  const OpTable table = read_op_table(options["csv"].as<std::string>());
+  const std::vector<OpSample> samples = samples_from(table, *model, device, options);
+  std::vector<double> start;
+  for (const OpParameter& parameter : model->parameters()) start.push_back(parameter.start);
+  OpCalibration fit{
+      fit_op(*model, device, samples, std::move(start)), options["source"].as<std::string>(), {}};
+  const FitReport report = report_of(*model, device, fit.values, samples);
+  print(to_text(*model, fit, report));
+  if (options.count("out") > 0) {
+    const std::string split =
+        "a row is judged, not fitted, when the CRC-32 of its sizes, joined by "
+        "commas, is a multiple of " +
+        std::to_string(options["judge"].as<int>());
+    write_into(options["out"].as<std::string>(), device, entry->name,
+               to_json(*model, fit, report, split));
+  }
+  return 0;
+}
+
+}  // namespace orrery

@@ -1,0 +1,141 @@
+#include "tools/orrery/op_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+
+#include "sim/base/json_cursor.hpp"
+#include "tools/orrery/command_line.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kMostOfSize = 1'000'000'000'000;
+
+std::vector<std::string> split(const std::string& line) {
+  std::vector<std::string> parts(1);
+  for (const char each : line) {
+    if (each == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += each;
+    }
+  }
+  return parts;
+}
+
+bool next_line(std::istream& stream, std::string& line) {
+  if (!std::getline(stream, line)) return false;
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  return true;
+}
+
+std::int64_t choice_from(const OpSize& size, const std::string& text, const std::string& where) {
+  std::string all;
+  for (std::size_t index = 0; index < size.choices.size(); ++index) {
+    if (size.choices[index] == text) return static_cast<std::int64_t>(index);
+    all += (all.empty() ? "" : ", ") + std::string(size.choices[index]);
+  }
+  throw UsageError(where + ": " + std::string(size.name) + ": expected one of " + all + ", got " +
+                   json_string(text).describe());
+}
+
+std::int64_t count_from(const OpSize& size, const std::string& text, const std::string& where) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::int64_t least = size.fallback.value_or(1) == 0 ? 0 : 1;
+  const bool may_be_none = size.name == "cache_write";
+  if (error != std::errc() || end != text.data() + text.size() || value > kMostOfSize ||
+      value < (may_be_none ? 0 : least)) {
+    throw UsageError(where + ": " + std::string(size.name) + ": expected a count from " +
+                     std::to_string(may_be_none ? 0 : least) + ", got " +
+                     json_string(text).describe());
+  }
+  return value;
+}
+
+std::string known_names(const OpModel& model) {
+  std::string all;
+  for (const OpSize& size : model.sizes()) {
+    all += (all.empty() ? "" : ", ") + std::string(size.name);
+  }
+  return all + ", dtype";
+}
+
+Precision precision_from_fields(const OpFields& fields, const std::string& where) {
+  auto field = fields.find("dtype");
+  if (field == fields.end()) {
+    field = std::find_if(fields.begin(), fields.end(),
+                         [](const auto& each) { return each.first.ends_with("_dtype"); });
+  }
+  if (field == fields.end()) return Precision::bf16;
+  const std::optional<Precision> precision = precision_of(field->second);
+  if (!precision) {
+    throw UsageError(where + ": " + field->first +
+                     ": expected fp32, tf32, bf16, fp16, fp8, int8 or int4, got " +
+                     json_string(field->second).describe());
+  }
+  return *precision;
+}
+
+}  // namespace
+
+std::optional<Precision> precision_of(const std::string& name) {
+  static constexpr std::array<std::pair<const char*, Precision>, 6> kOthers = {
+      {{"bfloat16", Precision::bf16},
+       {"half", Precision::fp16},
+       {"float16", Precision::fp16},
+       {"float", Precision::fp32},
+       {"float32", Precision::fp32},
+       {"float8", Precision::fp8}}};
+  for (const auto& [other, precision] : kOthers) {
+    if (name == other) return precision;
+  }
+  return precision_from(name);
+}
+
+OpShape shape_from(const OpModel& model, const OpFields& fields, const std::string& where) {
+  OpShape shape{precision_from_fields(fields, where), {}};
+  for (const OpSize& size : model.sizes()) {
+    const auto field = fields.find(std::string(size.name));
+    if (field != fields.end()) {
+      shape.sizes.push_back(size.choices.empty() ? count_from(size, field->second, where)
+                                                 : choice_from(size, field->second, where));
+    } else if (size.fallback) {
+      shape.sizes.push_back(*size.fallback);
+    } else {
+      throw UsageError(where + ": no " + std::string(size.name) + "; known are " +
+                       known_names(model));
+    }
+  }
+  return shape;
+}
+
+std::string OpTable::place(std::size_t row) const {
+  return path + ", line " + std::to_string(row + 2);
+}
+
+OpTable read_op_table(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  OpTable table{.path = path, .header = {}, .lines = {}, .rows = {}};
+  if (!stream || !next_line(stream, table.header)) throw IoError("cannot read " + path);
+  const std::vector<std::string> names = split(table.header);
+  for (std::string line; next_line(stream, line);) {
+    if (line.empty()) continue;
+    const std::vector<std::string> values = split(line);
+    table.lines.push_back(line);
+    if (values.size() != names.size()) {
+      throw UsageError(table.place(table.rows.size()) + ": expected " +
+                       std::to_string(names.size()) + " values, as the first line has names, got " +
+                       std::to_string(values.size()));
+    }
+    OpFields fields;
+    for (std::size_t i = 0; i < names.size(); ++i) fields.emplace(names[i], values[i]);
+    table.rows.push_back(std::move(fields));
+  }
+  if (stream.bad()) throw IoError("cannot read " + path);
+  return table;
+}
+
+}  // namespace orrery

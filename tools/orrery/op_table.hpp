@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/cost/op/op_model.hpp"
+
+namespace orrery {
+
+/// Text by column: "m" → "4096".
+using OpFields = std::map<std::string, std::string>;
+
+/// The shape that fields describe: a count for each size of the model (its fallback where it has
+/// one and there is no such field), and the precision of "dtype", or of the first field that ends
+/// in
+/// "_dtype": bf16 without either. Other fields are left alone. Throws UsageError that begins with
+/// `where` and names the field.
+OpShape shape_from(const OpModel& model, const OpFields& fields, const std::string& where);
+
+/// "bf16", and what libraries call it: "bfloat16", "half", "float16", …; none for others.
+std::optional<Precision> precision_of(const std::string& name);
+
+/// A file of comma-separated values: a line of names, then one line a row. No quotes.
+struct OpTable {
+  std::string path;
+  std::string header;              // as written
+  std::vector<std::string> lines;  // of the rows, as written
+  std::vector<OpFields> rows;
+
+  /// "FILE, line 3", of a row.
+  std::string place(std::size_t row) const;
+};
+
+/// Throws IoError when the file cannot be read, and UsageError for a row of another length.
+OpTable read_op_table(const std::string& path);
+
+}  // namespace orrery
