@@ -23,6 +23,8 @@ struct OpError {
   double maximum = 0;
   double mean = 0;
 };
+/// Of errors in any order.
+OpError spread_of(std::vector<double> errors);
 OpError error_of(const OpModel& model, const DeviceSpec& device, std::span<const double> values,
                  std::span<const OpSample> samples);
 

@@ -1,4 +1,3 @@
-#include <boost/crc.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -45,52 +44,6 @@ CommandSyntax syntax() {
       "source", po::value<std::string>()->default_value(""), "where the times are from")(
       "out", po::value<std::string>(), "the file to write the op into");
   return syntax;
-}
-
-double seconds_from(const OpFields& row, const po::variables_map& options,
-                    const std::string& where) {
-  const bool milliseconds = options.count("milliseconds") > 0;
-  const std::string column =
-      milliseconds ? options["milliseconds"].as<std::string>() : "measured_s";
-  const auto field = row.find(column);
-  if (field == row.end()) throw UsageError(where + ": no column " + column);
-  char* end = nullptr;
-  const double value = std::strtod(field->second.c_str(), &end);
-  if (field->second.empty() || *end != '\0' || !(value > 0) || value > 1e9) {
-    throw UsageError(where + ": " + column + ": expected a time above 0, got " +
-                     json_string(field->second).describe());
-  }
-  return milliseconds ? value * 1e-3 : value;
-}
-
-bool is_judged(const OpShape& shape, int one_in) {
-  if (one_in == 0) return false;
-  std::string sizes;
-  for (const std::int64_t size : shape.sizes) {
-    sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
-  }
-  boost::crc_32_type crc;
-  crc.process_bytes(sizes.data(), sizes.size());
-  return crc.checksum() % static_cast<unsigned>(one_in) == 0;
-}
-
-std::vector<OpSample> samples_from(const OpTable& table, const OpModel& model,
-                                   const DeviceSpec& device, const po::variables_map& options) {
-  std::vector<OpSample> samples;
-  for (std::size_t row = 0; row < table.rows.size(); ++row) {
-    const std::string where = table.place(row);
-    OpSample sample;
-    sample.shape = shape_from(model, table.rows[row], where);
-    if (!device.peak_of(sample.shape.precision)) {
-      throw UsageError(where + ": " + device.name + " has no " +
-                       std::string(to_string(sample.shape.precision)) + " peak rate");
-    }
-    sample.seconds = seconds_from(table.rows[row], options, where);
-    sample.judged = is_judged(sample.shape, options["judge"].as<int>());
-    samples.push_back(std::move(sample));
-  }
-  if (samples.empty()) throw UsageError(table.path + ": expected rows below the first line");
-  return samples;
 }
 
 std::string to_text(const OpModel& model, const OpCalibration& fit, const FitReport& report) {
@@ -170,7 +123,11 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
     throw UsageError(device.name + " needs a bf16 peak rate and cores to be calibrated");
   }
   const OpTable table = read_op_table(options["csv"].as<std::string>());
-  const std::vector<OpSample> samples = samples_from(table, *model, device, options);
+  const bool milliseconds = options.count("milliseconds") > 0;
+  const TimeColumn column{milliseconds ? options["milliseconds"].as<std::string>() : "measured_s",
+                          milliseconds ? 1e-3 : 1};
+  const std::vector<OpSample> samples =
+      samples_from(table, *model, device, column, options["judge"].as<int>());
   std::vector<double> start;
   for (const OpParameter& parameter : model->parameters()) start.push_back(parameter.start);
   OpCalibration fit{

@@ -7,6 +7,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/measured_kernels.hpp"
 #include "tools/orrery/progress.hpp"
 #include "tools/orrery/reproduction_report.hpp"
 #include "tools/orrery/result_json.hpp"
@@ -26,7 +27,8 @@ constexpr const char* kHelp =
     "that holds a reproduce.json. Without NAME: all that are shipped. Exit code 3 when a limit\n"
     "written there is missed; cases held out are shown beside and count for no limit.\n\n"
     "example\n"
-    "  orrery reproduce megatron\n\n";
+    "  orrery reproduce megatron\n"
+    "  orrery reproduce kernels\n\n";
 
 CommandSyntax syntax() {
   CommandSyntax syntax{
@@ -99,8 +101,15 @@ int reproduce_command(std::span<const std::string> words, const Builtins& builti
     print(shipped_ones(data.reproductions));
     return 0;
   }
-  Reproduction reproduction =
-      load_reproduction(folder_of(name, data.reproductions), name, builtins, open_catalog(data));
+  const std::string folder = folder_of(name, data.reproductions);
+  const Catalog catalog = open_catalog(data);
+  if (const auto kernels = load_measured_kernels(folder, name, catalog, data.calibration)) {
+    print(options.count("json") > 0 ? to_text(to_json(*kernels), true) + "\n" : to_text(*kernels));
+    if (kernels->holds()) return 0;
+    std::cerr << name << ": a limit is missed" << std::endl;
+    return kVerdictIsNo;
+  }
+  Reproduction reproduction = load_reproduction(folder, name, builtins, catalog);
   if (options.count("without-held-out") > 0) {
     std::erase_if(reproduction.cases, [](const ReproducedCase& each) { return each.held_out; });
   }

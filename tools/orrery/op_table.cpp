@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/crc.hpp>
 #include <charconv>
+#include <cstdlib>
 #include <fstream>
 
 #include "sim/base/json_cursor.hpp"
@@ -79,6 +81,29 @@ Precision precision_from_fields(const OpFields& fields, const std::string& where
   return *precision;
 }
 
+double seconds_from(const OpFields& row, const TimeColumn& times, const std::string& where) {
+  const auto field = row.find(times.name);
+  if (field == row.end()) throw UsageError(where + ": no column " + times.name);
+  char* end = nullptr;
+  const double value = std::strtod(field->second.c_str(), &end);
+  if (field->second.empty() || *end != '\0' || !(value > 0) || value > 1e9) {
+    throw UsageError(where + ": " + times.name + ": expected a time above 0, got " +
+                     json_string(field->second).describe());
+  }
+  return value * times.seconds;
+}
+
+bool is_judged(const OpShape& shape, int one_in) {
+  if (one_in == 0) return false;
+  std::string sizes;
+  for (const std::int64_t size : shape.sizes) {
+    sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+  }
+  boost::crc_32_type crc;
+  crc.process_bytes(sizes.data(), sizes.size());
+  return crc.checksum() % static_cast<unsigned>(one_in) == 0;
+}
+
 }  // namespace
 
 std::optional<Precision> precision_of(const std::string& name) {
@@ -136,6 +161,25 @@ OpTable read_op_table(const std::string& path) {
   }
   if (stream.bad()) throw IoError("cannot read " + path);
   return table;
+}
+
+std::vector<OpSample> samples_from(const OpTable& table, const OpModel& model,
+                                   const DeviceSpec& device, const TimeColumn& times, int judge) {
+  std::vector<OpSample> samples;
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    const std::string where = table.place(row);
+    OpSample sample;
+    sample.shape = shape_from(model, table.rows[row], where);
+    if (!device.peak_of(sample.shape.precision)) {
+      throw UsageError(where + ": " + device.name + " has no " +
+                       std::string(to_string(sample.shape.precision)) + " peak rate");
+    }
+    sample.seconds = seconds_from(table.rows[row], times, where);
+    sample.judged = is_judged(sample.shape, judge);
+    samples.push_back(std::move(sample));
+  }
+  if (samples.empty()) throw UsageError(table.path + ": expected rows below the first line");
+  return samples;
 }
 
 }  // namespace orrery

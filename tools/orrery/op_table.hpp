@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "models/cost/fit.hpp"
 #include "models/cost/op/op_model.hpp"
 
 namespace orrery {
@@ -31,6 +32,17 @@ struct OpTable {
   /// "FILE, line 3", of a row.
   std::string place(std::size_t row) const;
 };
+
+/// Where a table has its measured times, and in what.
+struct TimeColumn {
+  std::string name;
+  double seconds = 1;  // of its unit
+};
+
+/// The rows as samples. One is judged when the CRC-32 of its sizes, joined by commas, is a multiple
+/// of `judge`; none when that is 0. Throws UsageError that names the place.
+std::vector<OpSample> samples_from(const OpTable& table, const OpModel& model,
+                                   const DeviceSpec& device, const TimeColumn& times, int judge);
 
 /// Throws IoError when the file cannot be read, and UsageError for a row of another length.
 OpTable read_op_table(const std::string& path);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "models/cost/op/builtin.hpp"
@@ -33,7 +34,12 @@ class Conv3x3 final : public OpModel {
   }
   OpTime time(const OpShape& shape, const DeviceSpec& device,
               std::span<const double> values) const override {
-    return gemm_->time(product_of(shape), device, values);
+    OpTime time = gemm_->time(product_of(shape), device, values);
+    // The product's left operand would be nine times the input.
+    time.traffic = work(shape).bytes;
+    time.memory = time.traffic / device.memory_bandwidth.as_double();
+    time.busy = std::max(time.math, time.memory);
+    return time;
   }
   std::string details(const OpShape& shape, const DeviceSpec& device,
                       std::span<const double> values) const override {
