@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 
 #include "models/cost/builtin.hpp"
@@ -25,13 +27,34 @@ std::int64_t size_of(const Kernel& kernel, std::string_view name, std::int64_t f
 /// takes as many times longer than forward as it has more operations (nothing measured says so).
 ///
 /// A kernel holds its device's math as long as it runs alone, and its memory as far as its traffic
-/// goes. Prices are kept by device and shape: one cost model must not be shared between threads.
+/// goes. Prices are kept by device and shape: one model must not be shared by threads.
 class Calibrated final : public CostModel {
  public:
   Calibrated(std::unique_ptr<CostModel> roofline, std::vector<Calibration> calibrations)
       : roofline_(std::move(roofline)), calibrations_(std::move(calibrations)) {}
 
   KernelCost cost(const Kernel& kernel, const DeviceSpec& device) const override {
+    std::string key = key_of(kernel, device);
+    const auto known = prices_.find(key);
+    if (known != prices_.end()) return known->second;
+    return prices_.emplace(std::move(key), price(kernel, device)).first->second;
+  }
+
+  std::string refusal(const Kernel& kernel, const DeviceSpec& device) const override {
+    const std::string refusal = roofline_->refusal(kernel, device);
+    if (refusal.empty() && !op_of(kernel).empty() && device.cores <= 0) {
+      return device.name + " has no \"cores\", which the cost model calibrated needs";
+    }
+    return refusal;
+  }
+
+ private:
+  struct Fitted {
+    std::unique_ptr<OpModel> model;
+    OpValues values;
+  };
+
+  KernelCost price(const Kernel& kernel, const DeviceSpec& device) const {
     KernelCost cost = roofline_->cost(kernel, device);
     const std::string op = op_of(kernel);
     if (op.empty() || kernel.operations == Flops(0)) return cost;
@@ -53,19 +76,24 @@ class Calibrated final : public CostModel {
     return cost;
   }
 
-  std::string refusal(const Kernel& kernel, const DeviceSpec& device) const override {
-    const std::string refusal = roofline_->refusal(kernel, device);
-    if (refusal.empty() && !op_of(kernel).empty() && device.cores <= 0) {
-      return device.name + " has no \"cores\", which the cost model calibrated needs";
+  /// All that a price depends on, in few bytes. Devices of one name are one.
+  static std::string key_of(const Kernel& kernel, const DeviceSpec& device) {
+    std::string key = device.name + ' ' + kernel.kind;
+    const auto add = [&key](std::int64_t number) {
+      key.append(reinterpret_cast<const char*>(&number), sizeof number);
+    };
+    add(static_cast<std::int64_t>(kernel.precision));
+    add(kernel.unit == MathUnit::matrix ? 1 : 0);
+    add(std::bit_cast<std::int64_t>(kernel.operations.as_double()));
+    add(kernel.read.count());
+    add(kernel.written.count());
+    add(kernel.host.count());
+    for (const Kernel::Dimension& dimension : kernel.shape) {
+      key += dimension.name;
+      add(dimension.size);
     }
-    return refusal;
+    return key;
   }
-
- private:
-  struct Fitted {
-    std::unique_ptr<OpModel> model;
-    OpValues values;
-  };
 
   static std::string op_of(const Kernel& kernel) {
     if (kernel.unit != MathUnit::matrix) return {};
@@ -159,6 +187,7 @@ class Calibrated final : public CostModel {
   std::vector<Calibration> calibrations_;
   Registry<OpModelFactory> models_ = builtin_op_models();
   mutable std::map<std::pair<std::string, std::string>, Fitted> fitted_;  // by op and device
+  mutable std::unordered_map<std::string, KernelCost> prices_;            // by key_of
 };
 
 }  // namespace

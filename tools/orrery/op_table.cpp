@@ -97,7 +97,8 @@ bool is_judged(const OpShape& shape, int one_in) {
   if (one_in == 0) return false;
   std::string sizes;
   for (const std::int64_t size : shape.sizes) {
-    sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+    if (!sizes.empty()) sizes += ',';
+    sizes += std::to_string(size);
   }
   boost::crc_32_type crc;
   crc.process_bytes(sizes.data(), sizes.size());

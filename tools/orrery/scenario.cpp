@@ -126,6 +126,11 @@ class Reader {
       const std::string folder = find_data_folders().calibration;
       const std::vector<Calibration> calibrations = load_calibrations(folder, builtin_op_models());
       scenario_->cost = entry->make(cursor, {.calibrations = &calibrations});
+      if (kind == "calibrated") {
+        for (Catalog::SourceFile& each : calibration_sources(folder)) {
+          scenario_->sources.push_back(std::move(each));
+        }
+      }
     }
     report(found);
   }

@@ -66,10 +66,20 @@ void warn_of_small_products(const Job& job, const Machine& machine,
     outside += machine.kernel_cost(KernelId(k)).outside_measured ? 1 : 0;
   }
   if (outside > 0) {
-    warnings.push_back(std::to_string(outside) + " of " +
-                       std::to_string(job.graph.kernels().size()) +
-                       " kernels are smaller than those whose efficiency was measured: their times "
-                       "are optimistic");
+    warnings.push_back(
+        std::to_string(outside) + " of " + std::to_string(job.graph.kernels().size()) +
+        " kernels are of a kind or size whose efficiency was not measured: their times "
+        "are optimistic");
+  }
+}
+
+void warn_of_transfer(const Job& job, const Machine& machine, std::vector<std::string>& warnings) {
+  for (std::size_t k = 0; k < job.graph.kernels().size(); ++k) {
+    const std::string& from = machine.kernel_cost(KernelId(k)).transferred_from;
+    if (from.empty()) continue;
+    warnings.push_back("nobody measured kernels on " + machine.device().name + ": they take what " +
+                       from + " takes, scaled by the figures of the catalogue");
+    return;
   }
 }
 
@@ -99,6 +109,7 @@ std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
                        "mean of their times is above that without jitter");
   }
   warn_of_small_products(job, machine, warnings);
+  warn_of_transfer(job, machine, warnings);
   warn_of_idle_links(result, warnings);
   for (const MemoryUse& use : result.memory) {
     if (use.fits() && use.peak.as_double() > kNearlyFull * use.capacity.as_double()) {

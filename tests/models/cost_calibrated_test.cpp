@@ -1,0 +1,303 @@
+// The cost model "calibrated": what it takes from fits, and how these carry over.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "models/cost/calibration.hpp"
+
+namespace orrery {
+namespace {
+
+using namespace orrery::literals;
+
+constexpr std::int64_t kCores = 10;
+constexpr FlopRate kPeak = 100_TFLOPps;
+constexpr Bandwidth kBandwidth = 1000_GBps;
+
+DeviceSpec device(const std::string& name, const std::string& architecture,
+                  std::int64_t times = 1) {
+  DeviceSpec device;
+  device.name = name;
+  device.architecture = architecture;
+  device.cores = kCores;
+  for (const Precision precision : {Precision::bf16, Precision::fp32}) {
+    device.peak[static_cast<std::size_t>(precision)] = times * kPeak;
+    device.math_efficiency[static_cast<std::size_t>(precision)] = 1;
+  }
+  device.memory_bandwidth = kBandwidth;
+  device.memory_efficiency = 1;
+  device.l2 = 10_MiB;
+  device.kernel_launch = 1_us;
+  return device;
+}
+
+/// Values by name, the others where a fit begins.
+std::vector<double> values_of(const OpModel& model,
+                              const std::map<std::string, double>& named = {}) {
+  std::vector<double> values;
+  for (const OpParameter& parameter : model.parameters()) {
+    const auto found = named.find(std::string(parameter.name));
+    values.push_back(found == named.end() ? parameter.start : found->second);
+  }
+  return values;
+}
+
+std::unique_ptr<OpModel> op(const std::string& name) {
+  const Registry<OpModelFactory> models = builtin_op_models();
+  return models.find(name)->make();
+}
+
+Calibration calibration(const std::string& name, const std::string& architecture, double rate,
+                        const std::map<std::string, double>& gemm) {
+  return {.device = name,
+          .architecture = architecture,
+          .core_rate = FlopRate(static_cast<std::int64_t>(rate)),
+          .ops = {{"gemm", {values_of(*op("gemm"), gemm), "test", {}}}}};
+}
+
+const double kCoreRate = kPeak.as_double() / static_cast<double>(kCores);
+
+TEST(OpGemm, LargeProductsTakeTheirWavesOfTheLargestTile) {
+  const double efficiency = 0.8;
+  const double store = 50;  // GB/s
+  const auto model = op("gemm");
+  const auto values = values_of(*model, {{"math_efficiency", efficiency},
+                                         {"small_tile", 0.5},
+                                         {"operand_GBps", 1000},
+                                         {"store_GBps", store},
+                                         {"launch_us", 2}});
+  const std::int64_t k = 32'000;
+  // Twice as many tiles of 256 x 128 as there are cores: two waves.
+  const OpShape shape{Precision::bf16, {256 * 4, 128 * 5, k, 1}};
+  const double wave = 2.0 * 256 * 128 * static_cast<double>(k) / (kCoreRate * efficiency) +
+                      256 * 128 * 2 / (store * 1e9);
+  EXPECT_NEAR(model->time(shape, device("a", "Ampere"), values).seconds(), 2e-6 + 2 * wave,
+              1e-9 * wave);
+}
+
+TEST(OpGemm, AMissingColumnOfTilesCostsAWholeWave) {
+  const auto model = op("gemm");
+  const auto values = values_of(*model, {{"small_tile", 0.9}, {"operand_GBps", 1000}});
+  const DeviceSpec on = device("a", "Ampere");
+  const auto time = [&](std::int64_t n) {
+    return model->time({Precision::bf16, {256, n, 100'000, 1}}, on, values).busy;
+  };
+  EXPECT_DOUBLE_EQ(time(128 * kCores - 127), time(128 * kCores));
+  EXPECT_GT(time(128 * kCores + 1), 1.05 * time(128 * kCores));
+}
+
+TEST(OpGemm, TheLeftOperandIsReadFromMemoryWhereItDoesNotStayInTheCache) {
+  const double warm = 0.5;
+  const auto model = op("gemm");
+  const auto values = values_of(*model, {{"warm", warm}});
+  const DeviceSpec on = device("a", "Ampere");
+  const std::int64_t k = 1024;
+  const auto stays = static_cast<std::int64_t>(warm * on.l2.as_double() / 2 / 1024);
+  const auto traffic = [&](std::int64_t m) {
+    return model->time({Precision::bf16, {m, 8, k, 1}}, on, values).traffic;
+  };
+  const auto others = [&](std::int64_t m) { return 2.0 * static_cast<double>(8 * k + m * 8); };
+  EXPECT_DOUBLE_EQ(traffic(stays), others(stays));
+  EXPECT_DOUBLE_EQ(traffic(2 * stays),
+                   others(2 * stays) + 2.0 * static_cast<double>(2 * stays * k));
+}
+
+TEST(OpGenerationAttention, LongContextsGoByTheBytesOfTheCache) {
+  const double efficiency = 0.8;
+  const auto model = op("generation_attention");
+  const auto values = values_of(
+      *model,
+      {{"memory_efficiency", efficiency}, {"blend", 8}, {"block_GBps", 500}, {"key_ns", 0.001}});
+  const std::int64_t batch = 64;
+  const std::int64_t keys = 65'536;
+  const OpShape shape{Precision::bf16, {batch, keys, 32, 8, 128, 0, 0, 0}};
+  const double bytes = static_cast<double>(batch * keys) * 8 * 2 * 128 * 2;
+  const double expected = bytes / (efficiency * kBandwidth.as_double());
+  EXPECT_NEAR(model->time(shape, device("h", "Hopper"), values).busy, expected, 0.02 * expected);
+}
+
+TEST(OpContextAttention, TwiceTheLengthTakesFourTimesInTheLimit) {
+  const auto model = op("context_attention");
+  const auto values = values_of(*model);
+  const auto time = [&](std::int64_t length) {
+    return model
+        ->time({Precision::bf16, {8, length, 32, 8, 128, 0, 0, 0, 0}}, device("a", "Ampere"),
+               values)
+        .busy;
+  };
+  EXPECT_NEAR(time(262'144) / time(131'072), 4, 0.02);
+}
+
+TEST(Fit, FindsTheValuesThatMadeTheTimes) {
+  const auto model = op("elementwise")->parameters().empty() ? op("moe") : nullptr;
+  ASSERT_NE(model, nullptr);
+  const auto truth = values_of(*model, {{"math_efficiency", 0.3},
+                                        {"memory_efficiency", 0.5},
+                                        {"launch_us", 60},
+                                        {"padding_rows", 40},
+                                        {"spread", 0.4}});
+  const DeviceSpec on = device("a", "Ampere");
+  std::vector<OpSample> samples;
+  for (std::int64_t tokens = 1; tokens <= 65'536; tokens *= 2) {
+    for (const std::int64_t experts : {8, 64, 256}) {
+      for (const std::int64_t hidden : {2048, 7168}) {
+        const OpShape shape{Precision::bf16, {tokens, hidden, 2048, 8, experts, 1, 1}};
+        samples.push_back({shape, model->time(shape, on, truth).seconds(), tokens == 64});
+      }
+    }
+  }
+  const auto values = fit_op(*model, on, samples, values_of(*model));
+  std::vector<OpSample> judged;
+  for (const OpSample& sample : samples) {
+    if (sample.judged) judged.push_back(sample);
+  }
+  EXPECT_EQ(judged.size(), 6U);
+  EXPECT_LT(error_of(*model, on, values, judged).maximum, 0.03);  // no noise; as far as it searches
+}
+
+TEST(Fit, LeavesJudgedRowsAlone) {
+  const auto model = op("moe");
+  const DeviceSpec on = device("a", "Ampere");
+  const OpShape shape{Precision::bf16, {64, 2048, 2048, 8, 64, 1, 1}};
+  const double seconds = model->time(shape, on, values_of(*model)).seconds();
+  std::vector<OpSample> samples = {{shape, seconds, false}};
+  const auto alone = fit_op(*model, on, samples, values_of(*model));
+  samples.push_back({shape, 100 * seconds, true});
+  EXPECT_EQ(fit_op(*model, on, samples, values_of(*model)), alone);
+}
+
+TEST(ValuesFor, ADeviceTakesItsOwn) {
+  const std::vector<Calibration> all = {calibration("a", "Ampere", kCoreRate, {{"launch_us", 5}}),
+                                        calibration("b", "Ampere", kCoreRate, {{"launch_us", 7}})};
+  const OpValues values = values_for("gemm", *op("gemm"), device("b", "Ampere"), all);
+  EXPECT_EQ(values.device, "b");
+  EXPECT_FALSE(values.transferred);
+  EXPECT_EQ(values.values, all[1].ops.at("gemm").values);
+}
+
+TEST(ValuesFor, OthersTakeThoseOfTheirArchitectureScaledByTheRateOfACore) {
+  const std::vector<Calibration> all = {
+      calibration("h", "Hopper (GH100)", kCoreRate, {{"launch_us", 7}}),
+      calibration("a", "Ampere (GA100)", kCoreRate,
+                  {{"step_ns", 100}, {"operand_GBps", 40}, {"math_efficiency", 0.7}})};
+  const auto model = op("gemm");
+  const OpValues values = values_for("gemm", *model, device("c", "Ampere (GA100)", 2), all);
+  EXPECT_EQ(values.device, "a");
+  EXPECT_TRUE(values.transferred);
+  EXPECT_EQ(values.values, values_of(*model, {{"step_ns", 100.0 / 2},
+                                              {"operand_GBps", 2 * 40.0},
+                                              {"store_GBps", 2 * 20.0},
+                                              {"math_efficiency", 0.7}}));
+}
+
+TEST(ValuesFor, AmongOtherArchitecturesTheKindOfMatrixPipesDecides) {
+  const std::vector<Calibration> all = {calibration("h", "Hopper (GH100)", kCoreRate, {}),
+                                        calibration("a", "Ampere (GA100)", kCoreRate, {})};
+  const auto model = op("gemm");
+  EXPECT_EQ(values_for("gemm", *model, device("b", "Blackwell (GB100)"), all).device, "h");
+  EXPECT_EQ(values_for("gemm", *model, device("l", "Ada Lovelace (AD102)"), all).device, "a");
+  EXPECT_EQ(values_for("gemm", *model, device("x", "Ada Lovelace"), {}).device, "");
+}
+
+TEST(CalibrationFile, ReadsWhatIsWritten) {
+  const auto model = op("gemm");
+  const OpCalibration fit{values_of(*model, {{"launch_us", 4}}), "somewhere", {}};
+  JsonValue document = json_object({{"device", json_string("a")},
+                                    {"architecture", json_string("Ampere")},
+                                    {"core_rate", json_string("10 TFLOP/s")},
+                                    {"ops", json_object({})}});
+  set_at(document, "/ops/gemm", to_json(*model, fit, {}, "none"));
+  Diagnostics mistakes;
+  const Calibration read = read_calibration(JsonCursor(document, mistakes), builtin_op_models());
+  EXPECT_TRUE(mistakes.empty());
+  EXPECT_EQ(read.ops.at("gemm").values, fit.values);
+  EXPECT_EQ(read.core_rate, 10_TFLOPps);
+}
+
+TEST(CalibrationFile, RefusesValuesThatNoDeviceHas) {
+  const auto model = op("gemm");
+  const OpCalibration fit{values_of(*model, {{"math_efficiency", 1.1}}), "somewhere", {}};
+  JsonValue document = json_object({{"device", json_string("a")},
+                                    {"architecture", json_string("Ampere")},
+                                    {"core_rate", json_string("10 TFLOP/s")},
+                                    {"ops", json_object({})}});
+  set_at(document, "/ops/gemm", to_json(*model, fit, {}, "none"));
+  Diagnostics mistakes;
+  read_calibration(JsonCursor(document, mistakes), builtin_op_models());
+  EXPECT_EQ(mistakes.items().size(), 1U);
+}
+
+class CalibratedModel : public testing::Test {
+ protected:
+  CalibratedModel() {
+    const JsonValue parameters = json_object({{"kind", json_string("calibrated")}});
+    const auto models = builtin_cost_models();
+    model_ = models.find("calibrated")
+                 ->make(JsonCursor(parameters, diagnostics_), {.calibrations = &calibrations_});
+  }
+  static Kernel product(std::int64_t m, std::int64_t n, std::int64_t k) {
+    Kernel kernel;
+    kernel.kind = "gemm";
+    kernel.operations = Flops(2) * m * n * k;
+    kernel.read = Bytes(2) * (m * k + k * n);
+    kernel.written = Bytes(2) * m * n;
+    kernel.shape = {{"batch", 1}, {"m", m}, {"n", n}, {"k", k}};
+    return kernel;
+  }
+
+  std::vector<Calibration> calibrations_ = {
+      calibration("a", "Ampere (GA100)", kCoreRate, {{"launch_us", 5}})};
+  Diagnostics diagnostics_;
+  std::unique_ptr<CostModel> model_;
+};
+
+TEST_F(CalibratedModel, PricesAProductAsItsOpDoes) {
+  const DeviceSpec on = device("a", "Ampere (GA100)");
+  const KernelCost cost = model_->cost(product(4096, 512, 1024), on);
+  const OpTime time = op("gemm")->time({Precision::bf16, {4096, 512, 1024, 1}}, on,
+                                       calibrations_[0].ops.at("gemm").values);
+  EXPECT_EQ(cost.launch, 5_us);
+  EXPECT_DOUBLE_EQ(cost.math_seconds, time.busy);
+  EXPECT_LE(cost.memory_traffic / kBandwidth.as_double(), cost.math_seconds);
+  EXPECT_GE(cost.math_seconds, cost.floor_seconds);
+  EXPECT_EQ(cost.transferred_from, "");
+}
+
+TEST_F(CalibratedModel, SaysWhoseFiguresItTakes) {
+  const KernelCost cost = model_->cost(product(128, 128, 128), device("b", "Ada Lovelace"));
+  EXPECT_EQ(cost.transferred_from, "a");
+  EXPECT_NE(cost.why.find("figures of a, scaled"), std::string::npos) << cost.why;
+}
+
+TEST_F(CalibratedModel, OtherKernelsAreTheRooflines) {
+  const DeviceSpec on = device("a", "Ampere (GA100)");
+  Kernel kernel;
+  kernel.kind = "elementwise";
+  kernel.unit = MathUnit::vector;
+  kernel.precision = Precision::fp32;
+  kernel.operations = Flops(1'000'000);
+  kernel.read = 1_MiB;
+  const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
+  const auto models = builtin_cost_models();
+  const auto roofline = models.find("roofline")->make(JsonCursor(parameters, diagnostics_), {});
+  EXPECT_DOUBLE_EQ(model_->cost(kernel, on).memory_traffic,
+                   roofline->cost(kernel, on).memory_traffic);
+}
+
+TEST_F(CalibratedModel, BackwardAttentionTakesTwoAndAHalfTimesForward) {
+  const DeviceSpec on = device("a", "Ampere (GA100)");
+  Kernel forward;
+  forward.kind = "attention";
+  forward.operations = Flops(2) * (2 * 4096 * 4097 / 2) * 32 * 256;
+  forward.read = 1_MiB;
+  forward.shape = {
+      {"batch", 2}, {"heads", 32}, {"kv_heads", 8}, {"sequence", 4096}, {"head_size", 128}};
+  Kernel backward = forward;
+  backward.kind = "attention_backward";
+  backward.operations = forward.operations * 5 / 2;
+  EXPECT_DOUBLE_EQ(model_->cost(backward, on).math_seconds,
+                   2.5 * model_->cost(forward, on).math_seconds);
+}
+
+}  // namespace
+}  // namespace orrery

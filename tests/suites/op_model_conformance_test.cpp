@@ -1,0 +1,117 @@
+// What every op model promises, over random sizes, on every device of the catalogue that can run
+// it.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "hw/catalog.hpp"
+#include "models/cost/calibration.hpp"
+#include "sim/base/random.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr int kDraws = 200;
+
+std::vector<DeviceSpec> all_devices() {
+  const std::vector<std::pair<std::string, std::string>> folders = {
+      {"devices", std::string(ORRERY_SOURCE_DIR) + "/hw/catalog/devices"}};
+  const Catalog catalog(folders);
+  std::vector<DeviceSpec> devices;
+  for (const Catalog::Entry& entry : catalog.list("devices")) {
+    Diagnostics mistakes;
+    JsonValue document = json_object({{"device", json_string(entry.name)}});
+    catalog.resolve(document, mistakes);
+    devices.push_back(read_device(JsonCursor(document.members.front().value, mistakes)));
+    mistakes.throw_if_any();
+  }
+  return devices;
+}
+
+class OpModelSuite : public testing::TestWithParam<std::string> {
+ protected:
+  OpModelSuite() : model_(models_.find(GetParam())->make()) {}
+
+  /// Sizes of powers of two and odd ones; KV heads divide heads, parts divide their whole.
+  OpShape draw(RandomStream& random) const {
+    OpShape shape;
+    for (const OpSize& size : model_->sizes()) {
+      const double most = size.fallback ? 2 : 9;
+      auto value = static_cast<std::int64_t>(std::exp(random.uniform() * most));
+      if (!size.choices.empty()) {
+        value =
+            static_cast<std::int64_t>(random.uniform() * static_cast<double>(size.choices.size()));
+      }
+      if (size.name == "num_key_value_heads") value = 1 + value % 2;
+      if (size.name == "num_heads") value *= 2;
+      if (size.fallback == 0 && size.choices.empty()) value = *size.fallback;
+      shape.sizes.push_back(value);
+    }
+    return shape;
+  }
+
+  std::vector<double> starts() const {
+    std::vector<double> values;
+    for (const OpParameter& parameter : model_->parameters()) values.push_back(parameter.start);
+    return values;
+  }
+
+  Registry<OpModelFactory> models_ = builtin_op_models();
+  std::unique_ptr<OpModel> model_;
+};
+
+TEST_P(OpModelSuite, ParametersAreNamedAndBounded) {
+  for (const OpParameter& parameter : model_->parameters()) {
+    EXPECT_GT(parameter.lower, 0) << parameter.name;
+    EXPECT_LE(parameter.lower, parameter.start) << parameter.name;
+    EXPECT_LE(parameter.start, parameter.upper) << parameter.name;
+    EXPECT_FALSE(parameter.about.empty()) << parameter.name;
+  }
+}
+
+TEST_P(OpModelSuite, TimesAreFiniteAndNoFasterThanTheDevice) {
+  const auto values = starts();
+  for (const DeviceSpec& device : all_devices()) {
+    RandomStream random(1, GetParam() + device.name);
+    for (int draw_index = 0; draw_index < kDraws; ++draw_index) {
+      const OpShape shape = draw(random);
+      const OpTime time = model_->time(shape, device, values);
+      ASSERT_TRUE(std::isfinite(time.seconds()));
+      ASSERT_GT(time.seconds(), 0);
+      ASSERT_GE(time.launch, 0);
+      ASSERT_GE(time.busy * device.memory_bandwidth.as_double() * (1 + 1e-12), time.traffic);
+      // Vector work has no place in an op's operations: the matrix pipes' peak bounds the rest.
+      if (!model_->parameters().empty()) {
+        ASSERT_GE(
+            time.busy * device.peak_of(Precision::bf16)->as_double() * (1 + 1e-12),
+            GetParam() == "gated_delta_net"
+                ? 0
+                : model_->work(shape).operations * (GetParam() == "generation_attention" ? 0 : 1));
+      }
+      ASSERT_EQ(time.seconds(), model_->time(shape, device, values).seconds());
+    }
+  }
+}
+
+TEST_P(OpModelSuite, TwiceAsMuchIsNeverFaster) {
+  const auto values = starts();
+  const std::span<const OpSize> sizes = model_->sizes();
+  std::size_t first = 0;
+  while (!sizes[first].choices.empty()) ++first;
+  for (const DeviceSpec& device : all_devices()) {
+    RandomStream random(2, GetParam() + device.name);
+    for (int draw_index = 0; draw_index < kDraws; ++draw_index) {
+      OpShape shape = draw(random);
+      const double once = model_->time(shape, device, values).seconds();
+      shape.sizes[first] *= 2;
+      ASSERT_GE(model_->time(shape, device, values).seconds(), once * (1 - 1e-12))
+          << sizes[first].name << " " << shape.sizes[first] << " on " << device.name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, OpModelSuite, testing::ValuesIn(builtin_op_models().names()),
+                         [](const auto& instance) { return instance.param; });
+
+}  // namespace
+}  // namespace orrery
