@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "models/cost/fit.hpp"
 #include "models/cost/op/op_model.hpp"
+#include "models/cost/op_error.hpp"
 #include "sim/base/json_cursor.hpp"
 
 namespace orrery {

@@ -10,6 +10,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/op_fit.hpp"
 #include "tools/orrery/op_table.hpp"
 #include "traces/atomic_file.hpp"
 
@@ -19,7 +20,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr const char* kHelp =
-    "usage: orrery calibrate DEVICE OP --csv FILE [options]\n\n"
+    "usage: orrery calibrate DEVICE OP --measured FILE [options]\n\n"
     "Fits the figures of an op's model to measured times and shows how well it does on rows that\n"
     "were not fitted. The first line of the file names the columns: the sizes of the op\n"
     "(`orrery list ops`), a \"dtype\" column if not all are bf16, and measured_s, or the column "
@@ -31,15 +32,15 @@ constexpr const char* kHelp =
     "hold others already; a calibration in hw/calibration is what the cost model \"calibrated\" "
     "reads.\n\n"
     "example\n"
-    "  orrery calibrate h100_sxm gemm --csv gemm.csv --milliseconds latency \\\n"
+    "  orrery calibrate h100_sxm gemm --measured gemm.csv --milliseconds latency \\\n"
     "                   --source \"my own, cuBLAS 12.4\" --out h100_sxm.json\n\n";
 
 CommandSyntax syntax() {
   CommandSyntax syntax{
       .command = "calibrate", .argument = "DEVICE", .required = true, .more = "OP", .options = {}};
-  syntax.options.add_options()("help,h", "this text")(
-      "csv", po::value<std::string>(), "measured times")("milliseconds", po::value<std::string>(),
-                                                         "the column with the times, in ms")(
+  syntax.options.add_options()("help,h", "this text")("measured", po::value<std::string>(),
+                                                      "measured times")(
+      "milliseconds", po::value<std::string>(), "the column with the times, in ms")(
       "judge", po::value<int>()->default_value(4), "one row in so many is judged; 0: none")(
       "source", po::value<std::string>()->default_value(""), "where the times are from")(
       "out", po::value<std::string>(), "the file to write the op into");
@@ -111,7 +112,8 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   const Registry<OpModelFactory> models = builtin_op_models();
   const auto* entry = more.size() == 1 ? models.find(more.front()) : nullptr;
   if (entry == nullptr) throw UsageError("expected one OP behind the device (`orrery list ops`)");
-  if (options.count("csv") == 0) throw UsageError("expected --csv FILE with measured times");
+  if (options.count("measured") == 0)
+    throw UsageError("expected --measured FILE with measured times");
   if (options["judge"].as<int>() < 0) throw UsageError("--judge: expected 0 or more");
   const std::unique_ptr<OpModel> model = entry->make();
   if (model->parameters().empty() || !model->fitted_as().empty()) {
@@ -122,7 +124,8 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   if (!device.peak_of(Precision::bf16) || device.cores <= 0) {
     throw UsageError(device.name + " needs a bf16 peak rate and cores to be calibrated");
   }
-  const OpTable table = read_op_table(options["csv"].as<std::string>());
+  const std::string path = options["measured"].as<std::string>();
+  const OpTable table = path.ends_with(".json") ? read_op_rows(path) : read_op_table(path);
   const bool milliseconds = options.count("milliseconds") > 0;
   const TimeColumn column{milliseconds ? options["milliseconds"].as<std::string>() : "measured_s",
                           milliseconds ? 1e-3 : 1};

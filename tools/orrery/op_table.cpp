@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/crc.hpp>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -139,7 +140,8 @@ OpShape shape_from(const OpModel& model, const OpFields& fields, const std::stri
 }
 
 std::string OpTable::place(std::size_t row) const {
-  return path + ", line " + std::to_string(row + 2);
+  return lines.empty() ? path + "#/rows/" + std::to_string(row)
+                       : path + ", line " + std::to_string(row + 2);
 }
 
 OpTable read_op_table(const std::string& path) {
@@ -161,6 +163,32 @@ OpTable read_op_table(const std::string& path) {
     table.rows.push_back(std::move(fields));
   }
   if (stream.bad()) throw IoError("cannot read " + path);
+  return table;
+}
+
+OpTable read_op_rows(const std::string& path) {
+  const JsonValue document = load_json(path, path);
+  Diagnostics mistakes;
+  JsonCursor root(document, mistakes);
+  OpTable table{.path = path, .header = {}, .lines = {}, .rows = {}};
+  for (JsonCursor& row : root.at("rows").items()) {
+    OpFields fields;
+    JsonCursor shape = row.at("shape");
+    for (const std::string& name : shape.keys()) {
+      JsonCursor size = shape.at(name);
+      const bool text = size.value().kind == JsonValue::Kind::string;
+      fields[name] = text ? size.as_string() : std::to_string(size.as_count({0, kMostOfSize}));
+    }
+    if (JsonCursor type = row.find("dtype"); type.present()) fields["dtype"] = type.as_string();
+    JsonCursor median = row.at("median_s");
+    if (median.present()) {
+      std::array<char, 40> text{};
+      std::snprintf(text.data(), text.size(), "%.17g", median.as_ratio({0, 1e9}));
+      fields["measured_s"] = text.data();
+    }
+    table.rows.push_back(std::move(fields));
+  }
+  mistakes.throw_if_any();
   return table;
 }
 

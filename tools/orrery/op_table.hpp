@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "models/cost/fit.hpp"
 #include "models/cost/op/op_model.hpp"
+#include "models/cost/op_error.hpp"
 
 namespace orrery {
 
@@ -26,10 +26,10 @@ std::optional<Precision> precision_of(const std::string& name);
 struct OpTable {
   std::string path;
   std::string header;              // as written
-  std::vector<std::string> lines;  // of the rows, as written
+  std::vector<std::string> lines;  // of the rows, as written; none of a JSON file
   std::vector<OpFields> rows;
 
-  /// "FILE, line 3", of a row.
+  /// "FILE, line 3", of a row; of a JSON file "FILE#/rows/1".
   std::string place(std::size_t row) const;
 };
 
@@ -46,5 +46,8 @@ std::vector<OpSample> samples_from(const OpTable& table, const OpModel& model,
 
 /// Throws IoError when the file cannot be read, and UsageError for a row of another length.
 OpTable read_op_table(const std::string& path);
+/// A file that kernels/calibrate wrote: "rows" with "shape", "dtype" and "median_s". Throws IoError
+/// and ScenarioError.
+OpTable read_op_rows(const std::string& path);
 
 }  // namespace orrery

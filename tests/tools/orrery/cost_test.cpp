@@ -145,6 +145,28 @@ TEST(CalibrateCommand, FitsReportsAndWritesAFileThatItCanAddTo) {
   EXPECT_NE(refused.err.find("no file of calibrations of a100_sxm_80gb"), std::string::npos);
 }
 
+TEST(CalibrateCommand, ReadsWhatTheProgramOfTheKernelsWrites) {
+  const TemporaryFolder folder;
+  std::string rows;
+  for (int tokens = 1; tokens <= 64; ++tokens) {
+    rows +=
+        std::string(rows.empty() ? "" : ",") +
+        R"({"kernel": "moe", "dtype": "bf16", "shape": {"num_tokens": )" + std::to_string(tokens) +
+        R"(, "hidden_size": 8, "inter_size": 8, "topk": 1, "num_experts": 1}, "median_s": 70e-6})";
+  }
+  write_file(folder / "moe.json", "{\"rows\": [" + rows + "]}");
+  const Outcome outcome =
+      run_orrery({"calibrate", "h100_sxm", "moe", "--measured", (folder / "moe.json").string()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("64 rows"), std::string::npos) << outcome.out;
+
+  write_file(folder / "moe.json", R"({"rows": [{"shape": {"num_tokens": 1.5}}]})");
+  const Outcome refused =
+      run_orrery({"calibrate", "h100_sxm", "moe", "--measured", (folder / "moe.json").string()});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.err.find("/rows/0/shape/num_tokens"), std::string::npos) << refused.err;
+}
+
 TEST(ReproduceKernels, StaysWithinItsLimitsAndSaysWhichGoalsItMisses) {
   const Outcome outcome = run_orrery({"reproduce", "kernels", "--json"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
