@@ -124,7 +124,7 @@ TEST(CalibrateCommand, FitsReportsAndWritesAFileThatItCanAddTo) {
   write_file(folder / "moe.csv", table);
   const std::string out = (folder / "fit.json").string();
   const std::vector<std::string> words = {
-      "calibrate", "h100_sxm", "moe",   "--csv", (folder / "moe.csv").string(),
+      "calibrate", "h100_sxm", "moe",   "--measured", (folder / "moe.csv").string(),
       "--source",  "made up",  "--out", out};
   const Outcome outcome = run_orrery(words);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -158,7 +158,7 @@ TEST(CalibrateCommand, ReadsWhatTheProgramOfTheKernelsWrites) {
   const Outcome outcome =
       run_orrery({"calibrate", "h100_sxm", "moe", "--measured", (folder / "moe.json").string()});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_NE(outcome.out.find("64 rows"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("launch_us                      70"), std::string::npos) << outcome.out;
 
   write_file(folder / "moe.json", R"({"rows": [{"shape": {"num_tokens": 1.5}}]})");
   const Outcome refused =
