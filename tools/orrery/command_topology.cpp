@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 
@@ -33,6 +34,7 @@ CommandSyntax syntax() {
       "put VALUE at a JSON pointer of the scenario, as `run` does; repeatable")(
       "graphviz", po::value<std::string>()->value_name("FILE"), "write it for Graphviz")(
       "graphml", po::value<std::string>()->value_name("FILE"), "write it as GraphML")(
+      "links", "print the name of every link of the cluster, as faults and variability name them")(
       "of", po::value<std::string>()->value_name("PART"),
       "which network to write: node (inside one) or cluster (between them)");
   return syntax;
@@ -103,6 +105,12 @@ int topology_command(std::span<const std::string> words, const Builtins& builtin
   }
   text << "all links of the cluster, with those of devices to NICs: " << fabric.links().size()
        << "\n";
+  if (options.count("links") > 0) {
+    for (const Fabric::Link& link : fabric.links()) {
+      text << "  " << link.name << "  " << link.kind << ", "
+           << to_text(Bandwidth(std::llround(link.capacity))) << "\n";
+    }
+  }
   const bool graphviz = options.count("graphviz") > 0;
   const bool graphml = options.count("graphml") > 0;
   if (graphviz || graphml) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sim/base/hash.hpp"
+#include "tools/orrery/graphml_reader.hpp"
 #include "tools/orrery/scenario_document.hpp"
 
 namespace orrery {
@@ -31,7 +32,7 @@ class Reader {
     for (const char* required : {"cluster", "workload"}) {
       root.at(required);
     }
-    for (const char* optional : {"collectives", "cost", "variability"}) {
+    for (const char* optional : {"collectives", "cost", "variability", "faults"}) {
       root.find(optional);
     }
     root.reject_unknown_keys();
@@ -39,6 +40,7 @@ class Reader {
 
     read_cluster_section();
     read_variability_section();
+    read_faults_section();
     read_workload();
     read_collectives();
     read_cost();
@@ -92,6 +94,17 @@ class Reader {
     if (report(found) && fabric != nullptr) {
       degrade_links(scenario_->variability, *fabric);
     }
+  }
+
+  void read_faults_section() {
+    const JsonValue* value = scenario_->resolved.find("faults");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    const Fabric* fabric = cluster_is_readable_ ? scenario_->fabric.get() : nullptr;
+    scenario_->faults = read_faults(JsonCursor(*value, found), fabric);
+    report(found);
   }
 
   void read_workload() {
@@ -177,7 +190,11 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
                        const Catalog& catalog) {
   Scenario scenario;
   scenario.resolved = std::move(document);
+  inline_graphml(scenario.resolved, mistakes);
   scenario.sources = catalog.resolve(scenario.resolved, mistakes);
+  if (inline_graphml(scenario.resolved, mistakes)) {  // of entries of the catalogue
+    catalog.resolve(scenario.resolved, mistakes);
+  }
   write_defaults(scenario.resolved);
   Reader(scenario, builtins, mistakes).read();
   mistakes.throw_if_any();
