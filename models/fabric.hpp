@@ -101,7 +101,7 @@ class Fabric {
   /// The first of the links that there are only for the host.
   std::size_t first_host_link() const;
   /// Links of the vertex that the first half of some link's name names ("leaf 0", "node 2, NIC 1"),
-  /// both directions; none when none does.
+  /// both directions; none when none does. Of an adapter: its port, not its devices' own links.
   std::vector<int> links_at(const std::string& vertex) const;
   /// Those of a node: inside it, and of its adapters. Requires that there is such a node.
   std::vector<int> links_of_node(int node) const;

@@ -197,8 +197,9 @@ std::vector<int> Fabric::links_at(const std::string& vertex) const {
     const int link = static_cast<int>(i);
     const auto [whole, base] = impl_->network_of(link);
     if (whole == nullptr) {
-      found.push_back(link);
-      if (reverse(link).front() != link) found.push_back(reverse(link).front());
+      // Of devices, to NIC or host. Where an adapter fails, its devices' own links are whole.
+      const bool of_device = i < impl_->memory_base && (i - impl_->host_base) % 2 == 0;
+      if (of_device) found.insert(found.end(), {link, link + 1});
     } else if (known.emplace(base, whole->links()[i - base].from).second) {
       const int at = whole->links()[i - base].from;
       for (std::size_t l = 0; l < whole->links().size(); ++l) {

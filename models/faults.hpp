@@ -33,9 +33,10 @@ using Faults = std::vector<Fault>;
 ///    "down": true | "up": true | "capacity": SHARE, "both_directions": true}
 ///
 /// A link is one direction, both with "both_directions" (left out: false); a switch (or adapter, or
-/// device) stands for all its links, a node for those inside it and of its adapters. The last fault
-/// of a link counts; "up" leaves its capacity as it was, "capacity" whether it is up.
-/// `fabric`: null when the cluster could not be read; names are not checked then.
+/// device) stands for all its links (an adapter for its port: its devices leave by others), a node
+/// for those inside it and of its adapters. The last fault of a link counts; "up" leaves its
+/// capacity as it was, "capacity" whether it is up. `fabric`: null when the cluster could not be
+/// read; names are not checked then.
 Faults read_faults(JsonCursor section, const Fabric* fabric);
 
 /// "device 0", "devices 0-3, 7" of numbers in order; of more than eight pieces the first.

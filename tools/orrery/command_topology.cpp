@@ -20,9 +20,10 @@ constexpr const char* kHelp =
     "usage: orrery topology SCENARIO [options]\n\n"
     "What the networks of a scenario's cluster are: endpoints, switches, links, the longest of "
     "the\n"
-    "shortest ways, and what goes at once from one half to the other. With --graphviz or "
-    "--graphml\n"
-    "it writes the network between the nodes (of a single node: the one inside it) to a file.\n\n"
+    "shortest ways, and what goes at once from one half to the other; with --links also the name\n"
+    "of each link, as faults and variability use it. With --graphviz or --graphml it writes the\n"
+    "network between the nodes (of a single node: the one inside it) to a file; the latter can be\n"
+    "read again: {\"kind\": \"graph\", \"file\": FILE}.\n\n"
     "example\n"
     "  orrery topology experiments/quickstart/scenario.json --graphviz fabric.dot\n\n";
 

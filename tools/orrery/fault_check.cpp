@@ -35,9 +35,13 @@ DownForGood down_for_good(const Scenario& scenario) {
 class OutOfService {
  public:
   OutOfService(Fabric& fabric, const std::vector<bool>& down) : fabric_(&fabric), down_(&down) {
+    fabric.set_loads(&idle_);  // its routes change
     set(false);
   }
-  ~OutOfService() { set(true); }
+  ~OutOfService() {
+    set(true);
+    fabric_->set_loads(nullptr);
+  }
   OutOfService(const OutOfService&) = delete;
   OutOfService& operator=(const OutOfService&) = delete;
 
@@ -49,6 +53,7 @@ class OutOfService {
   }
   Fabric* fabric_;
   const std::vector<bool>* down_;
+  LinkLoads idle_ = [](int) { return 0.0; };
 };
 
 class Messages {

@@ -8,7 +8,8 @@ class Diagnostics;
 
 /// Writes graphs that stand in GraphML files into a scenario: every object {"kind": "graph",
 /// "file": "net.graphml", "link": DEFAULT} gets the "switches" and "links" of its file, so that the
-/// resolved scenario needs it no more. Paths are relative to the file that names them.
+/// resolved scenario needs it no more. DEFAULT, which may be left out, is resolved already. Paths
+/// are relative to the file that names them.
 ///
 ///   a node   "endpoint": its number (device, or NIC k of node n as n·NICs + k), or "name": a
 ///   switch an edge  "bandwidth" ("400 Gbit/s") or "bandwidth_Bps" (400e9/8), "latency" ("1 us") or

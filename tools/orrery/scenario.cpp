@@ -190,10 +190,9 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
                        const Catalog& catalog) {
   Scenario scenario;
   scenario.resolved = std::move(document);
-  inline_graphml(scenario.resolved, mistakes);
   scenario.sources = catalog.resolve(scenario.resolved, mistakes);
-  if (inline_graphml(scenario.resolved, mistakes)) {  // of entries of the catalogue
-    catalog.resolve(scenario.resolved, mistakes);
+  if (inline_graphml(scenario.resolved, mistakes)) {
+    catalog.resolve(scenario.resolved, mistakes);  // what edges name
   }
   write_defaults(scenario.resolved);
   Reader(scenario, builtins, mistakes).read();
