@@ -11,8 +11,10 @@ void Fabric::set_up(int link, bool up) {
   Impl& impl = *impl_;
   const auto index = static_cast<std::size_t>(link);
   impl.down.resize(impl.links.size(), false);
+  if (impl.down[index] == !up) return;
   impl.down[index] = !up;
-  impl.any_down = std::find(impl.down.begin(), impl.down.end(), true) != impl.down.end();
+  impl.down_count = up ? impl.down_count - 1 : impl.down_count + 1;
+  impl.any_down = impl.down_count > 0;
   impl.detours.clear();
   const auto [whole, base] = impl.network_of(link);
   if (whole == nullptr) return;

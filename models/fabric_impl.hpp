@@ -88,8 +88,9 @@ struct Fabric::Impl {
   bool append_living(std::int64_t from, std::int64_t to, Spread& spread) const;
   Route living_route(int from, int to);
 
-  bool adapts = false;                         // a routing does
-  bool any_down = false;                       // links are
+  bool adapts = false;  // a routing does
+  bool any_down = false;
+  std::size_t down_count = 0;
   std::vector<bool> down;                      // by link; empty before the first failure
   std::map<std::size_t, Surviving> survivors;  // of networks with a link down, by their first link
   SpreadStore detours;                         // while links are down and nothing adapts

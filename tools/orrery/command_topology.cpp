@@ -7,6 +7,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/fault_figures.hpp"
 #include "tools/orrery/output_folder.hpp"
 #include "tools/orrery/scenario.hpp"
 #include "tools/orrery/topology_text.hpp"
@@ -106,6 +107,10 @@ int topology_command(std::span<const std::string> words, const Builtins& builtin
   }
   text << "all links of the cluster, with those of devices to NICs: " << fabric.links().size()
        << "\n";
+  for (const Fault& fault : scenario.faults) {
+    text << "  fault at " << to_text(fault.at.since_start()) << ": " << fault_text(fault) << " ("
+         << fault.links.size() << " links)\n";
+  }
   if (options.count("links") > 0) {
     for (const Fabric::Link& link : fabric.links()) {
       text << "  " << link.name << "  " << link.kind << ", "

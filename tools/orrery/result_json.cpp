@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/orrery/fault_figures.hpp"
 #include "tools/orrery/wait_figures.hpp"
 
 namespace orrery {
@@ -186,24 +187,6 @@ JsonValue counters(const Counters& from) {
                       {"solves", count(from.solves)}});
 }
 
-JsonValue faults(const std::vector<FaultRecord>& from) {
-  std::vector<JsonValue> items;
-  for (const FaultRecord& record : from) {
-    const Fault& fault = *record.fault;
-    Members members = {{"at_s", seconds(fault.at.since_start())},
-                       {"what", json_string(fault.what)},
-                       {"kind", json_string(to_string(fault.kind))}};
-    if (fault.kind == Fault::Kind::capacity) {
-      members.emplace_back("capacity", json_real(fault.capacity));
-    }
-    members.emplace_back("links", count(fault.links.size()));
-    members.emplace_back("happened", json_boolean(record.happened));
-    members.emplace_back("messages_rerouted", count(record.rerouted));
-    items.push_back(json_object(std::move(members)));
-  }
-  return json_array(std::move(items));
-}
-
 JsonValue symmetry(const SymmetryUse& use) {
   return json_object({{"folded", json_boolean(use.folded)},
                       {"rank_classes", count(use.rank_classes)},
@@ -296,7 +279,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"scenario", scenario.resolved},
   };
   if (!result.faults.empty()) {
-    members.emplace_back("faults", faults(result.faults));
+    members.emplace_back("faults", to_json(result.faults));
   }
   if (result.host_memory) {
     members.emplace_back("host_memory_peak_bytes", bytes(result.host_memory->peak));

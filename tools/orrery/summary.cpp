@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/base/unit_text.hpp"
+#include "tools/orrery/fault_figures.hpp"
 #include "tools/orrery/wait_figures.hpp"
 
 namespace orrery {
@@ -155,20 +156,6 @@ std::string resource_lines(const Result& result) {
   return text;
 }
 
-std::string fault_lines(const Result& result) {
-  if (result.faults.empty()) return "";
-  std::string text = "\n  faults\n";
-  for (const FaultRecord& record : result.faults) {
-    const Fault& fault = *record.fault;
-    std::string what = fault.what + " " + to_string(fault.kind);
-    if (fault.kind == Fault::Kind::capacity) what += format(" %g", fault.capacity);
-    if (!record.happened) what += ", after the end";
-    if (record.rerouted > 0) what += ", " + std::to_string(record.rerouted) + " messages rerouted";
-    text += format("    %-12s %s\n", to_text(fault.at.since_start()).c_str(), what.c_str());
-  }
-  return text;
-}
-
 std::string check_lines(const Result& result) {
   const auto holding = std::count_if(result.checks.begin(), result.checks.end(),
                                      [](const Check& check) { return check.holds; });
@@ -256,8 +243,8 @@ std::string summary(const Result& result, const Scenario& scenario, const RunCos
   }
   text += what_runs(scenario) + "\n\n";
   text += headline(result) + where_time_goes(result) + memory_lines(result);
-  text += resource_lines(result) + wait_lines(result, scenario.variability) + fault_lines(result) +
-          "\n  bound by " + bound_by(result) + "\n";
+  text += resource_lines(result) + wait_lines(result, scenario.variability) +
+          fault_lines(result.faults) + "\n  bound by " + bound_by(result) + "\n";
   return text + check_lines(result) + last_lines(result, cost, metrics_page);
 }
 
