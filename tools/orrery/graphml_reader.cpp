@@ -215,19 +215,25 @@ class Writer {
   std::vector<JsonValue> ends_;  // by vertex: the number of an endpoint or the name of a switch
 };
 
+std::pair<JsonValue, JsonValue> parsed(const std::string& content, const JsonValue* default_link) {
+  using Directed = Graph<boost::directedS>;
+  using Undirected = Graph<boost::undirectedS>;
+  try {
+    const auto graph = parse<Directed>(content);
+    return Writer<Directed>(graph, default_link).write();
+  } catch (const boost::undirected_graph_error&) {
+    const auto graph = parse<Undirected>(content);
+    return Writer<Undirected>(graph, default_link).write();
+  }
+}
+
 std::pair<JsonValue, JsonValue> read_file(const std::string& path, const JsonValue* default_link) {
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream content;
   if (stream) content << stream.rdbuf();
   if (!stream || !content) throw Malformed{"the file cannot be read"};
   try {
-    using Directed = Graph<boost::directedS>;
-    const auto graph = parse<Directed>(content.str());
-    return Writer<Directed>(graph, default_link).write();
-  } catch (const boost::undirected_graph_error&) {
-    using Undirected = Graph<boost::undirectedS>;
-    const auto graph = parse<Undirected>(content.str());
-    return Writer<Undirected>(graph, default_link).write();
+    return parsed(content.str(), default_link);
   } catch (const boost::property_tree::xml_parser_error& error) {
     throw Malformed{"line " + std::to_string(error.line()) + ": " + error.message()};
   } catch (const std::exception& error) {
