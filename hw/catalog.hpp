@@ -12,7 +12,8 @@ namespace orrery {
 
 /// Named data files: devices, links, nodes, clusters, networks.
 ///
-/// Anywhere in a document, the keys `device`; `link`, `nic_link`, `host_link`; `node`; `cluster`;
+/// Anywhere in a document but below `faults`, the keys `device`; `link`, `nic_link`, `host_link`,
+/// `uplink`, `global_link`, `processor_link`; `node`; `cluster`;
 /// `network` may hold `"name"` or `{"use": "name", "with": {…}}`. `use` takes a catalogue name, or
 /// a file (it contains a '/' or ends in ".json") relative to the file that says it. `with`, and any
 /// other key beside `use`, overrides the entry's fields by RFC 7396 merge.

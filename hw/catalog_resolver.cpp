@@ -11,6 +11,9 @@
 namespace orrery {
 namespace {
 
+/// Below this key a link or a node is a part of the cluster, not an entry of the catalogue.
+constexpr std::string_view kNamesOfParts = "faults";
+
 using Kind = JsonValue::Kind;
 
 constexpr std::size_t kMaximumChain = 32;
@@ -18,11 +21,14 @@ constexpr int kMaximumUses = 10'000;  // files that use each other twice grow as
 
 /// The kind that a key refers to; "" for a key that refers to nothing.
 std::string_view kind_of_key(std::string_view key) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kKinds = {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kKinds = {
       {{"device", "devices"},
        {"link", "links"},
        {"nic_link", "links"},
        {"host_link", "links"},
+       {"uplink", "links"},
+       {"global_link", "links"},
+       {"processor_link", "links"},
        {"node", "nodes"},
        {"cluster", "clusters"},
        {"network", "networks"}}};
@@ -125,6 +131,7 @@ void CatalogResolver::resolve(JsonValue& value, int depth) {
     resolve(item, depth + 1);
   }
   for (auto& [key, member] : value.members) {
+    if (key == kNamesOfParts) continue;
     const std::string_view kind = kind_of_key(key);
     if (!kind.empty() && is_reference(member)) {
       resolve_reference(kind, member, depth + 1);

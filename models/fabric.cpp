@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "models/route_store.hpp"
-#include "models/spread_store.hpp"
+#include "models/fabric_impl.hpp"
 #include "models/topology/routing.hpp"
+#include "models/topology/walk.hpp"
 #include "sim/base/errors.hpp"
 #include "sim/base/json_cursor.hpp"
 
@@ -59,51 +59,6 @@ std::int64_t host_link_count(const ClusterSpec& cluster) {
 
 }  // namespace
 
-// Links stand in this order:
-//   node 0's topology, node 1's, …            node_links each
-//   device 0 -> NIC, NIC -> device 0, …       from host_base, in the order of devices
-//   the cluster's topology                    from cluster_base
-//   for the host, where there is no NIC:
-//   device 0 -> host, host -> device 0, …     from host_base, which then comes here
-//   memory of node 0's host, node 1's, …      from memory_base
-struct Fabric::Impl {
-  std::int64_t nodes = 0;
-  std::int64_t node_devices = 0;
-  std::int64_t nics = 0;
-  std::unique_ptr<Topology> node;     // null when a node is one device
-  std::unique_ptr<Topology> cluster;  // null when there is one node
-  std::vector<Link> links;
-  std::vector<Port> ports;  // by device
-  std::size_t node_links = 0;
-  std::size_t host_base = 0;
-  std::size_t cluster_base = 0;
-  std::size_t host_only = 0;    // the first link that is for the host alone
-  std::size_t memory_base = 0;  // at the end: no host memory
-  RouteStore routes;
-  bool spreads_anywhere = false;
-  SpreadStore spread_routes;
-
-  std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
-  void add_links(const NodeSpec& spec);
-  void add_host(const NodeSpec& spec);
-  void check_pair(int from, int to) const;
-  /// The part of a way that a topology decides.
-  struct Leg {
-    const Topology* topology;
-    std::size_t base;  // of its links
-    int from;
-    int to;
-    std::uint64_t flow_hash;
-    bool between_nodes;
-  };
-  Leg leg_between(std::int64_t from, std::int64_t to) const;
-  void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
-  bool spreads(std::int64_t from, std::int64_t to) const {
-    return spreads_anywhere && leg_between(from, to).topology->spreads();
-  }
-  void append_spread(std::int64_t from, std::int64_t to, Spread& spread) const;
-};
-
 void Fabric::Impl::add_links(const NodeSpec& spec) {
   ports.resize(static_cast<std::size_t>(nodes * node_devices));
   node_links = static_cast<std::size_t>(link_count(node.get()));
@@ -115,11 +70,14 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
       const auto first = static_cast<std::size_t>(index * node_devices);
       if (link.from < node_devices)
         ports[first + static_cast<std::size_t>(link.from)].out += capacity;
-      if (link.to < node_devices) ports[first + static_cast<std::size_t>(link.to)].in += capacity;
+      if (link.to >= node_devices) continue;
+      ports[first + static_cast<std::size_t>(link.to)].in += capacity;
+      ports[first + static_cast<std::size_t>(link.to)].raw_in += links.back().raw_capacity;
     }
   }
   host_base = links.size();
-  for (std::int64_t index = 0; cluster != nullptr && index < nodes * node_devices; ++index) {
+  const bool by_host_links = cluster != nullptr && inside == nullptr;
+  for (std::int64_t index = 0; by_host_links && index < nodes * node_devices; ++index) {
     const std::int64_t local = index % node_devices;
     const std::string prefix = "node " + std::to_string(index / node_devices) + ", ";
     const std::string device = "device " + std::to_string(local);
@@ -128,6 +86,7 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
     links.push_back(fabric_link(host_link(*spec.host_link, nic, device), prefix));
     ports[static_cast<std::size_t>(index)].out += links.back().capacity;
     ports[static_cast<std::size_t>(index)].in += links.back().capacity;
+    ports[static_cast<std::size_t>(index)].raw_in += links.back().raw_capacity;
   }
   cluster_base = links.size();
   for (std::size_t index = 0; cluster != nullptr && index < cluster->links().size(); ++index) {
@@ -137,7 +96,7 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
 
 void Fabric::Impl::add_host(const NodeSpec& spec) {
   host_only = links.size();
-  if (cluster == nullptr && spec.host_memory) {
+  if (cluster == nullptr && inside == nullptr && spec.host_memory) {
     host_base = links.size();
     for (std::int64_t index = 0; index < nodes * node_devices; ++index) {
       const std::string device = "device " + std::to_string(index);
@@ -185,31 +144,56 @@ Fabric::Impl::Leg Fabric::Impl::leg_between(std::int64_t from, std::int64_t to) 
 
 void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const {
   const Leg leg = leg_between(from, to);
-  if (leg.between_nodes) route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * from));
+  if (leg.between_nodes) append_way_out(from, route);
   const std::size_t before = route.size();
   leg.topology->append_route(leg.from, leg.to, leg.flow_hash, route);
   for (std::size_t hop = before; leg.base != 0 && hop < route.size(); ++hop) {
     route[hop] += static_cast<int>(leg.base);
   }
-  if (leg.between_nodes)
-    route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * to + 1));
+  if (leg.between_nodes) append_way_in(to, route);
+}
+
+/// From a device to its NIC.
+void Fabric::Impl::append_way_out(std::int64_t device, std::vector<int>& route) const {
+  if (inside != nullptr) {
+    append_inside(device, static_cast<int>(device % node_devices), nic_vertex(device), route);
+  } else {
+    route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * device));
+  }
+}
+
+void Fabric::Impl::append_way_in(std::int64_t device, std::vector<int>& route) const {
+  if (inside != nullptr) {
+    append_inside(device, nic_vertex(device), static_cast<int>(device % node_devices), route);
+  } else {
+    route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * device + 1));
+  }
+}
+
+void Fabric::Impl::append_inside(std::int64_t device, int from, int to,
+                                 std::vector<int>& route) const {
+  const auto base = static_cast<int>(static_cast<std::size_t>(device / node_devices) * node_links);
+  const std::size_t before = route.size();
+  append_hashed_walk(*node, from, to, 0, route);
+  for (std::size_t hop = before; hop < route.size(); ++hop) route[hop] += base;
 }
 
 void Fabric::Impl::append_spread(std::int64_t from, std::int64_t to, Spread& spread) const {
   const Leg leg = leg_between(from, to);
   std::vector<LinkShare> parts;
   leg.topology->append_shares(leg.from, leg.to, leg.flow_hash, parts);
-  const std::size_t out = host_base + static_cast<std::size_t>(2 * from);
-  const std::size_t in = host_base + static_cast<std::size_t>(2 * to + 1);
-  if (leg.between_nodes) spread.put(out, 1);
+  std::vector<int> ends;
+  if (leg.between_nodes) append_way_out(from, ends);
+  spread.put_all(ends);
   for (const LinkShare& part : parts) {
     spread.put(leg.base + static_cast<std::size_t>(part.link), part.share);
   }
-  spread.latency = slowest(*leg.topology, parts);
-  if (leg.between_nodes) {
-    spread.put(in, 1);
-    spread.latency += links[out].latency + links[in].latency;
-  }
+  spread.latency = slowest(*leg.topology, parts,
+                           [&](std::size_t link) { return links[leg.base + link].latency; });
+  const std::size_t out = ends.size();
+  if (leg.between_nodes) append_way_in(to, ends);
+  spread.put_all(std::span(ends).subspan(out));
+  for (const int link : ends) spread.latency += links[static_cast<std::size_t>(link)].latency;
 }
 
 std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
@@ -225,7 +209,9 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   if (node.fabric.kind != JsonValue::Kind::null) {
     const TopologySite site{.endpoints = at_least_one(node.devices),
                             .endpoint_link = std::nullopt,
-                            .kinds = &topologies};
+                            .kinds = &topologies,
+                            .nics = cluster.nodes > 1 ? at_least_one(node.nics) : 0,
+                            .nic_slot = node.host_link};
     impl->node = make_topology(node.fabric, site, topologies, diagnostics);
   }
   if (cluster.fabric) {
@@ -252,11 +238,14 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
                      std::to_string(count) + " links, at most " + std::to_string(kMaximumLinks) +
                      " can be simulated");
   }
+  if (impl->node != nullptr) impl->inside = impl->node->node_ports();
   impl->links.reserve(static_cast<std::size_t>(count));
   impl->add_links(node);
   impl->add_host(node);
   impl->spreads_anywhere = (impl->node != nullptr && impl->node->spreads()) ||
                            (impl->cluster != nullptr && impl->cluster->spreads());
+  impl->adapts = (impl->node != nullptr && impl->node->adapts()) ||
+                 (impl->cluster != nullptr && impl->cluster->adapts());
   impl->routes.set_sources(static_cast<std::size_t>(cluster.device_count()));
   return std::unique_ptr<Fabric>(new Fabric(std::move(impl)));
 }
@@ -294,16 +283,29 @@ bool Fabric::has_host() const {
   return impl_->memory_base < impl_->links.size();
 }
 
-std::array<int, 2> Fabric::to_host(int device) const {
+std::vector<int> Fabric::to_host(int device) const {
   ORRERY_CHECK(has_host() && device >= 0 && device < devices(), "a device without a host");
-  return {static_cast<int>(impl_->host_base) + 2 * device,
-          static_cast<int>(impl_->memory_base + static_cast<std::size_t>(device) /
-                                                    static_cast<std::size_t>(impl_->node_devices))};
+  const int local = device % static_cast<int>(impl_->node_devices);
+  std::vector<int> way;
+  if (impl_->inside == nullptr) {
+    way.push_back(static_cast<int>(impl_->host_base) + 2 * device);
+  } else {
+    impl_->append_inside(device, local, impl_->inside->hosts[static_cast<std::size_t>(local)], way);
+  }
+  way.push_back(impl_->memory_of(device));
+  return way;
 }
 
-std::array<int, 2> Fabric::from_host(int device) const {
-  const auto [port, memory] = to_host(device);
-  return {memory, port + 1};
+std::vector<int> Fabric::from_host(int device) const {
+  ORRERY_CHECK(has_host() && device >= 0 && device < devices(), "a device without a host");
+  const int local = device % static_cast<int>(impl_->node_devices);
+  std::vector<int> way = {impl_->memory_of(device)};
+  if (impl_->inside == nullptr) {
+    way.push_back(static_cast<int>(impl_->host_base) + 2 * device + 1);
+  } else {
+    impl_->append_inside(device, impl_->inside->hosts[static_cast<std::size_t>(local)], local, way);
+  }
+  return way;
 }
 
 std::size_t Fabric::first_host_link() const {
@@ -347,6 +349,7 @@ const Topology* Fabric::cluster_topology() const {
 
 Fabric::Route Fabric::route(int from, int to) {
   impl_->check_pair(from, to);
+  if (impl_->any_down || impl_->adapts) return impl_->living_route(from, to);
   if (impl_->spreads(from, to)) {
     return impl_->spread_routes.find(
         from, to, [&](Spread& spread) { impl_->append_spread(from, to, spread); });

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +15,13 @@ namespace orrery {
 /// down); between NICs the cluster's topology, whose endpoint n·nics + k is NIC k of node n and
 /// whose endpoint link is the node's nic_link. Where a node has host memory, its devices reach it
 /// over their host links, each by itself: switches that devices share on the way are left out.
+/// Unless the node's topology holds the NICs and leads to the host (NodePorts, as pcie_tree does):
+/// then these ways go through it, and are shared as it says.
+///
+/// Links can fail and come back while a job runs. Ways are then those of what is left of each
+/// network (models/topology/surviving.hpp). A device whose adapter is cut off leaves by the nearest
+/// adapter of its node that is not, and two devices that their node no longer joins meet over
+/// their adapters; devices do not forward for others, but where a topology has them do so.
 class Fabric {
  public:
   struct Link {
@@ -44,11 +50,24 @@ class Fabric {
   struct Port {
     double out = 0;
     double in = 0;
+    double raw_in = 0;  // with what protocols take of it
   };
 
   /// Makes a link worse than its spec: `capacity` in (0, 1] of what it carried, `latency` times as
   /// long. Before any route is asked for. Ports stay as they were: what they say is an upper bound.
   void degrade(int link, double capacity, double latency);
+
+  /// Takes a link out of service, or puts it back. From then on route() goes around it.
+  void set_up(int link, bool up);
+  /// Whether a way leads from one device to another. Only failures can take it away.
+  bool joins(int from, int to) const;
+  /// Whether a routing adapts: route() then depends on the loads.
+  bool adapts() const;
+  /// What routings that adapt are told, by index into links(); null: all links are idle. Borrowed.
+  void set_loads(const LinkLoads* loads);
+  /// Whether route() may give another way each time: loads are told.
+  bool is_live() const;
+
   /// Of a device: the number of its node, and of the adapter there by which it leaves it.
   struct Place {
     int node = 0;
@@ -59,11 +78,12 @@ class Fabric {
   Place place(int device) const;
   Port port(int device) const;
   std::span<const Link> links() const;
-  /// Between nodes computed once per pair and kept. Requires from != to. The flow hash is that of
-  /// the pair.
+  /// Between nodes computed once per pair and kept. Requires from != to and joins(from, to). The
+  /// flow hash is that of the pair.
   Route route(int from, int to);
   /// The same links, appended; nothing is kept. For who asks for many routes once. With spreads()
-  /// also `shares` are, one a link.
+  /// also `shares` are, one a link. Of the fabric as it was built, whatever is down; where routings
+  /// adapt, of an idle network.
   void append_route(int from, int to, std::vector<int>& route,
                     std::vector<double>* shares = nullptr) const;
   /// Whether there are routes of several ways.
@@ -76,10 +96,17 @@ class Fabric {
   bool has_host() const;
   /// From a device to the memory of its node's host, which is a link too, of kind "host_memory",
   /// and back. Requires has_host.
-  std::array<int, 2> to_host(int device) const;
-  std::array<int, 2> from_host(int device) const;
+  std::vector<int> to_host(int device) const;
+  std::vector<int> from_host(int device) const;
   /// The first of the links that there are only for the host.
   std::size_t first_host_link() const;
+  /// Links of the vertex that the first half of some link's name names ("leaf 0", "node 2, NIC 1"),
+  /// both directions; none when none does. Of an adapter: its port, not its devices' own links.
+  std::vector<int> links_at(const std::string& vertex) const;
+  /// Those of a node: inside it, and of its adapters. Requires that there is such a node.
+  std::vector<int> links_of_node(int node) const;
+  /// The links that lead back over the same cable.
+  std::vector<int> reverse(int link) const;
 
  private:
   struct Impl;

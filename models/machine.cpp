@@ -99,7 +99,8 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
 
   double jittered(const RunningKernel& kernel, double work);
   void start_kernel(std::uint32_t index);
-  void send(Message message, const MachineResources::Way& way, int priority);
+  void send(Message message, const MachineResources::Way& way, int priority,
+            const Traffic::Course& course);
   void start_message(Message message, Rank source, Rank destination, bool reduces, int priority);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
@@ -117,6 +118,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   RunListener* listener = nullptr;
   const Symmetry* symmetry = nullptr;
   std::optional<MachineResources> resources;  // made by prepare
+  std::optional<Traffic> traffic;             // where links fail or routings adapt
   // By program and first rank of the group, of which it holds a part: only looked up.
   std::map<std::pair<const CollectiveProgram*, const Rank*>, std::shared_ptr<const FoldedProgram>>
       folded_programs;
@@ -139,7 +141,7 @@ CollectiveCalls& Machine::collective_calls() {
 }
 
 void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry,
-                      const Variability& variability) {
+                      const Variability& variability, std::span<const Fault> faults) {
   ORRERY_CHECK(graph.world_size() <= impl_->fabric->devices(), "more ranks than devices");
   ORRERY_CHECK(!impl_->resources, "a machine runs once");
   ORRERY_CHECK(symmetry == nullptr || variability.uniform(), "ranks that differ are folded");
@@ -148,6 +150,11 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
   impl_->symmetry = symmetry;
   impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry,
                            memory_use(graph), host_use(graph), variability);
+  if (!faults.empty() || impl_->fabric->adapts()) {
+    ORRERY_CHECK(symmetry == nullptr, "ranks whose messages find different ways are folded");
+    impl_->traffic.emplace(*impl_->engine, *impl_->fabric, impl_->activities, *impl_->resources,
+                           faults);
+  }
   impl_->kernel_costs.clear();
   for (const Kernel& kernel : graph.kernels()) {
     const std::string refusal = impl_->cost->refusal(kernel, impl_->device);
@@ -178,7 +185,10 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   message.bytes = op.bytes;
   message.alike = impl_->resources->alike(source);
   if (op.copy != CopyKind::device_to_device) {
-    impl_->send(message, impl_->resources->host_way(source, op.copy, message.alike), op.priority);
+    const Traffic::Course course{.source = source, .destination = source, .copy = op.copy};
+    if (impl_->traffic) impl_->traffic->require_way(course);
+    impl_->send(message, impl_->resources->host_way(source, op.copy, message.alike), op.priority,
+                course);
     return;
   }
   impl_->start_message(message, source, destination, false, op.priority);
@@ -276,23 +286,31 @@ void Machine::Impl::start_message(Message message, Rank source, Rank destination
                                   int priority) {
   using Mover = MachineResources::Mover;
   const Mover mover = message.run == kNoRun ? Mover::engine : Mover::cores;
+  const Traffic::Course course{source, destination, reduces, mover};
+  if (traffic) traffic->require_way(course);
   send(
       message,
       resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double()),
-      priority);
+      priority, course);
 }
 
-void Machine::Impl::send(Message message, const MachineResources::Way& way, int priority) {
+void Machine::Impl::send(Message message, const MachineResources::Way& way, int priority,
+                         const Traffic::Course& course) {
   const double bytes = message.bytes.as_double();
   counters.messages += message.alike;
   counters.bytes_sent += bytes * static_cast<double>(message.alike);
   message.latency = way.latency;
   const std::uint32_t index = messages.take(message);
-  activities.start(Activity{bytes, way.usages, ShareTerms{.priority = priority}}, *this,
-                   token_of(Topic::message_left, index));
+  const ShareTerms terms{.priority = priority};
+  const std::uint64_t token = token_of(Topic::message_left, index);
+  const ShareId share = activities.start(Activity{bytes, way.usages, terms}, *this, token);
+  if (traffic) {
+    traffic->enter(index, course, {share, terms, this, token, way.latency}, way.usages);
+  }
 }
 
 void Machine::Impl::message_left(std::uint32_t index) {
+  if (traffic) messages[index].latency = traffic->leave(index);
   const Message message = messages[index];
   const bool arrives_now = message.latency == Duration(0);
   if (!arrives_now) {
@@ -360,6 +378,9 @@ const MachineCounters& Machine::counters() const {
 }
 std::vector<CollectiveRecord> Machine::collective_records() const {
   return impl_->calls.records();
+}
+std::vector<FaultRecord> Machine::fault_records() const {
+  return impl_->traffic ? impl_->traffic->faults() : std::vector<FaultRecord>{};
 }
 std::uint64_t Machine::activities_started() const {
   return impl_->activities.started();

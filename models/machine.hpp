@@ -12,6 +12,7 @@
 #include "models/fabric.hpp"
 #include "models/machine_resources.hpp"
 #include "models/symmetry.hpp"
+#include "models/traffic.hpp"
 #include "models/variability.hpp"
 #include "sim/graph/runner.hpp"
 
@@ -50,9 +51,9 @@ class Machine final : public Runner {
   /// Must be called before running: whom to call back, whose kernels to price, what to fold by
   /// (null: nothing; it must outlive the run otherwise), and which devices and kernels are not
   /// nominal (with a symmetry they must be: variability.uniform()). Degraded links are the
-  /// fabric's.
+  /// fabric's. With `faults`, which must outlive the run, nothing may be folded.
   void prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry = nullptr,
-               const Variability& variability = {});
+               const Variability& variability = {}, std::span<const Fault> faults = {});
 
   void start_compute(InstanceId instance, const Op& op, Rank rank) override;
   void start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) override;
@@ -61,6 +62,8 @@ class Machine final : public Runner {
   const KernelCost& kernel_cost(KernelId kernel) const;
   const MachineCounters& counters() const;
   std::vector<CollectiveRecord> collective_records() const;
+  /// One for each fault, in order of time.
+  std::vector<FaultRecord> fault_records() const;
 
   using ResourceUse = MachineResources::ResourceUse;
   std::vector<ResourceUse> resources() const;

@@ -160,24 +160,26 @@ std::vector<MachineResources::ResourceUse> MachineResources::uses() const {
   std::vector<ResourceUse> result;
   std::vector<bool> listed(activities_->sharing().resource_count(), false);
   const auto add = [&](const std::string& name, const std::string& kind, ResourceId id,
-                       std::uint64_t count) {
+                       double capacity, std::uint64_t count) {
     if (!id.valid() || listed[id.index()]) return;
     listed[id.index()] = true;
-    result.push_back(
-        {name, kind, activities_->sharing().capacity(id), activities_->carried(id), count});
+    result.push_back({name, kind, capacity, activities_->carried(id), count});
   };
   for (std::size_t d = 0; d < devices_.size(); ++d) {
     const std::string device = "device " + std::to_string(d);
     const bool idle = symmetry_ != nullptr && d >= symmetry_->rank_class.size();
     const std::uint64_t count = idle ? 1 : alike(static_cast<Rank>(d));
-    add(device + " math", "math", devices_[d].math, count);
-    add(device + " memory", "memory", devices_[d].memory, count);
+    if (!devices_[d].math.valid()) continue;  // idle, beside a symmetry
+    const Sharing& sharing = activities_->sharing();
+    add(device + " math", "math", devices_[d].math, sharing.capacity(devices_[d].math), count);
+    add(device + " memory", "memory", devices_[d].memory, sharing.capacity(devices_[d].memory),
+        count);
   }
   for (std::size_t l = 0; l < links_.size(); ++l) {
     const Fabric::Link& link = fabric_->links()[l];
     const std::uint64_t count =
         symmetry_ == nullptr ? 1 : symmetry_->links_in[symmetry_->link_class[l]];
-    add(link.name, link.kind, links_[l], count);
+    add(link.name, link.kind, links_[l], link.capacity, count);
   }
   return result;
 }

@@ -54,6 +54,10 @@ class MachineResources {
   /// and MemoryUse::kernels.
   Way host_way(Rank rank, CopyKind copy, std::uint64_t messages);
 
+  /// What a link is shared as. Those that are there only for hosts may be left out.
+  bool has_link(int link) const { return static_cast<std::size_t>(link) < links_.size(); }
+  ResourceId link(int link) const { return links_[static_cast<std::size_t>(link)]; }
+
   /// What a kernel takes, as an activity of work 1.
   struct Load {
     Usage usages[2];
@@ -69,7 +73,7 @@ class MachineResources {
   struct ResourceUse {
     std::string name;  // "device 3 memory", "node 0, device 3 -> switch": of the first of its class
     std::string kind;  // "math", "memory", or the link's kind
-    double capacity = 0;
+    double capacity = 0;      // without faults
     double carried = 0;       // in capacity-seconds; utilisation = carried / (capacity · seconds)
     std::uint64_t alike = 1;  // so many in its class
   };

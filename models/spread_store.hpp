@@ -23,16 +23,21 @@ struct Spread {
     links.push_back(static_cast<int>(link));
     shares.push_back(share);
   }
+  /// Each carries all of the flow.
+  void put_all(std::span<const int> whole) {
+    for (const int link : whole) put(static_cast<std::size_t>(link), 1);
+  }
 };
 
 /// Latency of the slowest way. `parts` stand hop by hop, so that what leads to a vertex comes
-/// before what leads on.
-inline Duration slowest(const Topology& topology, std::span<const LinkShare> parts) {
+/// before what leads on; latency_of(link) is that of a link of the topology.
+template <class LatencyOf>
+Duration slowest(const Topology& topology, std::span<const LinkShare> parts, LatencyOf latency_of) {
   std::map<int, Duration> after;  // by vertex
   Duration latest;
   for (const LinkShare& part : parts) {
     const TopologyLink& link = topology.links()[static_cast<std::size_t>(part.link)];
-    const Duration here = after[link.from] + link.spec.latency;
+    const Duration here = after[link.from] + latency_of(static_cast<std::size_t>(part.link));
     Duration& there = after[link.to];
     there = std::max(there, here);
     latest = std::max(latest, there);
@@ -56,6 +61,7 @@ class SpreadStore {
     }
     return {spread.links, spread.latency, spread.shares};
   }
+  void clear() { spreads_.clear(); }
 
  private:
   static constexpr std::size_t kMaximumLinks = 60'000;  // the engine counts usages in 16 bits

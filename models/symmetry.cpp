@@ -126,10 +126,10 @@ class Search {
   }
 
   void add_host_copy(std::uint64_t key, Rank rank, CopyKind copy, ColourRefinement& refinement) {
-    const auto [first, second] =
+    std::vector<int> objects =
         copy == CopyKind::device_to_host ? fabric_->to_host(rank) : fabric_->from_host(rank);
-    const int objects[] = {first_rank_ + rank, first, second};
-    refinement.add(key, std::size(objects), objects);
+    objects.insert(objects.begin(), first_rank_ + rank);
+    refinement.add(key, objects.size(), objects);
   }
 
   void add_held(std::size_t size, ColourRefinement& refinement) {
@@ -246,6 +246,7 @@ class Search {
 
 std::optional<Symmetry> find_symmetry(const TaskGraph& graph, const Fabric& fabric,
                                       CollectiveCalls& calls) {
+  if (fabric.adapts()) return std::nullopt;  // ties are broken by each pair's own hash
   return Search(graph, fabric, calls).find();
 }
 

@@ -4,7 +4,8 @@
 #include <array>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+
+#include "models/link_names.hpp"
 
 namespace orrery {
 namespace {
@@ -12,8 +13,6 @@ namespace {
 // assumed: slower by more than this is a failure, which is another matter than variability.
 constexpr RatioRange kShare = {.minimum = 0.001, .maximum = 1};
 constexpr RatioRange kLatencyFactor = {.minimum = 1, .maximum = 1'000'000};
-// So many links are compared when a name is unknown; each takes about a microsecond.
-constexpr std::size_t kMaximumCandidates = 100'000;
 
 struct NamedLaw {
   std::string_view name;
@@ -107,42 +106,6 @@ void read_devices(JsonCursor list, const Fabric* fabric, Variability& variabilit
     variability.devices.clear();
   }
 }
-
-/// The links of a fabric by name; several may have one name.
-class LinkNames {
- public:
-  explicit LinkNames(const Fabric& fabric) : fabric_(&fabric) {
-    for (std::size_t link = 0; link < fabric.links().size(); ++link) {
-      by_name_[fabric.links()[link].name].push_back(static_cast<int>(link));
-    }
-  }
-  /// Empty, and reported, when there is none.
-  std::vector<int> find(JsonCursor name) const {
-    const std::string text = name.as_string();
-    const auto found = by_name_.find(text);
-    if (found != by_name_.end()) return found->second;
-    const bool is_text = name.present() && name.value().kind == JsonValue::Kind::string;
-    if (text.empty() && !is_text) return {};  // reported already
-    std::vector<std::string> candidates;
-    for (const Fabric::Link& link : fabric_->links()) {
-      if (candidates.size() == kMaximumCandidates) break;
-      candidates.push_back(link.name);
-    }
-    const std::string nearest = nearest_name(text, candidates);
-    std::string message = "no link of this cluster is named \"" + text + "\"";
-    if (!nearest.empty()) {
-      message += "; did you mean \"" + nearest + "\"?";
-    } else if (!candidates.empty()) {
-      message += "; the first is \"" + candidates.front() + "\"";
-    }
-    name.error(message);
-    return {};
-  }
-
- private:
-  const Fabric* fabric_;
-  std::unordered_map<std::string_view, std::vector<int>> by_name_;  // only looked up
-};
 
 void read_links(JsonCursor list, const Fabric* fabric, Variability& variability) {
   if (!list.present()) return;

@@ -76,6 +76,8 @@ double CollectiveCalls::port_limit(std::span<const Rank> group) {
 }
 
 double CollectiveCalls::bandwidth_into(std::span<const Rank> group, Rank member) {
+  // Routes that change may come in anywhere.
+  if (fabric_->is_live()) return fabric_->port(member).raw_in;
   std::set<int> ports;
   for (const Rank from : group) {
     if (from == member) continue;

@@ -42,7 +42,7 @@ Registry<TopologyFactory> builtin_topologies() {
     | / \ |
     e2---e3
 )"},
-          {"graph", make_graph, "any graph, link by link",
+          {"graph", make_graph, "any graph, link by link or from a GraphML file",
            R"(
     e0---[a]---[b]---e1
            \   /

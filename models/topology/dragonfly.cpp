@@ -10,8 +10,8 @@
 // As many groups as the endpoints need, the last one with empty routers. Source: Kim, Dally, Scott
 // and Abts, "Technology-driven, highly-scalable dragonfly topology", ISCA 2008, §3 (p, a and h are
 // endpoints_per_router, routers_per_group and global_links_per_router; at most a·h + 1 groups). The
-// order of the global links is ours (models/topology/groups.hpp). Left out: global adaptive routing
-// (UGAL, §4.2); "valiant" is the non-minimal half of it.
+// order of the global links is ours (models/topology/groups.hpp). Its global adaptive routing
+// (§4.2) is "ugal".
 #include "models/topology/builtin.hpp"
 #include "models/topology/grid.hpp"
 #include "models/topology/groups.hpp"

@@ -9,7 +9,8 @@
 //
 // As many groups as the endpoints need. Source: Shpiner, Haramaty, Eliad, Zdornov, Gafni and
 // Zahavi, "Dragonfly+: low cost topology for scaling datacenters", HiPINEB 2017, §II. The order of
-// the global links is ours (models/topology/groups.hpp). Left out: its adaptive routing.
+// the global links is ours (models/topology/groups.hpp). Left out: its own adaptive routing;
+// "adaptive" and "ugal" are near to it.
 #include <string>
 
 #include "models/topology/builtin.hpp"

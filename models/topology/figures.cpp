@@ -113,6 +113,9 @@ TopologyFigures figures_of(const Topology& topology) {
   TopologyFigures figures;
   figures.endpoints = topology.endpoints();
   figures.switches = topology.vertices() - topology.endpoints();
+  if (const NodePorts* ports = topology.node_ports(); ports != nullptr) {
+    figures.switches -= static_cast<int>(ports->nics.size());
+  }
   figures.links = topology.links().size();
   measure_hops(topology, figures);
   measure_halves(topology, figures);

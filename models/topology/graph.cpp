@@ -7,6 +7,9 @@
 // An integer is an endpoint: device, or between nodes NIC k of node n as n·NICs + k. "count" is the
 // number of links side by side, 1 when left out. A link at a NIC may leave out its "link": it is
 // the NIC port then. Every endpoint must reach every other.
+//
+// Instead of both a scenario may give "file": a GraphML file (tools/orrery/graphml_reader.hpp),
+// which is written in as switches and links before this is read.
 #include <map>
 #include <optional>
 #include <string>

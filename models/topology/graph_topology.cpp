@@ -42,7 +42,8 @@ struct Core {
 struct GraphTopology::Impl {
   int endpoints = 0;
   std::vector<TopologyLink> links;
-  std::vector<Ends> ends;    // by vertex
+  std::vector<Ends> ends;  // by vertex
+  std::optional<NodePorts> ports;
   std::optional<Core> core;  // made by the first route after a change
 
   bool is_leaf(int vertex) const;
@@ -179,6 +180,14 @@ void GraphTopology::add_both_ways(End a, End b, const LinkSpec& spec, double bun
                                   int dimension) {
   add_link({a.vertex, b.vertex, spec, bundle, a.name + " -> " + b.name, dimension});
   add_link({b.vertex, a.vertex, spec, bundle, b.name + " -> " + a.name, dimension});
+}
+
+void GraphTopology::set_node_ports(NodePorts ports) {
+  impl_->ports = std::move(ports);
+}
+
+const NodePorts* GraphTopology::node_ports() const {
+  return impl_->ports ? &*impl_->ports : nullptr;
 }
 
 int GraphTopology::endpoints() const {

@@ -38,6 +38,9 @@ class GraphTopology final : public Topology {
   };
   void add_both_ways(End a, End b, const LinkSpec& spec, double bundle, int dimension = -1);
 
+  /// Says where NICs and the host's memory are, at vertices that exist.
+  void set_node_ports(NodePorts ports);
+
   int endpoints() const override;
   int vertices() const override;
   std::span<const TopologyLink> links() const override;
@@ -45,6 +48,7 @@ class GraphTopology final : public Topology {
   void append_route(int from, int to, std::uint64_t flow_hash,
                     std::vector<int>& route) const override;
   void append_next_links(int vertex, int destination, std::vector<int>& links) const override;
+  const NodePorts* node_ports() const override;
 
  private:
   struct Impl;

@@ -7,9 +7,15 @@
 //       /  \    /  \     /  \    /  \     link
 //      d0  d1  d2  d3   d4  d5  d6  d7
 //
-// Without "devices_per_switch" the devices hang on the bridges. Every two bridges are joined. Left
-// out: what a bridge loses on traffic between two devices below it, NICs at switches (a NIC hangs
-// on its device's host link), and memory of the host.
+// Without "devices_per_switch" the devices hang on the bridges. Every two bridges are joined.
+//
+// In a node the tree holds the NICs too: NIC k hangs on the switch (or bridge) of the first device
+// that uses it, by a link like the node's host_link. So what a device sends to a NIC at its own
+// switch does not pass the bridge, what it sends to another does, and devices that share a NIC or
+// an uplink share its capacity. The host's memory is at each device's bridge: copies go over its
+// link and its switch's uplink, where they meet what else goes there. Between nodes a message
+// crosses device -> switch (link) and switch -> NIC (host_link). Left out: what a bridge loses on
+// traffic between two devices below it, and memory of the other processor.
 #include <cmath>
 #include <optional>
 #include <string>
@@ -71,6 +77,14 @@ Level hang(GraphTopology& topology, const Level& below, std::int64_t each, const
   return above;
 }
 
+std::size_t index_of(int index) {
+  return static_cast<std::size_t>(index);
+}
+/// The index of what something hangs on, `each` on one.
+std::size_t above(std::size_t index, std::int64_t each) {
+  return index / static_cast<std::size_t>(each);
+}
+
 }  // namespace
 
 std::unique_ptr<Topology> make_pcie_tree(JsonCursor parameters, const TopologySite& site) {
@@ -99,6 +113,24 @@ std::unique_ptr<Topology> make_pcie_tree(JsonCursor parameters, const TopologySi
                               {bridges.vertices[b], bridges.names[b]}, tree.processor_link, 1);
     }
   }
+  NodePorts ports;
+  for (std::size_t device = 0; device < index_of(site.endpoints); ++device) {
+    const std::size_t on = has_switches ? above(device, tree.devices_per_switch) : device;
+    ports.hosts.push_back(bridges.vertices[above(on, tree.per_bridge)]);
+  }
+  // The first device d with d·nics / endpoints = nic, rounded down, is the one that Fabric gives
+  // the NIC to first.
+  const Level& holders = has_switches ? level : bridges;
+  const std::int64_t each = has_switches ? tree.devices_per_switch : tree.per_bridge;
+  for (int nic = 0; nic < site.nics; ++nic) {
+    const auto first = index_of((nic * site.endpoints + site.nics - 1) / site.nics);
+    const std::size_t on = above(first, each);
+    ports.nics.push_back(topology->add_vertex());
+    const std::string name = "NIC " + std::to_string(nic);
+    topology->add_both_ways({ports.nics.back(), name}, {holders.vertices[on], holders.names[on]},
+                            site.nic_slot.value_or(tree.link), 1);
+  }
+  topology->set_node_ports(std::move(ports));
   return topology;
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "models/topology/topology.hpp"
-#include "sim/base/errors.hpp"
+#include "models/topology/walk.hpp"
 
 namespace orrery {
 
@@ -19,6 +19,7 @@ class Routed : public Topology {
   void append_next_links(int vertex, int destination, std::vector<int>& links) const final {
     base_->append_next_links(vertex, destination, links);
   }
+  const NodePorts* node_ports() const final { return base_->node_ports(); }
 
  protected:
   const Topology& base() const { return *base_; }
@@ -28,15 +29,7 @@ class Routed : public Topology {
   /// Goes the fewest hops from one vertex to another; pick(choices, hop) says which link to take.
   template <class Pick>
   void walk(int from, int to, std::vector<int>& route, Pick pick) const {
-    std::vector<int> choices;
-    for (std::uint64_t hop = 0; from != to; ++hop) {
-      choices.clear();
-      base_->append_next_links(from, to, choices);
-      ORRERY_CHECK(!choices.empty(),
-                   "no route from vertex " + std::to_string(from) + " to " + std::to_string(to));
-      route.push_back(pick(choices, hop));
-      from = link(route.back()).to;
-    }
+    append_walk(*base_, from, to, route, pick);
   }
 
  private:
@@ -45,5 +38,12 @@ class Routed : public Topology {
 
 /// Null, with a mistake at `section`, where the links of the topology do not allow it.
 std::unique_ptr<Topology> route_up_down(std::unique_ptr<Topology> topology, JsonCursor& section);
+std::unique_ptr<Topology> route_valiant(std::unique_ptr<Topology> topology);
+/// Appends the way of fewest hops that routing.hpp describes as "adaptive".
+void append_least_loaded(const Topology& ways, int from, int to, std::uint64_t flow_hash,
+                         const LinkLoads& loads, std::vector<int>& route);
+/// By load: "adaptive" and "ugal".
+std::unique_ptr<Topology> route_adaptive(std::unique_ptr<Topology> topology);
+std::unique_ptr<Topology> route_ugal(std::unique_ptr<Topology> topology);
 
 }  // namespace orrery

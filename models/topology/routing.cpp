@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <utility>
 
 #include "models/topology/routed.hpp"
 #include "sim/base/hash.hpp"
@@ -10,9 +11,8 @@
 namespace orrery {
 namespace {
 
-int by_hash(const std::vector<int>& choices, std::uint64_t hash) {
-  return choices[scramble(hash) % choices.size()];
-}
+// So many links are compared when a name is unknown; each takes about a microsecond.
+constexpr std::size_t kMaximumCandidates = 100'000;
 
 class Minimal final : public Routed {
  public:
@@ -52,62 +52,8 @@ class Spray final : public Routed {
   }
   void append_shares(int from, int to, std::uint64_t,
                      std::vector<LinkShare>& shares) const override {
-    // All vertices that a part reaches after as many hops are equally far from the destination.
-    std::map<int, double> here = {{from, 1.0}};
-    std::vector<int> choices;
-    while (from != to && here.begin()->first != to) {
-      std::map<int, double> next;
-      for (const auto& [vertex, part] : here) {
-        choices.clear();
-        base().append_next_links(vertex, to, choices);
-        ORRERY_CHECK(!choices.empty(), "no route to vertex " + std::to_string(to));
-        const double share = part / static_cast<double>(choices.size());
-        for (const int choice : choices) {
-          shares.push_back({choice, share});
-          next[link(choice).to] += share;
-        }
-      }
-      here = std::move(next);
-    }
+    append_equal_parts(base(), from, to, shares);
   }
-};
-
-class Valiant final : public Routed {
- public:
-  explicit Valiant(std::unique_ptr<Topology> topology) : Routed(std::move(topology)) {
-    // The switch of an endpoint on one link is where the first and the last hop lead.
-    std::vector<std::pair<int, int>> above(static_cast<std::size_t>(endpoints()), {0, -1});
-    for (const TopologyLink& link : links()) {
-      if (link.from >= endpoints()) continue;
-      auto& [count, vertex] = above[static_cast<std::size_t>(link.from)];
-      ++count;
-      vertex = link.to;
-    }
-    for (int endpoint = 0; endpoint < endpoints(); ++endpoint) {
-      const auto& [count, vertex] = above[static_cast<std::size_t>(endpoint)];
-      middles_.push_back(count == 1 && vertex >= endpoints() ? vertex : endpoint);
-    }
-  }
-  void append_route(int from, int to, std::uint64_t flow_hash,
-                    std::vector<int>& route) const override {
-    if (from == to) return;
-    const auto pick = [&](const auto& choices, auto hop) {
-      return by_hash(choices, flow_hash + hop);
-    };
-    const std::size_t before = route.size();
-    const int middle = middles_[scramble(~flow_hash) % middles_.size()];
-    walk(from, middle, route, pick);
-    walk(middle, to, route, pick);
-    // Where links lead one way only, the halves may share one; no flow goes over a link twice.
-    std::vector<int> used(route.begin() + static_cast<std::ptrdiff_t>(before), route.end());
-    std::sort(used.begin(), used.end());
-    if (std::adjacent_find(used.begin(), used.end()) == used.end()) return;
-    route.resize(before);
-    walk(from, to, route, pick);
-  }
-
- private:
-  std::vector<int> middles_;  // by endpoint
 };
 
 /// Some pairs have a way of their own.
@@ -129,6 +75,15 @@ class StaticRoutes final : public Routed {
     if (own == routes_.end()) return base().append_shares(from, to, flow_hash, shares);
     for (const int link : own->second) shares.push_back({link, 1});
   }
+  bool adapts() const override { return base().adapts(); }
+  void append_adapted_route(int from, int to, std::uint64_t flow_hash, const LinkLoads& loads,
+                            const Topology& ways, std::vector<int>& route) const override {
+    const auto own = routes_.find({from, to});
+    if (own == routes_.end()) {
+      return base().append_adapted_route(from, to, flow_hash, loads, ways, route);
+    }
+    route.insert(route.end(), own->second.begin(), own->second.end());
+  }
 
  private:
   Routes routes_;
@@ -136,6 +91,18 @@ class StaticRoutes final : public Routed {
 
 /// Links by their names.
 using Names = std::unordered_map<std::string, int>;
+
+[[nodiscard]] std::string no_link(const std::string& name, const Topology& topology) {
+  std::vector<std::string> candidates;
+  for (const TopologyLink& link : topology.links()) {
+    if (candidates.size() == kMaximumCandidates) break;
+    candidates.push_back(link.name);
+  }
+  const std::string nearest = nearest_name(name, candidates);
+  return "no link of this fabric is named \"" + name + "\"" +
+         (nearest.empty() ? "; `orrery topology SCENARIO --links` shows all"
+                          : "; did you mean \"" + nearest + "\"?");
+}
 
 std::vector<int> read_way(JsonCursor through, const Topology& topology, const Names& names,
                           int from, int to) {
@@ -146,7 +113,7 @@ std::vector<int> read_way(JsonCursor through, const Topology& topology, const Na
     const std::string name = item.as_string();
     const auto found = names.find(name);
     if (found == names.end()) {
-      item.error("no link of this fabric is named \"" + name + "\"");
+      item.error(no_link(name, topology));
       return way;
     }
     const TopologyLink& link = topology.links()[static_cast<std::size_t>(found->second)];
@@ -189,7 +156,9 @@ StaticRoutes::Routes read_routes(JsonCursor& section, const Topology& topology) 
 std::unique_ptr<Topology> chosen(std::unique_ptr<Topology> topology, RoutingChoice& choice) {
   if (choice.kind == "minimal") return std::make_unique<Minimal>(std::move(topology));
   if (choice.kind == "spray") return std::make_unique<Spray>(std::move(topology));
-  if (choice.kind == "valiant") return std::make_unique<Valiant>(std::move(topology));
+  if (choice.kind == "valiant") return route_valiant(std::move(topology));
+  if (choice.kind == "adaptive") return route_adaptive(std::move(topology));
+  if (choice.kind == "ugal") return route_ugal(std::move(topology));
   if (choice.kind == "up_down") return route_up_down(std::move(topology), choice.section);
   if (choice.kind == "dimension_order") {
     const auto links = topology->links();
@@ -208,7 +177,7 @@ RoutingChoice read_routing(JsonCursor& fabric) {
   RoutingChoice choice{"", fabric.find("routing"), fabric.find("routes")};
   if (choice.section.present()) {
     choice.kind = choice.section.as_choice(
-        {"ecmp", "minimal", "spray", "dimension_order", "up_down", "valiant"});
+        {"ecmp", "minimal", "spray", "dimension_order", "up_down", "valiant", "adaptive", "ugal"});
   }
   return choice;
 }

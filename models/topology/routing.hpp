@@ -24,9 +24,19 @@ namespace orrery {
 ///                    al., Autonet, IEEE JSAC 9(8), 1991); the fewest hops of these
 ///   valiant          fewest hops to the switch of an endpoint drawn by the flow's hash, and from
 ///                    there to the destination (Valiant, SIAM J. Comput. 11(2), 1982)
+///   adaptive         fewest hops; of these ways the one whose most loaded link is least loaded
+///                    when the message starts (then of the least sum of loads, then by the flow's
+///                    hash): minimal adaptive routing (Dally and Towles, Principles and Practices
+///                    of Interconnection Networks, 2004, §10.1) by what a fluid message can know.
+///                    A message keeps its way. Links that no way avoids do not count
+///   ugal             the minimal way above, or that of valiant, whichever has the smaller product
+///                    of load and hops; ties to the minimal one. Load is that of the most loaded
+///                    link which the other way does not take (Kim, Dally, Scott and Abts, ISCA
+///                    2008, §4.2, with the load of whole ways as in UGAL-G)
 ///
-/// Left out: what a switch knows about load, and deadlocks of buffers, which dimension order and
-/// up-down are for.
+/// The load of a link: messages on it, the one that asks among them, by the bytes/s it carries.
+/// Left out: deadlocks of buffers, which dimension order and up-down are for, and that real
+/// switches decide packet by packet.
 ///
 /// "routes": [{"from": 0, "to": 5, "through": ["node 0, NIC 0 -> leaf 0", …]}] says the way of a
 /// pair of endpoints link by link, whatever the routing.

@@ -13,4 +13,9 @@ void Topology::append_shares(int from, int to, std::uint64_t flow_hash,
   for (const int link : route(from, to, flow_hash)) shares.push_back({link, 1});
 }
 
+void Topology::append_adapted_route(int from, int to, std::uint64_t flow_hash, const LinkLoads&,
+                                    const Topology&, std::vector<int>& route) const {
+  append_route(from, to, flow_hash, route);
+}
+
 }  // namespace orrery

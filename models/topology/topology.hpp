@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,6 +28,17 @@ struct TopologyLink {
 struct LinkShare {
   int link = 0;
   double share = 1;
+};
+
+/// How loaded each link of a topology is, for routings that adapt: messages on it now, by the
+/// bytes/s that it carries. 0: idle.
+using LinkLoads = std::function<double(int link)>;
+
+/// In a node whose topology holds more than its devices: the vertices of its NICs, by NIC, and
+/// those by which its devices reach the host's memory, by device.
+struct NodePorts {
+  std::vector<int> nics;
+  std::vector<int> hosts;
 };
 
 /// The shape of a network: vertices 0 … endpoints()-1 are what traffic comes from and goes to, the
@@ -56,6 +68,15 @@ class Topology {
   virtual bool spreads() const { return false; }
   virtual void append_shares(int from, int to, std::uint64_t flow_hash,
                              std::vector<LinkShare>& shares) const;
+  /// True when a message's route depends on what is under way when it starts: append_adapted_route
+  /// then gives it, and append_route the one of an idle network. `ways` is what to choose next
+  /// links from: this topology, or what failures left of it.
+  virtual bool adapts() const { return false; }
+  virtual void append_adapted_route(int from, int to, std::uint64_t flow_hash,
+                                    const LinkLoads& loads, const Topology& ways,
+                                    std::vector<int>& route) const;
+  /// Null where NICs and host memory are no part of it.
+  virtual const NodePorts* node_ports() const { return nullptr; }
 };
 
 struct TopologySite;
@@ -76,6 +97,9 @@ struct TopologySite {
   // What the names of endpoints are made of.
   std::string member = "node";
   std::string port = "NIC";
+  // In a node: its NICs, and the link to each, for a topology that says where these hang.
+  int nics = 0;
+  std::optional<LinkSpec> nic_slot = std::nullopt;
 };
 
 Registry<TopologyFactory> builtin_topologies();

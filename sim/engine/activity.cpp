@@ -38,7 +38,7 @@ ShareId Activities::start(const Activity& activity, EventHandler& on_complete,
   return id;
 }
 
-void Activities::cancel(ShareId id) {
+double Activities::cancel(ShareId id) {
   Progress& progress = progress_[id.index()];
   settle(progress);
   sharing_.for_each_usage(id, [&](ResourceId resource, double coefficient) {
@@ -47,6 +47,7 @@ void Activities::cancel(ShareId id) {
   engine_->cancel(progress.completion);
   sharing_.remove(id);
   request_solve();
+  return progress.left;
 }
 
 void Activities::handle_event(std::uint64_t token) {

@@ -34,8 +34,8 @@ class Activities final : private EventHandler {
   void set_capacity(ResourceId resource, double capacity);
 
   ShareId start(const Activity& activity, EventHandler& on_complete, std::uint64_t token);
-  /// Ends it without completion.
-  void cancel(ShareId activity);
+  /// Ends it without completion. Returns the work that was left.
+  double cancel(ShareId activity);
 
   /// Counts what goes through a resource without competing for it, where it cannot be short.
   void count(ResourceId resource, double amount) { carried_[resource.index()] += amount; }

@@ -47,7 +47,9 @@ constexpr const char* kScenario = R"({
     "sequence_length": 512, "micro_batch": 1, "global_batch": 8, "precision": "bf16",
     "gradient_bucket": "25 MiB" },
   "collectives": { "all_reduce": "ring", "chunk": "4 MiB", "launch": "4.9 us" },
-  "cost": { "kind": "roofline" } }
+  "cost": { "kind": "roofline" },
+  "faults": [ { "at": "1 ms", "link": "node 0, device 3 -> switch", "capacity": 0.5 },
+              { "at": "2 ms", "switch": "node 0, device 2", "down": true } ] }
 )";
 
 std::size_t below(RandomStream& random, std::size_t count) {

@@ -112,6 +112,7 @@ TEST(CatalogData, NvlinkTotalsAreThoseOfTheDatasheets) {
   const std::vector<std::pair<std::string, Bandwidth>> totals = {{"dgx_a100", 300_GBps},
                                                                  {"dgx_h100", 450_GBps},
                                                                  {"hgx_h200", 450_GBps},
+                                                                 {"gb200_nvl72", 900_GBps},
                                                                  {"dgx_b200", 900_GBps}};
   for (const auto& [name, total] : totals) {
     const NodeSpec node = read(read_node, "node", name);
@@ -135,12 +136,16 @@ TEST(CatalogData, DevicesAreWithinReason) {
     const DeviceSpec device = read(read_device, "device", entry.name);
     // Bytes of memory bandwidth per bf16 operation: a slipped prefix would be off by 1000, a
     // mixed-up row of a datasheet by 4 or more; the catalogue spans 0.002 to 0.009.
-    const double balance = device.memory_bandwidth.as_double() /
-                           device.peak_of(Precision::bf16).value_or(FlopRate(1)).as_double();
+    // Some have no bf16 (V100), some no fp16 (TPU).
+    const std::optional<FlopRate> bf16 = device.peak_of(Precision::bf16);
+    const std::optional<FlopRate> fp16 = device.peak_of(Precision::fp16);
+    ASSERT_TRUE(bf16 || fp16) << entry.name;
+    const FlopRate peak = bf16 ? *bf16 : *fp16;
+    const double balance = device.memory_bandwidth.as_double() / peak.as_double();
     EXPECT_GT(balance, 0.001) << entry.name;
     EXPECT_LT(balance, 0.02) << entry.name;
-    EXPECT_EQ(device.peak_of(Precision::bf16), device.peak_of(Precision::fp16)) << entry.name;
-    EXPECT_LE(*device.peak_of(Precision::fp32), *device.peak_of(Precision::bf16)) << entry.name;
+    EXPECT_EQ(bf16.value_or(peak), fp16.value_or(peak)) << entry.name;
+    EXPECT_LE(*device.peak_of(Precision::fp32), peak) << entry.name;
     EXPECT_LT(device.l2, device.memory_capacity) << entry.name;
     EXPECT_GT(device.kernel_launch, 500_ns) << entry.name;
     EXPECT_LT(device.kernel_launch, 20_us) << entry.name;

@@ -2,16 +2,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 #include <tuple>
 
+#include "models/topology/surviving.hpp"
+#include "sim/base/hash.hpp"
 #include "tests/suites/topology_samples.hpp"
 
 namespace orrery {
 namespace {
 
-const std::vector<std::string> kRoutings = {"ecmp",    "minimal", "spray", "dimension_order",
-                                            "up_down", "valiant"};
+const std::vector<std::string> kRoutings = {"ecmp",    "minimal", "spray",    "dimension_order",
+                                            "up_down", "valiant", "adaptive", "ugal"};
 
 std::string with_routing(std::string section, const std::string& routing) {
   return section.insert(section.rfind('}'), R"(, "routing": ")" + routing + "\"");
@@ -147,6 +150,114 @@ TEST_P(RoutingConformance, EachKeepsItsRule) {
         dimension = link(index).dimension;
       }
     }
+  }
+}
+
+/// The greatest load on a way.
+double most_loaded(const std::vector<int>& route, const std::vector<double>& loads) {
+  double most = 0;
+  for (const int link : route) most = std::max(most, loads[static_cast<std::size_t>(link)]);
+  return most;
+}
+
+TEST_P(RoutingConformance, WhatAdaptsTakesALeastLoadedWay) {
+  EXPECT_EQ(topology_->adapts(), routing() == "adaptive" || routing() == "ugal");
+  std::mt19937 random(1);
+  std::vector<double> loads(topology_->links().size());
+  for (double& load : loads) load = 1 + static_cast<double>(random() % 8);
+  const LinkLoads told = [&](int link) { return loads[static_cast<std::size_t>(link)]; };
+  for (const auto& [from, to, hash] : check_) {
+    std::vector<int> route;
+    topology_->append_adapted_route(from, to, hash, told, *topology_, route);
+    int here = from;
+    std::set<int> used;
+    for (const int index : route) {
+      ASSERT_EQ(link(index).from, here);
+      ASSERT_TRUE(used.insert(index).second);
+      here = link(index).to;
+    }
+    ASSERT_EQ(here, to);
+    if (!topology_->adapts()) {
+      EXPECT_EQ(route, topology_->route(from, to, hash));
+    } else if (routing() == "adaptive") {
+      EXPECT_EQ(route.size(), shortest(from, to));
+      // The way of an idle network is one of those that it chose from.
+      EXPECT_LE(most_loaded(route, loads), most_loaded(topology_->route(from, to, hash), loads));
+    }
+  }
+}
+
+/// Hops to every vertex over links that are up, or -1.
+std::vector<int> hops_from(const Topology& topology, int from, const std::set<int>& down) {
+  std::vector<int> hops(static_cast<std::size_t>(topology.vertices()), -1);
+  hops[static_cast<std::size_t>(from)] = 0;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (std::size_t i = 0; i < topology.links().size(); ++i) {
+      const TopologyLink& link = topology.links()[i];
+      const int here = hops[static_cast<std::size_t>(link.from)];
+      int& there = hops[static_cast<std::size_t>(link.to)];
+      if (here < 0 || down.contains(static_cast<int>(i))) continue;
+      if (there >= 0 && there <= here + 1) continue;
+      there = here + 1;
+      grew = true;
+    }
+  }
+  return hops;
+}
+
+/// A fifth of the links fail: whoever is not touched keeps its way, the others take one of fewest
+/// hops over what is left, and what is cut off is known to be.
+TEST_P(RoutingConformance, WaysAroundFailuresAreTheShortestThatAreLeft) {
+  Surviving left(*topology_);
+  std::set<int> down;
+  for (int i = 0; i < static_cast<int>(topology_->links().size()); ++i) {
+    if (scramble(static_cast<std::uint64_t>(i) + 5) % 5 != 0) continue;
+    left.set_up(i, false);
+    down.insert(i);
+  }
+  const LinkLoads idle = [](int) { return 1.0; };
+  int touched = 0;
+  for (int from = 0; from < topology_->endpoints(); ++from) {
+    const std::vector<int> hops = hops_from(*topology_, from, down);
+    for (int to = 0; to < topology_->endpoints(); ++to) {
+      const int fewest = hops[static_cast<std::size_t>(to)];
+      ASSERT_EQ(left.joins(from, to), fewest >= 0);
+      if (fewest < 0) continue;
+      std::vector<LinkShare> before;
+      std::vector<LinkShare> after;
+      topology_->append_shares(from, to, 7, before);
+      left.append_shares(from, to, 7, after);
+      const bool was_hit = std::any_of(before.begin(), before.end(), [&](const LinkShare& part) {
+        return down.contains(part.link);
+      });
+      double sum = 0;
+      for (const LinkShare& part : after) {
+        ASSERT_FALSE(down.contains(part.link));
+        sum += part.share;
+      }
+      if (was_hit) {
+        ++touched;
+        EXPECT_NEAR(sum, fewest, 1e-9) << from << " -> " << to;
+      } else {
+        ASSERT_EQ(after.size(), before.size());
+        for (std::size_t i = 0; i < after.size(); ++i) EXPECT_EQ(after[i].link, before[i].link);
+      }
+      std::vector<int> adapted;
+      left.append_adapted_route(from, to, 7, idle, left, adapted);
+      int here = from;
+      for (const int index : adapted) {
+        ASSERT_FALSE(down.contains(index));
+        ASSERT_EQ(link(index).from, here);
+        here = link(index).to;
+      }
+      ASSERT_EQ(here, to);
+    }
+  }
+  for (const int link : down) left.set_up(link, true);
+  EXPECT_TRUE(left.is_whole());
+  if (topology_->endpoints() > 8) {
+    EXPECT_GT(touched, 0) << "a fifth of the links touch somebody";
   }
 }
 

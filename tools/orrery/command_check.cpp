@@ -4,6 +4,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/fault_check.hpp"
 #include "tools/orrery/scenario.hpp"
 #include "tools/orrery/summary.hpp"
 
@@ -100,6 +101,7 @@ int check_command(std::span<const std::string> words, const Builtins& builtins) 
   const Scenario scenario =
       load_scenario(argument_of(options), overrides, builtins, open_catalog(find_data_folders()));
   const Job job = build_job(scenario);
+  check_faults(scenario, job, builtins);
   if (options.count("resolved") > 0) {
     print_leaves(scenario.resolved, "", text);
   } else {

@@ -7,6 +7,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/fault_check.hpp"
 #include "tools/orrery/output_folder.hpp"
 #include "tools/orrery/progress.hpp"
 #include "tools/orrery/result_json.hpp"
@@ -63,6 +64,7 @@ struct Finished {
 Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::time_point start,
                   const std::string& trace_path, Folding folding) {
   const Job job = build_job(scenario);
+  check_faults(scenario, job, builtins);
   Finished finished;
   finished.cost.load_s = seconds_since(start);
 

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 
@@ -6,6 +7,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/fault_figures.hpp"
 #include "tools/orrery/output_folder.hpp"
 #include "tools/orrery/scenario.hpp"
 #include "tools/orrery/topology_text.hpp"
@@ -19,9 +21,10 @@ constexpr const char* kHelp =
     "usage: orrery topology SCENARIO [options]\n\n"
     "What the networks of a scenario's cluster are: endpoints, switches, links, the longest of "
     "the\n"
-    "shortest ways, and what goes at once from one half to the other. With --graphviz or "
-    "--graphml\n"
-    "it writes the network between the nodes (of a single node: the one inside it) to a file.\n\n"
+    "shortest ways, and what goes at once from one half to the other; with --links also the name\n"
+    "of each link, as faults and variability use it. With --graphviz or --graphml it writes the\n"
+    "network between the nodes (of a single node: the one inside it) to a file; the latter can be\n"
+    "read again: {\"kind\": \"graph\", \"file\": FILE}.\n\n"
     "example\n"
     "  orrery topology experiments/quickstart/scenario.json --graphviz fabric.dot\n\n";
 
@@ -33,6 +36,7 @@ CommandSyntax syntax() {
       "put VALUE at a JSON pointer of the scenario, as `run` does; repeatable")(
       "graphviz", po::value<std::string>()->value_name("FILE"), "write it for Graphviz")(
       "graphml", po::value<std::string>()->value_name("FILE"), "write it as GraphML")(
+      "links", "print the name of every link of the cluster, as faults and variability name them")(
       "of", po::value<std::string>()->value_name("PART"),
       "which network to write: node (inside one) or cluster (between them)");
   return syntax;
@@ -103,6 +107,16 @@ int topology_command(std::span<const std::string> words, const Builtins& builtin
   }
   text << "all links of the cluster, with those of devices to NICs: " << fabric.links().size()
        << "\n";
+  for (const Fault& fault : scenario.faults) {
+    text << "  fault at " << to_text(fault.at.since_start()) << ": " << fault_text(fault) << " ("
+         << fault.links.size() << " links)\n";
+  }
+  if (options.count("links") > 0) {
+    for (const Fabric::Link& link : fabric.links()) {
+      text << "  " << link.name << "  " << link.kind << ", "
+           << to_text(Bandwidth(std::llround(link.capacity))) << "\n";
+    }
+  }
   const bool graphviz = options.count("graphviz") > 0;
   const bool graphml = options.count("graphml") > 0;
   if (graphviz || graphml) {

@@ -134,6 +134,7 @@ struct Result {
   std::optional<MemoryUse> host_memory;  // none: nothing is kept there
   std::optional<KvCacheRoom> kv_cache;
   std::vector<CollectiveUse> collectives;
+  std::vector<FaultRecord> faults;     // in order of time; those of the scenario, which outlives it
   std::vector<ResourceUse> resources;  // most loaded first
   std::vector<Cause> critical_path;    // largest first; sums to the makespan
   WaitFigures waits;

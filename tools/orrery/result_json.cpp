@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/orrery/fault_figures.hpp"
 #include "tools/orrery/wait_figures.hpp"
 
 namespace orrery {
@@ -277,6 +278,9 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"scenario_fnv1a", json_string(scenario.hash)},
       {"scenario", scenario.resolved},
   };
+  if (!result.faults.empty()) {
+    members.emplace_back("faults", to_json(result.faults));
+  }
   if (result.host_memory) {
     members.emplace_back("host_memory_peak_bytes", bytes(result.host_memory->peak));
     members.emplace_back("host_memory", host_memory_details(*result.host_memory));

@@ -49,7 +49,8 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   Machine machine(engine, scenario.cluster, *scenario.fabric, *scenario.cost, builtins.collectives,
                   scenario.collectives);
   Executor executor(engine, graph, simulated.runner_on(machine), all);
-  machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability);
+  machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability,
+                  scenario.faults);
   const Time end = executor.run();
 
   const std::vector<Span>& spans = run.timeline.spans();
@@ -73,6 +74,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   result.host_memory = fullest_host(graph, memory, node);
   result.kv_cache = kv_cache_room(job, graph, memory.devices(), machine.device());
   result.collectives = collective_uses(machine.collective_records());
+  result.faults = machine.fault_records();
   result.resources = resource_uses(machine.resources(), result.makespan);
   result.critical_path = causes(graph, path, machine);
   result.waits = wait_figures(graph, find_waits(graph, spans, classes), classes);

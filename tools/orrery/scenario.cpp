@@ -5,6 +5,7 @@
 #include "sim/base/hash.hpp"
 #include "tools/orrery/calibrations.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/graphml_reader.hpp"
 #include "tools/orrery/scenario_document.hpp"
 
 namespace orrery {
@@ -33,7 +34,7 @@ class Reader {
     for (const char* required : {"cluster", "workload"}) {
       root.at(required);
     }
-    for (const char* optional : {"collectives", "cost", "variability"}) {
+    for (const char* optional : {"collectives", "cost", "variability", "faults"}) {
       root.find(optional);
     }
     root.reject_unknown_keys();
@@ -41,6 +42,7 @@ class Reader {
 
     read_cluster_section();
     read_variability_section();
+    read_faults_section();
     read_workload();
     read_collectives();
     read_cost();
@@ -94,6 +96,17 @@ class Reader {
     if (report(found) && fabric != nullptr) {
       degrade_links(scenario_->variability, *fabric);
     }
+  }
+
+  void read_faults_section() {
+    const JsonValue* value = scenario_->resolved.find("faults");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    const Fabric* fabric = cluster_is_readable_ ? scenario_->fabric.get() : nullptr;
+    scenario_->faults = read_faults(JsonCursor(*value, found), fabric);
+    report(found);
   }
 
   void read_workload() {
@@ -187,6 +200,9 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
   Scenario scenario;
   scenario.resolved = std::move(document);
   scenario.sources = catalog.resolve(scenario.resolved, mistakes);
+  if (inline_graphml(scenario.resolved, mistakes)) {
+    catalog.resolve(scenario.resolved, mistakes);  // what edges name
+  }
   write_defaults(scenario.resolved);
   Reader(scenario, builtins, mistakes).read();
   mistakes.throw_if_any();

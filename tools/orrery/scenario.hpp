@@ -10,6 +10,7 @@
 #include "hw/catalog.hpp"
 #include "hw/spec.hpp"
 #include "models/fabric.hpp"
+#include "models/faults.hpp"
 #include "models/machine.hpp"
 #include "models/variability.hpp"
 #include "tools/orrery/builtins.hpp"
@@ -27,7 +28,8 @@ struct Scenario {
   std::unique_ptr<Workload> workload;
   std::unique_ptr<CostModel> cost;
   CollectiveChoice collectives;
-  Variability variability;                   // degraded links are degraded in `fabric` already
+  Variability variability;  // degraded links are degraded in `fabric` already
+  Faults faults;
   std::vector<Catalog::SourceFile> sources;  // catalogue files and files named by `use`
 };
 

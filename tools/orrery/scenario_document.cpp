@@ -12,8 +12,9 @@ namespace orrery {
 namespace {
 
 /// Keys whose values may be references (Catalog says which).
-constexpr std::array<std::string_view, 7> kReferenceKeys = {
-    "device", "link", "nic_link", "host_link", "node", "cluster", "network"};
+constexpr std::array<std::string_view, 10> kReferenceKeys = {
+    "device",      "link",           "nic_link", "host_link", "uplink",
+    "global_link", "processor_link", "node",     "cluster",   "network"};
 
 JsonValue json_or_string(const std::string& text) {
   try {
@@ -99,6 +100,7 @@ void UnresolvedPlaces::collect(const JsonValue& value) {
     collect(item);
   }
   for (const JsonValue::Member& member : value.members) {
+    if (member.key == "faults") continue;  // names parts of the cluster
     const bool may_refer =
         std::find(kReferenceKeys.begin(), kReferenceKeys.end(), member.key) != kReferenceKeys.end();
     const bool refers = may_refer && (member.value.kind == JsonValue::Kind::string ||

@@ -82,7 +82,8 @@ JsonValue scenario_schema(const Builtins& builtins, const Catalog& catalog) {
        {"workload", workload_schema(builtins, catalog)},
        {"collectives", collectives_schema(builtins)},
        {"cost", std::move(cost)},
-       {"variability", variability_schema()}},
+       {"variability", variability_schema()},
+       {"faults", faults_schema()}},
       {"orrery", "cluster", "workload"}, "An orrery scenario");
   Members head = {{"$schema", text("https://json-schema.org/draft/2020-12/schema")},
                   {"title", text("orrery scenario")},

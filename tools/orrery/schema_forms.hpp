@@ -42,5 +42,7 @@ JsonValue transformer_inference_schema(const Catalog& catalog);
 
 /// The key "variability"; models/variability.cpp reads it.
 JsonValue variability_schema();
+/// The key "faults"; models/faults.cpp reads it.
+JsonValue faults_schema();
 
 }  // namespace orrery

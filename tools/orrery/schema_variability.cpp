@@ -10,6 +10,7 @@ using schema::count;
 using schema::described;
 using schema::enumeration;
 using schema::or_wrapped;
+using schema::reference;
 using schema::text;
 
 JsonValue number(double minimum, double maximum, const char* description) {
@@ -50,6 +51,24 @@ JsonValue variability_schema() {
                         {"kernel_jitter", law},
                         {"launch_jitter", law}},
                        {}, "What differs from the catalogue, and jitter, which the seed decides");
+}
+
+JsonValue faults_schema() {
+  const JsonValue yes = json_object({{"const", json_boolean(true)}});
+  JsonValue fault = closed_object(
+      {{"at", reference("duration")},
+       {"link", described("string", "one direction, as `orrery topology --links` names it")},
+       {"switch", described("string", "or adapter or device, with all its links: \"leaf 0\"")},
+       {"node", count(0, "a node with the links inside it and of its adapters")},
+       {"both_directions", described("boolean", "of a link; default: the one it names alone")},
+       {"down", yes},
+       {"up", yes},
+       {"capacity", number(0.001, 1, "share of the nominal capacity that is left")}},
+      {"at"}, "One of link, switch and node, and one of down, up and capacity");
+  JsonValue list = list_of(std::move(fault));
+  list.members.insert(list.members.begin(),
+                      {"description", text("What happens to links at a time, from the start")});
+  return list;
 }
 
 }  // namespace orrery

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/base/unit_text.hpp"
+#include "tools/orrery/fault_figures.hpp"
 #include "tools/orrery/wait_figures.hpp"
 
 namespace orrery {
@@ -242,8 +243,8 @@ std::string summary(const Result& result, const Scenario& scenario, const RunCos
   }
   text += what_runs(scenario) + "\n\n";
   text += headline(result) + where_time_goes(result) + memory_lines(result);
-  text += resource_lines(result) + wait_lines(result, scenario.variability) + "\n  bound by " +
-          bound_by(result) + "\n";
+  text += resource_lines(result) + wait_lines(result, scenario.variability) +
+          fault_lines(result.faults) + "\n  bound by " + bound_by(result) + "\n";
   return text + check_lines(result) + last_lines(result, cost, metrics_page);
 }
 

@@ -76,23 +76,32 @@ std::string graphviz_text(const Topology& topology) {
 
 std::string graphml_text(const Topology& topology) {
   std::ostringstream text;
+  text.precision(17);  // what is read again is the same
   text << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
           "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n"
           "  <key id=\"name\" for=\"all\" attr.name=\"name\" attr.type=\"string\"/>\n"
+          "  <key id=\"endpoint\" for=\"node\" attr.name=\"endpoint\" attr.type=\"long\"/>\n"
+          "  <key id=\"kind\" for=\"edge\" attr.name=\"kind\" attr.type=\"string\"/>\n"
           "  <key id=\"bandwidth\" for=\"edge\" attr.name=\"bandwidth_Bps\" "
           "attr.type=\"double\"/>\n"
           "  <key id=\"latency\" for=\"edge\" attr.name=\"latency_s\" attr.type=\"double\"/>\n"
+          "  <key id=\"efficiency\" for=\"edge\" attr.name=\"efficiency\" attr.type=\"double\"/>\n"
           "  <graph id=\"topology\" edgedefault=\"directed\">\n";
   const std::vector<std::string> names = vertex_names(topology);
   for (std::size_t vertex = 0; vertex < names.size(); ++vertex) {
     text << "    <node id=\"v" << vertex << "\"><data key=\"name\">" << escaped(names[vertex])
-         << "</data></node>\n";
+         << "</data>";
+    if (vertex < static_cast<std::size_t>(topology.endpoints())) {
+      text << "<data key=\"endpoint\">" << vertex << "</data>";
+    }
+    text << "</node>\n";
   }
   for (const TopologyLink& link : topology.links()) {
     text << "    <edge source=\"v" << link.from << "\" target=\"v" << link.to
-         << "\"><data key=\"name\">" << escaped(link.name) << "</data><data key=\"bandwidth\">"
-         << bandwidth_of(link) << "</data><data key=\"latency\">" << to_seconds(link.spec.latency)
-         << "</data></edge>\n";
+         << "\"><data key=\"name\">" << escaped(link.name) << "</data><data key=\"kind\">"
+         << escaped(link.spec.name) << "</data><data key=\"bandwidth\">" << bandwidth_of(link)
+         << "</data><data key=\"latency\">" << to_seconds(link.spec.latency)
+         << "</data><data key=\"efficiency\">" << link.spec.efficiency << "</data></edge>\n";
   }
   text << "  </graph>\n</graphml>\n";
   return text.str();

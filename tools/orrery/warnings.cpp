@@ -118,6 +118,12 @@ std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
           "not counted");
     }
   }
+  for (const FaultRecord& record : result.faults) {
+    if (record.happened) continue;
+    warnings.push_back("the fault of " + record.fault->what + " at " +
+                       to_text(record.fault->at.since_start()) + " comes after the end");
+    break;
+  }
   const std::int64_t devices = scenario.cluster.device_count();
   if (job.graph.world_size() < devices) {
     warnings.push_back("the workload uses " + std::to_string(job.graph.world_size()) + " of " +

@@ -73,11 +73,12 @@ TEST(Routing, MistakesStandWhereTheyAre) {
   const std::string ring = R"({"kind": "ring", "links_per_pair": 1, "link": L, )";
   EXPECT_EQ(mistakes_of(ring + R"("routing": "vailant"})", devices(4)),
             "t.json#/routing: expected one of \"ecmp\", \"minimal\", \"spray\", "
-            "\"dimension_order\", \"up_down\", \"valiant\", got \"vailant\"; did you mean "
-            "\"valiant\"?\n");
+            "\"dimension_order\", \"up_down\", \"valiant\", \"adaptive\", \"ugal\", got "
+            "\"vailant\"; did you mean \"valiant\"?\n");
   EXPECT_EQ(
       mistakes_of(ring + R"("routes": [{"from": 0, "to": 2, "through": ["x"]}]})", devices(4)),
-      "t.json#/routes/0/through/0: no link of this fabric is named \"x\"\n");
+      "t.json#/routes/0/through/0: no link of this fabric is named \"x\"; `orrery topology "
+      "SCENARIO --links` shows all\n");
   EXPECT_EQ(mistakes_of(ring + R"("routes": [{"from": 0, "to": 2,
                                                "through": ["device 1 -> device 2"]}]})",
                         devices(4)),

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "models/fabric.hpp"
+#include "models/route_store.hpp"
+#include "models/spread_store.hpp"
+#include "models/topology/surviving.hpp"
+
+namespace orrery {
+
+// Links stand in this order:
+//   node 0's topology, node 1's, …            node_links each
+//   device 0 -> NIC, NIC -> device 0, …       from host_base, in the order of devices; none where
+//                                             the node's topology holds the NICs (NodePorts)
+//   the cluster's topology                    from cluster_base
+//   for the host, where there is no NIC, and the node's topology does not lead there:
+//   device 0 -> host, host -> device 0, …     from host_base, which then comes here
+//   memory of node 0's host, node 1's, …      from memory_base
+struct Fabric::Impl {
+  std::int64_t nodes = 0;
+  std::int64_t node_devices = 0;
+  std::int64_t nics = 0;
+  std::unique_ptr<Topology> node;     // null when a node is one device
+  const NodePorts* inside = nullptr;  // of it: where it holds the NICs and leads to the host
+  std::unique_ptr<Topology> cluster;  // null when there is one node
+  std::vector<Link> links;
+  std::vector<Port> ports;  // by device
+  std::size_t node_links = 0;
+  std::size_t host_base = 0;
+  std::size_t cluster_base = 0;
+  std::size_t host_only = 0;    // the first link that is for the host alone
+  std::size_t memory_base = 0;  // at the end: no host memory
+  RouteStore routes;
+  bool spreads_anywhere = false;
+  SpreadStore spread_routes;
+
+  std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
+  void add_links(const NodeSpec& spec);
+  void add_host(const NodeSpec& spec);
+  void check_pair(int from, int to) const;
+  /// The part of a way that a topology decides.
+  struct Leg {
+    const Topology* topology;
+    std::size_t base;  // of its links
+    int from;
+    int to;
+    std::uint64_t flow_hash;
+    bool between_nodes;
+  };
+  Leg leg_between(std::int64_t from, std::int64_t to) const;
+  void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
+  bool spreads(std::int64_t from, std::int64_t to) const {
+    return spreads_anywhere && leg_between(from, to).topology->spreads();
+  }
+  void append_way_out(std::int64_t device, std::vector<int>& route) const;
+  void append_way_in(std::int64_t device, std::vector<int>& route) const;
+  void append_spread(std::int64_t from, std::int64_t to, Spread& spread) const;
+  /// In the node of a device, from a vertex to another.
+  void append_inside(std::int64_t device, int from, int to, std::vector<int>& route) const;
+  int nic_vertex(std::int64_t device) const {
+    return inside->nics[static_cast<std::size_t>(nic_of(device % node_devices))];
+  }
+  int memory_of(std::int64_t device) const {
+    return static_cast<int>(memory_base + static_cast<std::size_t>(device / node_devices));
+  }
+
+  // What follows is in fabric_detours.cpp: routes that change while a job runs.
+
+  /// The network that a link is of, and the index of its first link; null for links between
+  /// devices, NICs and hosts.
+  std::pair<const Topology*, std::size_t> network_of(int link) const;
+  bool is_down(std::size_t link) const { return any_down && down[link]; }
+  /// The network whose first link is `base`, or what failures left of it.
+  const Topology& ways_of(const Topology& whole, std::size_t base) const;
+  bool joined(std::size_t base, int from, int to) const;
+  // Each appends its part of a way and its latency, or returns false.
+  bool append_leg(const Leg& leg, Spread& spread) const;
+  bool append_inner_leg(std::int64_t device, int from, int to, Spread& spread) const;
+  bool append_out(std::int64_t device, std::int64_t nic, Spread& spread) const;
+  bool append_in(std::int64_t nic, std::int64_t device, Spread& spread) const;
+  bool append_by_nics(std::int64_t from, std::int64_t to, Spread& spread) const;
+  bool append_living(std::int64_t from, std::int64_t to, Spread& spread) const;
+  Route living_route(int from, int to);
+
+  bool adapts = false;  // a routing does
+  bool any_down = false;
+  std::size_t down_count = 0;
+  std::vector<bool> down;                      // by link; empty before the first failure
+  std::map<std::size_t, Surviving> survivors;  // of networks with a link down, by their first link
+  SpreadStore detours;                         // while links are down and nothing adapts
+  Spread adapted;                              // the last route, where routings adapt
+  const LinkLoads* loads = nullptr;
+};
+}  // namespace orrery

@@ -1,0 +1,258 @@
+// Links that fail, lose capacity and come back while messages are on them, against closed forms.
+#include "models/faults.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/theory/small_cluster.hpp"
+
+namespace orrery {
+namespace {
+
+using namespace orrery::literals;
+
+const LinkSpec kShort = wire(10_GBps, 1_us);
+const LinkSpec kLong = wire(5_GBps, 3_us);
+
+/// Two devices: over switch a in two hops of kShort, over b and c in three of kLong.
+ClusterSpec two_ways() {
+  ClusterSpec cluster = crossbar_of(2, kShort);
+  const auto between = [](JsonValue a, JsonValue b, const LinkSpec& link) {
+    return json_object(
+        {{"between", json_array({std::move(a), std::move(b)})}, {"link", to_json(link)}});
+  };
+  cluster.node.fabric =
+      json_object({{"kind", json_string("graph")},
+                   {"switches", json_array({json_string("a"), json_string("b"), json_string("c")})},
+                   {"links", json_array({between(json_integer(0), json_string("a"), kShort),
+                                         between(json_string("a"), json_integer(1), kShort),
+                                         between(json_integer(0), json_string("b"), kLong),
+                                         between(json_string("b"), json_string("c"), kLong),
+                                         between(json_string("c"), json_integer(1), kLong)})}});
+  return cluster;
+}
+
+/// Nodes of two devices behind a switch, a NIC for each, and a switch between the nodes.
+ClusterSpec two_nodes() {
+  ClusterSpec cluster = crossbar_of(2, wire(100_GBps, 1_us));
+  cluster.node.nics = 2;
+  cluster.node.nic_link = kShort;
+  cluster.node.host_link = wire(20_GBps, 1_us);
+  cluster.nodes = 2;
+  cluster.fabric = json_object({{"kind", json_string("crossbar")}});
+  return cluster;
+}
+
+struct Outcome {
+  Time end;
+  std::vector<std::uint64_t> rerouted;  // by fault
+};
+
+class FaultsTest : public testing::Test {
+ protected:
+  void build(const ClusterSpec& cluster) {
+    cluster_ = cluster;
+    Diagnostics diagnostics;
+    fabric_ = Fabric::build(cluster, builtin_topologies(), diagnostics);
+    diagnostics.throw_if_any();
+  }
+  Faults read(const std::string& text) {
+    section_ = parse_json(text, "s.json");
+    Diagnostics diagnostics;
+    Faults faults = read_faults(JsonCursor(section_, diagnostics), fabric_.get());
+    diagnostics.throw_if_any();
+    return faults;
+  }
+  Outcome run_with(const TaskGraph& graph, const std::string& text) {
+    const Faults faults = read(text);
+    Diagnostics diagnostics;
+    const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
+    const auto models = builtin_cost_models();
+    const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+    const auto collectives = builtin_collectives();
+    Engine engine;
+    Machine machine(engine, cluster_, *fabric_, *cost, collectives, {});
+    Executor executor(engine, graph, machine, {});
+    machine.prepare(graph, executor.listener(), nullptr, {}, faults);
+    Outcome outcome;
+    outcome.end = executor.run();
+    EXPECT_EQ(machine.counters().bytes_sent, machine.counters().bytes_received);
+    for (const FaultRecord& record : machine.fault_records()) {
+      outcome.rerouted.push_back(record.rerouted);
+    }
+    return outcome;
+  }
+  std::vector<std::string> names(int from, int to) {
+    std::vector<std::string> result;
+    for (const int link : fabric_->route(from, to).links) {
+      result.push_back(fabric_->links()[static_cast<std::size_t>(link)].name);
+    }
+    return result;
+  }
+  void set(const std::string& name, bool up) {
+    for (std::size_t i = 0; i < fabric_->links().size(); ++i) {
+      if (fabric_->links()[i].name == name) return fabric_->set_up(static_cast<int>(i), up);
+    }
+    FAIL() << name;
+  }
+
+  ClusterSpec cluster_;
+  std::unique_ptr<Fabric> fabric_;
+  JsonValue section_;
+};
+
+constexpr Bytes kSize = 10_MB;
+const Duration kFirstHalf = 500_us;  // kSize takes 1 ms over kShort
+
+TEST_F(FaultsTest, ALinkThatLosesCapacityCarriesTheRestMoreSlowly) {
+  build(two_ways());
+  GraphOf graph(2);
+  graph.transfer(0, 1, kSize);
+  const Outcome outcome =
+      run_with(graph, R"([{"at": "500 us", "link": "node 0, device 0 -> a", "capacity": 0.25}])");
+  const Duration rest = transfer_time(5_MB, Bandwidth(10'000'000'000 / 4));
+  EXPECT_EQ(outcome.end.since_start(), kFirstHalf + rest + 2 * kShort.latency);
+  EXPECT_EQ(outcome.rerouted, std::vector<std::uint64_t>{0});
+}
+
+TEST_F(FaultsTest, AMessageOnALinkThatFailsGoesOnWithWhatIsLeftOfIt) {
+  build(two_ways());
+  GraphOf graph(2);
+  graph.transfer(0, 1, kSize);
+  for (const char* link : {"node 0, device 0 -> a", "node 0, a -> device 1"}) {
+    const Outcome outcome = run_with(
+        graph, std::string(R"([{"at": "500 us", "link": ")") + link + R"(", "down": true}])");
+    EXPECT_EQ(outcome.end.since_start(),
+              kFirstHalf + transfer_time(5_MB, kLong.bandwidth) + 3 * kLong.latency);
+    EXPECT_EQ(outcome.rerouted, std::vector<std::uint64_t>{1});
+  }
+  EXPECT_EQ(fabric_->route(0, 1).links.size(), 2U) << "the fabric is whole after the run";
+}
+
+TEST_F(FaultsTest, TheOtherDirectionOfALinkStaysUnlessBothAreNamed) {
+  build(two_ways());
+  GraphOf graph(2);
+  graph.transfer(1, 0, kSize);
+  const std::string fault = R"([{"at": "500 us", "link": "node 0, device 0 -> a", "down": true)";
+  EXPECT_EQ(run_with(graph, fault + "}]").end.since_start(), 1_ms + 2 * kShort.latency);
+  EXPECT_EQ(run_with(graph, fault + R"(, "both_directions": true}])").end.since_start(),
+            kFirstHalf + transfer_time(5_MB, kLong.bandwidth) + 3 * kLong.latency);
+}
+
+TEST_F(FaultsTest, WhatHasLeftArrives) {
+  build(two_ways());
+  GraphOf graph(2);
+  graph.transfer(0, 1, kSize);
+  const Outcome outcome =
+      run_with(graph, R"([{"at": "1.001 ms", "link": "node 0, a -> device 1", "down": true}])");
+  EXPECT_EQ(outcome.end.since_start(), 1_ms + 2 * kShort.latency);
+  EXPECT_EQ(outcome.rerouted, std::vector<std::uint64_t>{0});
+}
+
+TEST_F(FaultsTest, AfterItIsUpMessagesTakeTheShortWayAgain) {
+  build(two_ways());
+  GraphOf graph(2);
+  graph.transfer(0, 1, kSize);
+  graph.transfer(0, 1, kSize);
+  // The first goes the long way whole, in 2 ms; the second begins when its last byte has left.
+  const Outcome outcome = run_with(graph, R"([{"at": "0 s", "switch": "node 0, a", "down": true},
+                                              {"at": "1 ms", "switch": "node 0, a", "up": true}])");
+  EXPECT_EQ(outcome.end.since_start(),
+            transfer_time(kSize, kLong.bandwidth) + 1_ms + 2 * kShort.latency);
+}
+
+TEST_F(FaultsTest, WithoutAWayTheErrorNamesTheTimeTheSidesAndWhatIsDown) {
+  build(two_ways());
+  GraphOf graph(2);
+  graph.transfer(0, 1, kSize);
+  try {
+    run_with(graph, R"([{"at": "100 us", "link": "node 0, device 0 -> b", "down": true},
+                        {"at": "200 us", "link": "node 0, a -> device 1", "down": true}])");
+    FAIL() << "nothing is left";
+  } catch (const ScenarioError& error) {
+    EXPECT_EQ(error.exit_code(), 2);
+    EXPECT_STREQ(error.what(),
+                 "s.json#/1: at 200 us no way is left from device 0 to device 1: from device 0 "
+                 "messages reach device 0 but not device 1; down are \"node 0, a -> device 1\", "
+                 "\"node 0, device 0 -> b\"");
+  }
+}
+
+TEST_F(FaultsTest, AFaultAtTheEndOfTheWorldChangesNothing) {
+  build(two_ways());
+  GraphOf graph(2);
+  graph.transfer(0, 1, kSize);
+  const Outcome outcome = run_with(graph, R"([{"at": "1 h", "node": 0, "down": true}])");
+  EXPECT_EQ(outcome.end.since_start(), 1_ms + 2 * kShort.latency);
+}
+
+TEST_F(FaultsTest, ADeviceWhoseAdapterFailsLeavesByAnotherOfItsNode) {
+  build(two_nodes());
+  EXPECT_EQ(names(0, 2).at(1), "node 0, NIC 0 -> switch");
+  set("node 0, NIC 0 -> switch", false);
+  EXPECT_EQ(names(0, 2),
+            (std::vector<std::string>{"node 0, device 0 -> NIC 0", "node 0, NIC 1 -> switch",
+                                      "switch -> node 1, NIC 0", "node 1, NIC 0 -> device 0"}));
+  EXPECT_EQ(names(2, 0).at(2), "switch -> node 0, NIC 0") << "the other direction is up";
+  set("node 0, NIC 1 -> switch", false);
+  EXPECT_FALSE(fabric_->joins(0, 2));
+  EXPECT_FALSE(fabric_->joins(1, 3));
+  EXPECT_TRUE(fabric_->joins(0, 1)) << "inside the node";
+  EXPECT_TRUE(fabric_->joins(2, 0));
+  set("node 0, NIC 0 -> switch", true);
+  EXPECT_TRUE(fabric_->joins(0, 2));
+}
+
+TEST_F(FaultsTest, DevicesThatTheirNodeNoLongerJoinsMeetOverTheirAdapters) {
+  build(two_nodes());
+  set("node 1, switch -> device 1", false);
+  EXPECT_EQ(names(2, 3),
+            (std::vector<std::string>{"node 1, device 0 -> NIC 0", "node 1, NIC 0 -> switch",
+                                      "switch -> node 1, NIC 1", "node 1, NIC 1 -> device 1"}));
+  EXPECT_EQ(names(0, 1).size(), 2U) << "another node, which is the same topology";
+  set("node 1, NIC 1 -> device 1", false);
+  EXPECT_FALSE(fabric_->joins(2, 3));
+  EXPECT_TRUE(fabric_->joins(3, 2));
+}
+
+TEST_F(FaultsTest, ANodeStandsForItsLinksAndThoseOfItsAdapters) {
+  build(two_nodes());
+  const Faults faults = read(R"([{"at": "1 ms", "node": 1, "down": true}])");
+  std::size_t touched = 0;
+  for (const Fabric::Link& link : fabric_->links()) {
+    touched += link.name.find("node 1") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(faults.at(0).links.size(), touched);
+}
+
+TEST_F(FaultsTest, ASwitchOrAnAdapterStandsForItsLinks) {
+  build(two_nodes());
+  // Both directions of the port; and of a device the links to its switch and its adapter.
+  EXPECT_EQ(read(R"([{"at": "0 s", "switch": "node 1, NIC 0", "down": true}])").at(0).links.size(),
+            2U);
+  EXPECT_EQ(
+      read(R"([{"at": "0 s", "switch": "node 1, device 0", "down": true}])").at(0).links.size(),
+      4U);
+  EXPECT_EQ(read(R"([{"at": "0 s", "switch": "switch", "down": true}])").at(0).links.size(),
+            2U * 4);
+}
+
+TEST_F(FaultsTest, ACollectiveOutlivesALinkThatFailsAndGivesTheSameTwice) {
+  build(two_nodes());
+  GraphOf graph(4);
+  graph.collective(CollectiveKind::all_reduce, 64_MB, 4);
+  const std::string fault = R"([{"at": "1 ms", "switch": "node 0, NIC 0", "down": true}])";
+  const Outcome whole = run_with(graph, "[]");
+  const Outcome first = run_with(graph, fault);
+  const Outcome second = run_with(graph, fault);
+  EXPECT_EQ(first.end, second.end);
+  EXPECT_EQ(first.rerouted, second.rerouted);
+  EXPECT_GT(first.end, whole.end);
+}
+
+TEST_F(FaultsTest, NumbersInARowAreWrittenAsRanges) {
+  EXPECT_EQ(range_text("device", {3}), "device 3");
+  EXPECT_EQ(range_text("device", {0, 1, 2, 5, 7, 8}), "devices 0-2, 5, 7-8");
+}
+
+}  // namespace
+}  // namespace orrery

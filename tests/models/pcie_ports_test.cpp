@@ -1,0 +1,114 @@
+// NICs and the host's memory in a PCIe tree: what shares which link.
+#include <gtest/gtest.h>
+
+#include "tests/theory/small_cluster.hpp"
+
+namespace orrery {
+namespace {
+
+using namespace orrery::literals;
+
+const LinkSpec kSlot = wire(10_GBps, 1_us);
+const LinkSpec kUplink = wire(10_GBps, 2_us);
+
+/// Four devices, two a switch, a switch a bridge, below two processors.
+ClusterSpec tree(int nodes, int nics) {
+  ClusterSpec cluster = crossbar_of(4, kSlot);
+  cluster.node.fabric = json_object({{"kind", json_string("pcie_tree")},
+                                     {"link", to_json(kSlot)},
+                                     {"devices_per_switch", json_integer(2)},
+                                     {"uplink", to_json(kUplink)},
+                                     {"switches_per_bridge", json_integer(1)},
+                                     {"processor_link", to_json(kUplink)}});
+  cluster.node.nics = nics;
+  cluster.node.nic_link = wire(100_GBps, 3_us);
+  cluster.node.host_link = wire(20_GBps, 4_us);
+  cluster.node.host_memory = HostMemorySpec{Bytes(1'000'000'000'000), 1000_GBps, 1};
+  cluster.nodes = nodes;
+  if (nodes > 1) cluster.fabric = json_object({{"kind", json_string("crossbar")}});
+  return cluster;
+}
+
+std::vector<std::string> names(const ClusterSpec& cluster, int from, int to) {
+  Diagnostics diagnostics;
+  const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
+  std::vector<std::string> result;
+  for (const int link : fabric->route(from, to).links) {
+    result.push_back(fabric->links()[static_cast<std::size_t>(link)].name);
+  }
+  return result;
+}
+
+TEST(PciePorts, AMessageToANicAtItsOwnSwitchDoesNotPassTheBridge) {
+  EXPECT_EQ(names(tree(2, 2), 1, 6),
+            (std::vector<std::string>{"node 0, device 1 -> PCIe switch 0",
+                                      "node 0, PCIe switch 0 -> NIC 0", "node 0, NIC 0 -> switch",
+                                      "switch -> node 1, NIC 1", "node 1, NIC 1 -> PCIe switch 1",
+                                      "node 1, PCIe switch 1 -> device 2"}));
+}
+
+TEST(PciePorts, AMessageToANicAtAnotherSwitchDoes) {
+  const std::vector<std::string> way = names(tree(2, 1), 2, 4);
+  ASSERT_EQ(way.size(), 5U + 4);
+  EXPECT_EQ(std::vector<std::string>(way.begin(), way.begin() + 5),
+            (std::vector<std::string>{
+                "node 0, device 2 -> PCIe switch 1", "node 0, PCIe switch 1 -> host bridge 1",
+                "node 0, host bridge 1 -> host bridge 0", "node 0, host bridge 0 -> PCIe switch 0",
+                "node 0, PCIe switch 0 -> NIC 0"}));
+}
+
+OpId copy(GraphOf& graph, std::vector<Rank> ranks) {
+  Op op;
+  op.kind = OpKind::transfer;
+  op.copy = CopyKind::device_to_host;
+  op.stream = graph.stream("store");
+  op.ranks = op.peers = graph.rank_set(std::move(ranks));
+  op.bytes = 10_MB;
+  return graph.add(op);
+}
+
+TEST(PciePorts, CopiesToTheHostShareTheUplinkOfTheirSwitch) {
+  const auto time = [](std::vector<Rank> ranks) {
+    GraphOf graph(4);
+    copy(graph, std::move(ranks));
+    return run(tree(1, 0), graph).end.since_start();
+  };
+  const Duration latency = kSlot.latency + kUplink.latency;
+  EXPECT_EQ(time({0}), 1_ms + latency);
+  EXPECT_EQ(time({0, 1}), 2_ms + latency) << "one switch";
+  EXPECT_EQ(time({0, 2}), 1_ms + latency) << "two switches";
+}
+
+TEST(PciePorts, ACopyMeetsWhatGoesToAnotherSwitch) {
+  GraphOf graph(4);
+  copy(graph, {0});
+  graph.transfer(1, 2, 10_MB);
+  EXPECT_GE(run(tree(1, 0), graph).end.since_start(), 2_ms);
+  GraphOf apart(4);
+  copy(apart, {0});
+  apart.transfer(2, 3, 10_MB);
+  EXPECT_LT(run(tree(1, 0), apart).end.since_start(), 1_ms + 10_us);
+}
+
+TEST(PciePorts, DevicesOfASwitchShareItsNic) {
+  const auto time = [](int other) {
+    GraphOf graph(8);
+    graph.transfer(0, 4, 20_MB);
+    graph.transfer(other, 4 + other, 20_MB);
+    return run(tree(2, 2), graph).end.since_start();
+  };
+  // NIC 0 and its slot of 20 GB/s serve both devices at 10 GB/s: their own links bound them.
+  EXPECT_EQ(time(1), time(2));
+  const ClusterSpec narrow = [] {
+    ClusterSpec cluster = tree(2, 2);
+    cluster.node.host_link = wire(10_GBps, 4_us);
+    return cluster;
+  }();
+  GraphOf graph(8);
+  graph.transfer(0, 4, 20_MB);
+  graph.transfer(1, 5, 20_MB);
+  EXPECT_EQ(run(narrow, graph).end.since_start(), time(1) + 2_ms);
+}
+
+}  // namespace
+}  // namespace orrery
