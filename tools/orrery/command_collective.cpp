@@ -171,6 +171,7 @@ JsonValue to_json(const std::vector<Row>& rows, const CollectiveQuestion& questi
                                  {"busbw_Bps", json_real(row.bus_bandwidth)},
                                  {"algorithm", json_string(row.time.algorithm)},
                                  {"protocol", json_string(row.time.protocol)},
+                                 {"channels", json_integer(row.time.channels)},
                                  {"reason", json_string(row.time.reason)}}));
   }
   return json_object({{"collective", json_string(std::string(to_string(question.kind)))},
@@ -194,12 +195,7 @@ int collective_command(std::span<const std::string> words, const Builtins& built
   const CollectiveQuestion question = question_from(options, builtins);
   const std::vector<Bytes> sizes = sizes_from(options["sizes"].as<std::string>());
   const DataFolders data = find_data_folders();
-  const std::string file = data.calibration + "/nccl.json";
-  Diagnostics mistakes;
-  const JsonValue calibration = load_json(file, file);
-  NcclFits fits = read_nccl_fits(JsonCursor(calibration, mistakes));
-  mistakes.throw_if_any();
-  const CollectiveTimes times(question, builtins, open_catalog(data), std::move(fits));
+  const CollectiveTimes times(question, builtins, open_catalog(data), load_nccl_fits(data));
   std::vector<Row> rows;
   for (const Bytes size : sizes) {
     Row row{.time = times.time_of(size)};

@@ -97,6 +97,9 @@ JsonValue collectives(const std::vector<CollectiveUse>& uses) {
   for (const CollectiveUse& use : uses) {
     items.push_back(json_object({{"kind", json_string(std::string(to_string(use.record.kind)))},
                                  {"algorithm", json_string(use.record.algorithm)},
+                                 {"protocol", json_string(use.record.protocol)},
+                                 {"channels", json_integer(use.record.channels)},
+                                 {"reason", json_string(use.record.reason)},
                                  {"members", json_integer(use.record.members)},
                                  {"size_bytes", bytes(use.record.size)},
                                  {"runs", count(use.record.runs)},
@@ -264,6 +267,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"facts", facts(result.facts)},
       {"breakdown", extremes(result.breakdown)},
       {"memory", memory_details(result.memory)},
+      {"collective_library", json_string(library_of(scenario))},
       {"collectives", collectives(result.collectives)},
       {"resources", resources(result.resources)},
       {"critical_path", critical_path(result)},

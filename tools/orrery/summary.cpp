@@ -14,6 +14,7 @@ namespace orrery {
 namespace {
 
 constexpr std::size_t kShownResources = 5;
+constexpr std::size_t kShownWays = 6;
 constexpr int kBarTenths = 25;  // tenths of a percent for each character of a bar
 
 template <class... Values>
@@ -155,6 +156,26 @@ std::string resource_lines(const Result& result) {
   return text;
 }
 
+/// By kind, algorithm and protocol.
+std::string collective_lines(const Result& result, const Scenario& scenario) {
+  if (result.collectives.empty()) return "";
+  std::vector<std::string> ways;
+  for (const CollectiveUse& use : result.collectives) {
+    const CollectiveRecord& record = use.record;
+    std::string way = std::string(to_string(record.kind)) + " " + record.algorithm;
+    if (!record.protocol.empty()) way += " " + record.protocol;
+    if (record.channels > 0) way += " on " + std::to_string(record.channels) + " cores";
+    if (std::find(ways.begin(), ways.end(), way) == ways.end()) ways.push_back(way);
+  }
+  std::string text = "\n  collectives: " + library_of(scenario) + "\n";
+  for (std::size_t index = 0; index < ways.size() && index < kShownWays; ++index) {
+    text += "    " + ways[index] + "\n";
+  }
+  return ways.size() <= kShownWays
+             ? text
+             : text + "    and " + std::to_string(ways.size() - kShownWays) + " more\n";
+}
+
 std::string check_lines(const Result& result) {
   const auto holding = std::count_if(result.checks.begin(), result.checks.end(),
                                      [](const Check& check) { return check.holds; });
@@ -242,7 +263,7 @@ std::string summary(const Result& result, const Scenario& scenario, const RunCos
   }
   text += what_runs(scenario) + "\n\n";
   text += headline(result) + where_time_goes(result) + memory_lines(result);
-  text += resource_lines(result) + wait_lines(result, scenario.variability) + "\n  bound by " +
+  text += resource_lines(result) + collective_lines(result, scenario) + wait_lines(result, scenario.variability) + "\n  bound by " +
           bound_by(result) + "\n";
   return text + check_lines(result) + last_lines(result, cost, metrics_page);
 }

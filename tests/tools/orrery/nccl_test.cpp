@@ -16,12 +16,7 @@ namespace orrery {
 namespace {
 
 NcclFits shipped_fits() {
-  const JsonValue calibration =
-      load_json(find_data_folders().calibration + "/nccl.json", "nccl.json");
-  Diagnostics mistakes;
-  NcclFits fits = read_nccl_fits(JsonCursor(calibration, mistakes));
-  mistakes.throw_if_any();
-  return fits;
+  return load_nccl_fits(find_data_folders());
 }
 
 /// CRC-32 of IEEE 802.3, as zlib.crc32 of tools/fit_nccl.
