@@ -61,10 +61,15 @@ struct CollectiveTimes::Impl {
 
 CollectiveTimes::CollectiveTimes(CollectiveQuestion question, const Builtins& builtins,
                                  const Catalog& catalog, NcclFits fits)
+    : CollectiveTimes(question, read_named_cluster(question.cluster, catalog), builtins,
+                      std::move(fits)) {}
+
+CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluster,
+                                 const Builtins& builtins, NcclFits fits)
     : impl_(std::make_unique<Impl>()) {
   impl_->question = std::move(question);
   impl_->builtins = &builtins;
-  impl_->cluster = read_named_cluster(impl_->question.cluster, catalog);
+  impl_->cluster = std::move(cluster);
   const std::int64_t devices = impl_->cluster.device_count();
   int& ranks = impl_->question.ranks;
   if (ranks == 0) ranks = static_cast<int>(devices);

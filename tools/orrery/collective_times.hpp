@@ -40,6 +40,9 @@ class CollectiveTimes {
   /// ranks. `builtins` must outlive this.
   CollectiveTimes(CollectiveQuestion question, const Builtins& builtins, const Catalog& catalog,
                   NcclFits fits);
+  /// The same of a cluster that was read already.
+  CollectiveTimes(CollectiveQuestion question, ClusterSpec cluster, const Builtins& builtins,
+                  NcclFits fits);
   ~CollectiveTimes();
 
   int ranks() const;

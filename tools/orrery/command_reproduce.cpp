@@ -7,6 +7,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/measured_collectives.hpp"
 #include "tools/orrery/progress.hpp"
 #include "tools/orrery/reproduction_report.hpp"
 #include "tools/orrery/result_json.hpp"
@@ -24,9 +25,11 @@ constexpr const char* kHelp =
     "Simulates what a publication measured and shows each published figure beside the simulated\n"
     "one, with the difference. NAME is one of the shipped ones, or a folder (with a '/' in it)\n"
     "that holds a reproduce.json. Without NAME: all that are shipped. Exit code 3 when a limit\n"
-    "written there is missed; cases held out are shown beside and count for no limit.\n\n"
+    "written there is missed; cases held out are shown beside and count for no limit.\n"
+    "Of measured collectives the errors over those rows are shown that were not fitted.\n\n"
     "example\n"
-    "  orrery reproduce megatron\n\n";
+    "  orrery reproduce megatron\n"
+    "  orrery reproduce nccl\n\n";
 
 CommandSyntax syntax() {
   CommandSyntax syntax{
@@ -68,6 +71,12 @@ std::string shipped_ones(const std::string& folder) {
   return text;
 }
 
+int verdict(const std::string& name, bool holds) {
+  if (holds) return 0;
+  std::cerr << name << ": a limit is missed" << std::endl;
+  return kVerdictIsNo;
+}
+
 ReproductionReport simulate(const Reproduction& reproduction, const Builtins& builtins) {
   ReproductionReport report;
   for (std::size_t index = 0; index < reproduction.cases.size(); ++index) {
@@ -99,19 +108,22 @@ int reproduce_command(std::span<const std::string> words, const Builtins& builti
     print(shipped_ones(data.reproductions));
     return 0;
   }
-  Reproduction reproduction =
-      load_reproduction(folder_of(name, data.reproductions), name, builtins, open_catalog(data));
+  const std::string folder = folder_of(name, data.reproductions);
+  const Catalog catalog = open_catalog(data);
+  if (auto measured = load_measured_collectives(folder, name, catalog)) {
+    simulate(*measured, builtins);
+    print(options.count("json") > 0 ? to_text(to_json(*measured), true) + "\n"
+                                    : to_text(*measured));
+    return verdict(name, measured->holds());
+  }
+  Reproduction reproduction = load_reproduction(folder, name, builtins, catalog);
   if (options.count("without-held-out") > 0) {
     std::erase_if(reproduction.cases, [](const ReproducedCase& each) { return each.held_out; });
   }
   const ReproductionReport report = simulate(reproduction, builtins);
   print(options.count("json") > 0 ? to_text(to_json(reproduction, report), true) + "\n"
                                   : to_text(reproduction, report));
-  if (!report.holds(reproduction)) {
-    std::cerr << reproduction.name << ": a limit is missed" << std::endl;
-    return kVerdictIsNo;
-  }
-  return 0;
+  return verdict(reproduction.name, report.holds(reproduction));
 }
 
 }  // namespace orrery
