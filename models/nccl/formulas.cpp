@@ -105,7 +105,7 @@ NcclPlan NcclFormulas::point_to_point(const CollectiveCall& call, const NcclWork
   const int others = call.members - 1;
   const double part = call.size.as_double() / call.members;
   NcclPlan plan;
-  plan.launch = others * to_seconds(p2p.peer) + part / (p2p.copy * place_.memory);
+  plan.launch = scale_.launch * others * to_seconds(p2p.peer) + part / (p2p.copy * place_.memory);
   plan.channels = tuning_->point_to_point_channels;
   if (part <= tuning_->point_to_point_ll.as_double()) {
     plan.protocol = 0;
