@@ -51,7 +51,7 @@ struct RunningCollective {
   InstanceId instance;
   std::span<const Rank> group;
   std::shared_ptr<const CollectiveProgram> program;
-  const FoldedProgram* folded = nullptr;  // the program, when it is folded
+  const FoldedProgram* folded = nullptr;        // the program, when it is folded
   const CollectiveCalls::Call* call = nullptr;  // none of a group of one
   Time start;
   int members = 1;
@@ -276,11 +276,10 @@ void Machine::Impl::start_message(Message message, Rank source, Rank destination
                                   int priority, const MessageTerms* terms) {
   using Mover = MachineResources::Mover;
   const Mover mover = message.run == kNoRun ? Mover::engine : Mover::cores;
-  send(
-      message,
-      resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double(),
-                     terms),
-      priority);
+  send(message,
+       resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double(),
+                      terms),
+       priority);
 }
 
 void Machine::Impl::send(Message message, const MachineResources::Way& way, int priority) {

@@ -21,10 +21,10 @@ struct MessageTerms {
 struct CollectivePlan {
   std::string algorithm;  // what follows the slash of its name
   CollectiveFactory make = nullptr;
-  std::string protocol;                // "" when there are none
-  int channels = 0;                    // cores of each member that it takes; 0: unknown
-  std::string reason;                  // why these
-  std::optional<Duration> launch{};    // before the first message; none: the device's own
+  std::string protocol;                 // "" when there are none
+  int channels = 0;                     // cores of each member that it takes; 0: unknown
+  std::string reason;                   // why these
+  std::optional<Duration> launch{};     // before the first message; none: the device's own
   std::optional<MessageTerms> terms{};  // none: messages go as the links are
 };
 

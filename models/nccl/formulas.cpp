@@ -42,8 +42,7 @@ std::size_t NcclFormulas::choose(const NcclWork& work, std::string& why) const {
                           : p == 1 ? tuning_->ll128_share * port
                                    : port;
     const double bytes = std::max(
-        work.port / inside,
-        place_.adapter > 0 ? work.adapter * tuning.wire / place_.adapter : 0.0);
+        work.port / inside, place_.adapter > 0 ? work.adapter * tuning.wire / place_.adapter : 0.0);
     const double time = to_seconds(tuning.launch) + work.steps * to_seconds(tuning.step) +
                         work.steps_between * to_seconds(tuning.between) + bytes;
     why += std::string(p == 0 ? " " : ", ") + kNcclProtocols[p] + " " +
@@ -91,8 +90,8 @@ NcclPlan NcclFormulas::ring(const CollectiveCall& call, const NcclWork& work,
   plan.launch = scale_.launch * (to_seconds(fitted.launch) + to_seconds(fit_->ramp) * ramped);
   plan.launch += call.size.as_double() / call.members / (fit_->copy * place_.memory);
   if (plan.protocol == kNcclSimple) {
-    plan.launch += std::min(work.moved, fit_->fill.bytes.as_double()) /
-                   (fit_->fill.efficiency * place_.port);
+    plan.launch +=
+        std::min(work.moved, fit_->fill.bytes.as_double()) / (fit_->fill.efficiency * place_.port);
   }
   plan.step = scale_.step * to_seconds(fitted.step);
   plan.share = fitted.efficiency;
@@ -115,8 +114,8 @@ NcclPlan NcclFormulas::point_to_point(const CollectiveCall& call, const NcclWork
     plan.why = "at most " + to_text(tuning_->point_to_point_ll) + " to each other member";
   } else {
     const double fill = std::min(others * part, p2p.fill.bytes.as_double());
-    plan.launch += scale_.launch * to_seconds(p2p.launch) +
-                   fill / (p2p.fill.efficiency * place_.port);
+    plan.launch +=
+        scale_.launch * to_seconds(p2p.launch) + fill / (p2p.fill.efficiency * place_.port);
     plan.share = p2p.efficiency;
     plan.why = "more than " + to_text(tuning_->point_to_point_ll) + " to each other member";
   }

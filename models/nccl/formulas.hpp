@@ -9,13 +9,13 @@ namespace orrery {
 
 /// What fits are applied to.
 struct NcclPlace {
-  std::string link;      // inside a node
-  double port = 0;       // bytes/s into a device inside its node, raw
-  double memory = 0;     // bytes/s of a device's memory, peak
-  int cores = 0;         // of a device
+  std::string link;   // inside a node
+  double port = 0;    // bytes/s into a device inside its node, raw
+  double memory = 0;  // bytes/s of a device's memory, peak
+  int cores = 0;      // of a device
   bool switch_adds = false;
-  double adapter = 0;    // bytes/s of one adapter, for large transfers; 0: none
-  Duration between;      // latency of a route between nodes
+  double adapter = 0;             // bytes/s of one adapter, for large transfers; 0: none
+  Duration between;               // latency of a route between nodes
   NcclFit::Protocol catalogue{};  // what the catalogue says of this device and link: figures of a
                                   // fit for another are scaled by the ratio
 };
@@ -34,10 +34,10 @@ struct NcclWork {
 struct NcclPlan {
   std::size_t protocol = kNcclSimple;
   int channels = 0;
-  double launch = 0;   // seconds before the first message
-  double step = 0;     // seconds of latency of a message
-  double share = 1;    // of a link's raw bandwidth inside a node
-  double between = 1;  // bytes on a link between nodes for one of a message
+  double launch = 0;    // seconds before the first message
+  double step = 0;      // seconds of latency of a message
+  double share = 1;     // of a link's raw bandwidth inside a node
+  double between = 1;   // bytes on a link between nodes for one of a message
   double transfer = 0;  // seconds in which bytes flow, of `seconds`
   double seconds = 0;   // the whole, with nothing beside it
   std::string why;      // this protocol

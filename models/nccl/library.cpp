@@ -172,9 +172,8 @@ CollectivePlan Nccl::finished(const NcclPlan& plan, double moved) const {
   result.protocol = kNcclProtocols[plan.protocol];
   result.channels = plan.channels;
   result.launch = duration_from_seconds(plan.launch);
-  MessageTerms terms{.step = duration_from_seconds(plan.step),
-                     .share = plan.share,
-                     .between = plan.between};
+  MessageTerms terms{
+      .step = duration_from_seconds(plan.step), .share = plan.share, .between = plan.between};
   if (place_.cores > 0 && moved > 0) {
     const double busy = std::min(1.0, static_cast<double>(plan.channels) / place_.cores);
     terms.core_seconds = busy * plan.transfer / moved;
@@ -210,8 +209,8 @@ CollectivePlan Nccl::plan(const CollectiveCall& call,
   }
   ORRERY_CHECK(best != nullptr, "NCCL has nothing for a collective");
   const bool by_switch = best->plan == &Nccl::nvls;
-  const double moved = by_switch ? call.size.as_double() * (call.members + 1) / call.members
-                                 : ring_work(call).moved;
+  const double moved =
+      by_switch ? call.size.as_double() * (call.members + 1) / call.members : ring_work(call).moved;
   CollectivePlan plan = finished(least, moved);
   plan.algorithm = best->algorithm;
   plan.make = best->make;
@@ -219,7 +218,8 @@ CollectivePlan Nccl::plan(const CollectiveCall& call,
   return plan;
 }
 
-/// Links that end in the first device, and the longest way to it inside its node.
+}  // namespace
+
 NcclPlace place_of(const ClusterSpec& cluster, Fabric& fabric) {
   NcclPlace place;
   const NodeSpec& node = cluster.node;
@@ -250,8 +250,6 @@ NcclPlace place_of(const ClusterSpec& cluster, Fabric& fabric) {
       place.link.starts_with("nvlink") && kind != nullptr && kind->string == "crossbar";
   return place;
 }
-
-}  // namespace
 
 std::string link_inside(const ClusterSpec& cluster, Fabric& fabric) {
   if (cluster.node.devices == 1) return "";

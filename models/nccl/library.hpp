@@ -6,7 +6,7 @@
 #include "hw/spec.hpp"
 #include "models/collective/library.hpp"
 #include "models/fabric.hpp"
-#include "models/nccl/fits.hpp"
+#include "models/nccl/formulas.hpp"
 
 namespace orrery {
 
@@ -17,6 +17,10 @@ struct NcclOptions {
 
 /// What a node has inside, for its fit; "" when it has one device.
 std::string link_inside(const ClusterSpec& cluster, Fabric& fabric);
+
+/// What a cluster has for these formulas: links that end in the first device, and the longest way
+/// to it inside its node.
+NcclPlace place_of(const ClusterSpec& cluster, Fabric& fabric);
 
 /// NCCL on a cluster: for each collective its algorithm (that with the least predicted time of the
 /// list in library.cpp) and its protocol (as NCCL itself chooses), with the launch, latency and

@@ -2,7 +2,7 @@
 // must hold. The shipped constants are used, whatever they are.
 #include <gtest/gtest.h>
 
-#include "models/collective/builtin.hpp"
+#include "models/nccl/custom_all_reduce.hpp"
 #include "models/nccl/formulas.hpp"
 #include "models/nccl/library.hpp"
 #include "tests/theory/small_cluster.hpp"
@@ -60,8 +60,8 @@ TEST(Nccl, ARingOnOneNodeTakesItsFormula) {
   const auto fabric = fabric_of(cluster);
   CollectiveChoice choice;
   choice.library = make_nccl(fits_from(shipped()), cluster, *fabric, {.floats = false});
-  for (const auto kind : {CollectiveKind::all_reduce, CollectiveKind::all_gather,
-                          CollectiveKind::reduce_scatter}) {
+  for (const auto kind :
+       {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter}) {
     for (const int n : {2, 4, 8}) {
       for (const Bytes size : {8_KiB, 2_MiB, 64_MiB}) {
         const CollectivePlan plan = plan_on(cluster, kind, size, n, {.floats = false});
@@ -118,8 +118,7 @@ TEST(Nccl, LetsTheSwitchAddWhereThatIsSooner) {
 }
 
 TEST(Nccl, SaysWhatItPredictedAndWhyTheProtocol) {
-  const CollectivePlan plan =
-      plan_on(node_of(kNvlink4), CollectiveKind::all_reduce, 64_MiB, 8);
+  const CollectivePlan plan = plan_on(node_of(kNvlink4), CollectiveKind::all_reduce, 64_MiB, 8);
   for (const char* word : {"predicted", "ring", "nvls", "protocol"}) {
     EXPECT_NE(plan.reason.find(word), std::string::npos) << plan.reason;
   }
@@ -140,7 +139,8 @@ TEST(Nccl, OpensAsManyChannelsAsThereIsToDo) {
   EXPECT_EQ(channels(1000 * channel), tuning.ring_channels);
 }
 
-// While bytes flow, so many of the device's cores are taken: core_seconds · rate = channels / cores.
+// While bytes flow, so many of the device's cores are taken: core_seconds · rate = channels /
+// cores.
 TEST(Nccl, TakesACoreForEachChannelWhileBytesFlow) {
   const CollectivePlan plan = plan_on(node_of(kNvlink4), CollectiveKind::all_gather, 64_MiB, 8);
   const double rate = plan.terms->share * 450e9;
@@ -185,14 +185,65 @@ TEST(Nccl, ItsFileIsReadStrictly) {
     }
     return std::string();
   };
-  EXPECT_NE(mistake("/links/nvlink4/ll/step", json_integer(3)).find("/links/nvlink4/ll/step"),
+  EXPECT_NE(mistake("/links/nvlink4/ll/step", json_integer(3)).find("expected a duration"),
             std::string::npos);
   EXPECT_NE(mistake("/links/nvlink4/simple/efficiency", json_real(1.5)).find("between 0 and 1"),
             std::string::npos);
-  EXPECT_NE(mistake("/tuning/channels/rings", json_integer(3)).find("\"ring\""),
-            std::string::npos);
-  EXPECT_NE(mistake("/links", json_object({})).find("missing key \"nvlink3\""),
-            std::string::npos);
+  EXPECT_NE(mistake("/tuning/channels/rings", json_integer(3)).find("\"ring\""), std::string::npos);
+  EXPECT_NE(mistake("/links", json_object({})).find("missing key \"nvlink3\""), std::string::npos);
+}
+
+/// vLLM's, with NCCL behind it.
+struct Custom {
+  Custom() {
+    const JsonValue document =
+        load_json(ORRERY_SOURCE_DIR "/hw/calibration/custom_all_reduce.json", "custom.json");
+    Diagnostics mistakes;
+    fits = read_custom_all_reduce_fits(JsonCursor(document, mistakes));
+    mistakes.throw_if_any();
+    const auto fabric = fabric_of(cluster);
+    choice.library = make_custom_all_reduce(fits, cluster, *fabric,
+                                            make_nccl(fits_from(shipped()), cluster, *fabric));
+  }
+  Finished all_reduce(Bytes size, int members) const {
+    GraphOf graph(members);
+    graph.collective(CollectiveKind::all_reduce, size, members);
+    return run(cluster, graph, choice);
+  }
+  ClusterSpec cluster = node_of(kNvlink4);
+  CustomAllReduceFits fits;
+  CollectiveChoice choice;
+};
+
+TEST(CustomAllReduce, TakesOneShotForLittleTwoForMoreAndNcclBeyond) {
+  const Custom custom;
+  const auto algorithm = [&](Bytes size, int members) {
+    return custom.all_reduce(size, members).records.at(0).algorithm;
+  };
+  const Bytes below = Bytes(1);
+  EXPECT_EQ(algorithm(custom.fits.one_shot_8 - below, 8), "direct");
+  EXPECT_EQ(algorithm(custom.fits.one_shot_8, 8), "two_shot");
+  EXPECT_EQ(algorithm(custom.fits.one_shot_4 - below, 4), "direct");
+  EXPECT_EQ(algorithm(custom.fits.one_shot_4, 4), "two_shot");
+  EXPECT_EQ(algorithm(custom.fits.largest - below, 2), "direct");
+  const Finished beyond = custom.all_reduce(custom.fits.largest, 8);
+  EXPECT_EQ(beyond.records.at(0).algorithm, "nvls") << "NCCL's choice";
+}
+
+TEST(CustomAllReduce, TakesItsFormula) {
+  const Custom custom;
+  const CustomAllReduceFit& fit = custom.fits.links.at("nvlink4");
+  for (const int n : {2, 4, 8}) {
+    for (const Bytes size : {8_KiB, 2_MiB}) {
+      const bool one = n == 2 || size == 8_KiB;
+      const CustomAllReduceFit::Shots& shots = one ? fit.one : fit.two;
+      const double moved = size.as_double() * (one ? n - 1 : 2.0 * (n - 1) / n);
+      const double expected =
+          to_seconds(shots.launch + n * shots.member) + moved / (shots.efficiency * 450e9);
+      const Duration taken = custom.all_reduce(size, n).end.since_start();
+      EXPECT_NEAR(to_seconds(taken), expected, 1e-6 * expected) << n << " " << size.count();
+    }
+  }
 }
 
 }  // namespace

@@ -74,8 +74,7 @@ TEST(LibraryTerms, MayGiveMoreThanTheCatalogueDoes) {
 
 TEST(LibraryTerms, AddToLatencyAndBytesBetweenNodes) {
   // Device, adapter, leaf, adapter, device; host links are ten times as fast.
-  const ClusterSpec cluster =
-      fat_tree_of({.nodes = 2, .nodes_per_leaf = 2}, wire(kRaw, kHop));
+  const ClusterSpec cluster = fat_tree_of({.nodes = 2, .nodes_per_leaf = 2}, wire(kRaw, kHop));
   const Duration route = 4 * kHop;
   const Duration round = transfer_time(2 * kBlock, kRaw) + route + kStep;
   const Finished done =
@@ -104,8 +103,8 @@ TEST(LibraryTerms, CoresThatMoveACollectiveAreTakenFromAKernel) {
     GraphOf graph(kMembers);
     const double rate = numbers.peak.as_double() * numbers.math_efficiency;
     const OpId kernel = graph.compute(
-        graph.all(), kernel_of(Flops(static_cast<std::int64_t>(rate * to_seconds(alone))),
-                               Bytes(0)));
+        graph.all(),
+        kernel_of(Flops(static_cast<std::int64_t>(rate * to_seconds(alone))), Bytes(0)));
     graph.collective(CollectiveKind::all_reduce, kMembers * kBlock, kMembers);
     return run(crossbar_of(kMembers, wire(kRaw, kHop), numbers), graph,
                with({.step = kStep, .share = 1, .core_seconds = seconds_a_byte}))

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "models/machine.hpp"
-#include "models/nccl/library.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/graph/executor.hpp"
 #include "tools/orrery/command_line.hpp"
+#include "tools/orrery/libraries.hpp"
 
 namespace orrery {
 namespace {
@@ -60,12 +60,11 @@ struct CollectiveTimes::Impl {
 };
 
 CollectiveTimes::CollectiveTimes(CollectiveQuestion question, const Builtins& builtins,
-                                 const Catalog& catalog, NcclFits fits)
-    : CollectiveTimes(question, read_named_cluster(question.cluster, catalog), builtins,
-                      std::move(fits)) {}
+                                 const Catalog& catalog)
+    : CollectiveTimes(question, read_named_cluster(question.cluster, catalog), builtins) {}
 
 CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluster,
-                                 const Builtins& builtins, NcclFits fits)
+                                 const Builtins& builtins)
     : impl_(std::make_unique<Impl>()) {
   impl_->question = std::move(question);
   impl_->builtins = &builtins;
@@ -81,10 +80,14 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   CollectiveChoice& choice = impl_->choice;
   choice.algorithm[static_cast<std::size_t>(impl_->question.kind)] = impl_->question.algorithm;
   const DeviceSpec& device = impl_->cluster.node.device;
+  const std::string& library = impl_->question.library;
+  const std::string refusal = library_refusal(library, impl_->cluster, *impl_->fabric);
+  if (!refusal.empty()) throw UsageError("--library: " + library + ": " + refusal);
   if (device.vendor == kNvidia) {
     choice.library =
-        make_nccl(std::move(fits), impl_->cluster, *impl_->fabric,
-                  {.protocol = impl_->question.protocol, .floats = impl_->question.floats});
+        make_library(library, impl_->cluster, *impl_->fabric,
+                     {.protocol = impl_->question.protocol, .floats = impl_->question.floats},
+                     find_data_folders());
   } else if (impl_->question.protocol != "auto") {
     throw UsageError("--protocol: expected auto, as " + device.name + " does not run NCCL, got \"" +
                      impl_->question.protocol + "\"");

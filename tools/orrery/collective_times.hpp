@@ -6,7 +6,6 @@
 
 #include "hw/catalog.hpp"
 #include "models/collective/collective.hpp"
-#include "models/nccl/fits.hpp"
 #include "tools/orrery/builtins.hpp"
 
 namespace orrery {
@@ -18,7 +17,8 @@ struct CollectiveQuestion {
   int ranks = 0;        // 0: all
   std::string algorithm = "auto";
   std::string protocol = "auto";
-  bool floats = true;  // what is reduced; switches add nothing else
+  std::string library = "nccl";  // one of collective_libraries()
+  bool floats = true;            // what is reduced; switches add nothing else
 };
 
 /// What came of one size.
@@ -38,11 +38,9 @@ class CollectiveTimes {
  public:
   /// Throws ScenarioError for mistakes in the cluster, UsageError when it has fewer devices than
   /// ranks. `builtins` must outlive this.
-  CollectiveTimes(CollectiveQuestion question, const Builtins& builtins, const Catalog& catalog,
-                  NcclFits fits);
+  CollectiveTimes(CollectiveQuestion question, const Builtins& builtins, const Catalog& catalog);
   /// The same of a cluster that was read already.
-  CollectiveTimes(CollectiveQuestion question, ClusterSpec cluster, const Builtins& builtins,
-                  NcclFits fits);
+  CollectiveTimes(CollectiveQuestion question, ClusterSpec cluster, const Builtins& builtins);
   ~CollectiveTimes();
 
   int ranks() const;

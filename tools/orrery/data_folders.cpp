@@ -4,14 +4,11 @@
 #include <system_error>
 
 #include "sim/base/errors.hpp"
-#include "sim/base/hash.hpp"
 
 namespace orrery {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kNcclFile = "/nccl.json";
 
 bool is_folder(const fs::path& path) {
   std::error_code error;
@@ -46,20 +43,6 @@ Catalog open_catalog(const DataFolders& folders) {
   }
   kinds.emplace_back("networks", folders.networks);
   return Catalog(std::move(kinds));
-}
-
-NcclFits load_nccl_fits(const DataFolders& folders) {
-  const std::string file = folders.calibration + kNcclFile;
-  Diagnostics mistakes;
-  const JsonValue document = load_json(file, file);
-  NcclFits fits = read_nccl_fits(JsonCursor(document, mistakes));
-  mistakes.throw_if_any();
-  return fits;
-}
-
-Catalog::SourceFile nccl_source(const DataFolders& folders) {
-  const std::string file = folders.calibration + kNcclFile;
-  return {"calibration/nccl", fnv1a_hex(to_text(load_json(file, file), false))};
 }
 
 }  // namespace orrery

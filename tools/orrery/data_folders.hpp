@@ -3,7 +3,6 @@
 #include <string>
 
 #include "hw/catalog.hpp"
-#include "models/nccl/fits.hpp"
 
 namespace orrery {
 
@@ -21,10 +20,5 @@ DataFolders find_data_folders();
 
 /// The catalogue with its five kinds: devices, links, nodes, clusters, networks.
 Catalog open_catalog(const DataFolders& folders);
-
-/// What NCCL was measured to do. Throws IoError, or ScenarioError for mistakes in the file.
-NcclFits load_nccl_fits(const DataFolders& folders);
-/// That file, as a result names it.
-Catalog::SourceFile nccl_source(const DataFolders& folders);
 
 }  // namespace orrery

@@ -12,7 +12,7 @@
 
 #include "sim/base/json_cursor.hpp"
 #include "tools/orrery/collective_times.hpp"
-#include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/libraries.hpp"
 
 namespace orrery {
 namespace {
@@ -113,6 +113,8 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   system.label = cursor.at("label").as_string();
   const std::size_t before = cursor.diagnostics().items().size();
   system.cluster = read_cluster(cursor.at("cluster"));
+  JsonCursor library = cursor.find("library");
+  system.library = library.present() ? library.as_choice(collective_libraries()) : "nccl";
   JsonCursor table = cursor.at("table");
   const std::int64_t every = cursor.find("fitted_every").as_count({.minimum = 2});
   if (JsonCursor limits = cursor.find("limits"); limits.present()) {
@@ -180,18 +182,18 @@ std::optional<MeasuredCollectives> load_measured_collectives(const std::string& 
 }
 
 void simulate(MeasuredCollectives& measured, const Builtins& builtins) {
-  const NcclFits fits = load_nccl_fits(find_data_folders());
   for (MeasuredSystem& system : measured.systems) {
     std::map<std::tuple<CollectiveKind, std::string, int>, std::unique_ptr<CollectiveTimes>> known;
     for (MeasuredCollective& row : system.rows) {
       auto& times = known[{row.kind, row.datatype, row.ranks}];
       if (times == nullptr) {
-        times = std::make_unique<CollectiveTimes>(
-            CollectiveQuestion{.kind = row.kind,
-                               .cluster = system.cluster.name,
-                               .ranks = row.ranks,
-                               .floats = row.datatype != "int8"},
-            system.cluster, builtins, fits);
+        times =
+            std::make_unique<CollectiveTimes>(CollectiveQuestion{.kind = row.kind,
+                                                                 .cluster = system.cluster.name,
+                                                                 .ranks = row.ranks,
+                                                                 .library = system.library,
+                                                                 .floats = row.datatype != "int8"},
+                                              system.cluster, builtins);
         system.constants = times->provenance();
       }
       const CollectiveTime time = times->time_of(row.size);

@@ -38,6 +38,7 @@ struct ErrorSpread {
 struct MeasuredSystem {
   std::string label;
   ClusterSpec cluster;
+  std::string library;    // that ran
   std::string constants;  // where those of its simulation are from
   std::vector<MeasuredCollective> rows;
   std::optional<double> median_limit;  // of the rows that were not fitted; none: shown only

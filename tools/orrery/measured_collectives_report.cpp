@@ -71,13 +71,12 @@ JsonValue to_json(const MeasuredSystem& system) {
 }  // namespace
 
 std::string to_text(const MeasuredCollectives& measured) {
-  std::string text =
-      measured.name + ": " + measured.description + "\n  " + measured.source + "\n";
+  std::string text = measured.name + ": " + measured.description + "\n  " + measured.source + "\n";
   for (const MeasuredSystem& system : measured.systems) {
     text += "\n  " + system.label + ": " + system.cluster.name + ", constants of " +
             system.constants + "\n";
-    text += format("    %-24s %6s  %10s  %10s  %10s\n", "rows that were not fitted", "",
-                   "median", "9 of 10", "all");
+    text += format("    %-24s %6s  %10s  %10s  %10s\n", "rows that were not fitted", "", "median",
+                   "9 of 10", "all");
     for (const CollectiveKind kind : kAllKinds) {
       const ErrorSpread over = system.spread(false, kind);
       if (over.rows > 0) text += row_text(std::string(to_string(kind)), over);

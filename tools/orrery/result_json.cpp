@@ -60,36 +60,34 @@ JsonValue peaks(const std::vector<MemoryUse>& memory) {
   return json_object(std::move(members));
 }
 
+JsonValue holds(const MemoryUse& use) {
+  Members members;
+  for (const auto& [category, amount] : use.holds) members.emplace_back(category, bytes(amount));
+  return json_object(std::move(members));
+}
+
 JsonValue memory_details(const std::vector<MemoryUse>& memory) {
   std::vector<JsonValue> items;
   for (const MemoryUse& use : memory) {
-    Members holds;
-    for (const auto& [category, amount] : use.holds) {
-      holds.emplace_back(category, bytes(amount));
-    }
     items.push_back(json_object({{"device", json_string(use.device)},
                                  {"capacity_bytes", bytes(use.capacity)},
                                  {"peak_bytes", bytes(use.peak)},
                                  {"peak_rank", json_integer(use.rank)},
                                  {"peak_at_s", seconds(use.when.since_start())},
                                  {"fits", json_boolean(use.fits())},
-                                 {"holds_bytes", json_object(std::move(holds))}}));
+                                 {"holds_bytes", holds(use)}}));
   }
   return json_array(std::move(items));
 }
 
 JsonValue host_memory_details(const MemoryUse& use) {
-  Members holds;
-  for (const auto& [category, amount] : use.holds) {
-    holds.emplace_back(category, bytes(amount));
-  }
   return json_object({{"node", json_string(use.device)},
                       {"capacity_bytes", bytes(use.capacity)},
                       {"peak_bytes", bytes(use.peak)},
                       {"peak_node", json_integer(use.rank)},
                       {"peak_at_s", seconds(use.when.since_start())},
                       {"fits", json_boolean(use.fits())},
-                      {"holds_bytes", json_object(std::move(holds))}});
+                      {"holds_bytes", holds(use)}});
 }
 
 JsonValue collectives(const std::vector<CollectiveUse>& uses) {

@@ -2,9 +2,8 @@
 
 #include <utility>
 
-#include "models/nccl/library.hpp"
 #include "sim/base/hash.hpp"
-#include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/libraries.hpp"
 #include "tools/orrery/scenario_document.hpp"
 
 namespace orrery {
@@ -144,31 +143,11 @@ class Reader {
     if (JsonCursor launch = cursor.find("launch"); launch.present()) {
       scenario_->collectives.launch = launch.as_duration();
     }
-    read_library(cursor);
+    read_library(cursor, scenario_->cluster,
+                 cluster_is_readable_ ? scenario_->fabric.get() : nullptr, scenario_->collectives,
+                 scenario_->sources);
     cursor.reject_unknown_keys();
     report(found);
-  }
-
-  /// "auto": NCCL where it, or a near relative, was measured over the links inside the nodes.
-  void read_library(JsonCursor& cursor) {
-    const std::string name = cursor.find("library").as_choice({"auto", "nccl", "plain"});
-    JsonCursor protocol = cursor.find("protocol");
-    const NcclOptions options{.protocol =
-                                  protocol.as_choice({"auto", "ll", "ll128", "simple"})};
-    const bool fixed = protocol.present() && options.protocol != "auto";
-    if (fixed && name == "plain") {
-      protocol.error("protocols are those of a library; \"library\" is \"plain\"");
-    }
-    if (!cluster_is_readable_ || name == "plain") return;
-    const std::string link = link_inside(scenario_->cluster, *scenario_->fabric);
-    if (name == "auto" && !nccl_is_calibrated(link)) {
-      if (fixed) protocol.error("no library was measured here; name it: \"library\": \"nccl\"");
-      return;
-    }
-    const DataFolders data = find_data_folders();
-    scenario_->collectives.library =
-        make_nccl(load_nccl_fits(data), scenario_->cluster, *scenario_->fabric, options);
-    scenario_->sources.push_back(nccl_source(data));
   }
 
   std::vector<std::string> algorithms(const std::string& kind) const {
@@ -231,10 +210,11 @@ Job build_job(const Scenario& scenario) {
 }
 
 std::string library_of(const Scenario& scenario) {
-  if (scenario.collectives.library != nullptr) {
-    return "nccl, constants of " + scenario.collectives.library->constants();
-  }
   const JsonValue* name = value_at(scenario.resolved, "/collectives/library");
+  if (scenario.collectives.library != nullptr) {
+    return (name != nullptr && name->string != "auto" ? name->string : "nccl") + ", constants of " +
+           scenario.collectives.library->constants();
+  }
   return name != nullptr && name->string == "plain"
              ? "plain"
              : "plain, as no library was measured over the links of these nodes";

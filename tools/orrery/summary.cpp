@@ -263,8 +263,8 @@ std::string summary(const Result& result, const Scenario& scenario, const RunCos
   }
   text += what_runs(scenario) + "\n\n";
   text += headline(result) + where_time_goes(result) + memory_lines(result);
-  text += resource_lines(result) + collective_lines(result, scenario) + wait_lines(result, scenario.variability) + "\n  bound by " +
-          bound_by(result) + "\n";
+  text += resource_lines(result) + collective_lines(result, scenario) +
+          wait_lines(result, scenario.variability) + "\n  bound by " + bound_by(result) + "\n";
   return text + check_lines(result) + last_lines(result, cost, metrics_page);
 }
 

@@ -40,11 +40,10 @@ TEST(CollectiveLibrary, RunTakesTheTimesOfTheCollectiveCommand) {
   ASSERT_FALSE(uses.empty());
   for (const JsonValue& use : uses) {
     ASSERT_EQ(use.find("kind")->string, "all_reduce");
-    const CollectiveTimes times(
-        {.kind = CollectiveKind::all_reduce,
-         .cluster = "dgx_h100",
-         .ranks = static_cast<int>(use.find("members")->integer)},
-        builtins, catalog, load_nccl_fits(find_data_folders()));
+    const CollectiveTimes times({.kind = CollectiveKind::all_reduce,
+                                 .cluster = "dgx_h100",
+                                 .ranks = static_cast<int>(use.find("members")->integer)},
+                                builtins, catalog);
     const CollectiveTime alone = times.time_of(Bytes(use.find("size_bytes")->integer));
     EXPECT_EQ(use.find("algorithm")->string, alone.algorithm);
     EXPECT_EQ(use.find("protocol")->string, alone.protocol);
