@@ -128,7 +128,7 @@ class Nccl final : public CollectiveLibrary {
   bool always(const CollectiveCall&) const { return true; }
   bool several_nodes(const CollectiveCall& call) const { return !call.site.node.empty(); }
   bool switch_adds(const CollectiveCall& call) const {
-    return call.site.node.empty() && place_.switch_adds && formulas_.fit().nvls &&
+    return call.site.node.empty() && place_.switch_adds && formulas_.fit().nvls && options_.nvls &&
            options_.floats && options_.protocol == "auto";
   }
   NcclPlan ring(const CollectiveCall& call) const {

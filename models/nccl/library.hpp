@@ -13,6 +13,7 @@ namespace orrery {
 struct NcclOptions {
   std::string protocol = "auto";  // "ll", "ll128", "simple": for all but all-to-all
   bool floats = true;             // what is reduced; switches add nothing else
+  bool nvls = true;               // whether switches may add
 };
 
 /// What a node has inside, for its fit; "" when it has one device.

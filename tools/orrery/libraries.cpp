@@ -46,7 +46,11 @@ std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
                                                       const ClusterSpec& cluster, Fabric& fabric,
                                                       const NcclOptions& options,
                                                       const DataFolders& folders) {
-  auto nccl = make_nccl(fits_from(kNcclFile, folders, read_nccl_fits), cluster, fabric, options);
+  NcclOptions of_nccl = options;
+  // vLLM sets NCCL_CUMEM_ENABLE=0 (assumed: recalled from vllm/env_override.py), without which
+  // there is no NVLS; its measured times beyond the custom kernel are those of rings.
+  of_nccl.nvls = name != kVllm;
+  auto nccl = make_nccl(fits_from(kNcclFile, folders, read_nccl_fits), cluster, fabric, of_nccl);
   if (name != kVllm) return nccl;
   return make_custom_all_reduce(fits_from(kCustomFile, folders, read_custom_all_reduce_fits),
                                 cluster, fabric, std::move(nccl));
