@@ -156,20 +156,26 @@ std::string resource_lines(const Result& result) {
   return text;
 }
 
-/// By kind, algorithm and protocol.
+/// By kind, algorithm and protocol, with the most cores that any takes.
 std::string collective_lines(const Result& result, const Scenario& scenario) {
   if (result.collectives.empty()) return "";
-  std::vector<std::string> ways;
+  std::vector<std::pair<std::string, int>> ways;
   for (const CollectiveUse& use : result.collectives) {
     const CollectiveRecord& record = use.record;
-    std::string way = std::string(to_string(record.kind)) + " " + record.algorithm;
-    if (!record.protocol.empty()) way += " " + record.protocol;
-    if (record.channels > 0) way += " on " + std::to_string(record.channels) + " cores";
-    if (std::find(ways.begin(), ways.end(), way) == ways.end()) ways.push_back(way);
+    const std::string way = std::string(to_string(record.kind)) + " " + record.algorithm +
+                            (record.protocol.empty() ? "" : " " + record.protocol);
+    const auto known = std::find_if(ways.begin(), ways.end(),
+                                    [&](const auto& other) { return other.first == way; });
+    if (known == ways.end()) {
+      ways.emplace_back(way, record.channels);
+    } else {
+      known->second = std::max(known->second, record.channels);
+    }
   }
   std::string text = "\n  collectives: " + library_of(scenario) + "\n";
   for (std::size_t index = 0; index < ways.size() && index < kShownWays; ++index) {
-    text += "    " + ways[index] + "\n";
+    const auto& [way, cores] = ways[index];
+    text += "    " + way + (cores > 0 ? ", cores: " + std::to_string(cores) : "") + "\n";
   }
   return ways.size() <= kShownWays
              ? text
