@@ -91,8 +91,10 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
         core_seconds * all / static_cast<double>(alike(source)));
   }
   if (terms == nullptr) return {usages_, route.latency};
-  return {usages_,
-          fabric_->inside_node(route.links.front()) ? terms->step : route.latency + terms->step};
+  const bool inside = fabric_->inside_node(route.links.front());
+  const Duration left =
+      inside ? std::max(Duration(0), route.latency - terms->replaces) : route.latency;
+  return {usages_, left + terms->step};
 }
 
 MachineResources::Way MachineResources::host_way(Rank rank, CopyKind copy, std::uint64_t messages) {

@@ -172,8 +172,10 @@ CollectivePlan Nccl::finished(const NcclPlan& plan, double moved) const {
   result.protocol = kNcclProtocols[plan.protocol];
   result.channels = plan.channels;
   result.launch = duration_from_seconds(plan.launch);
-  MessageTerms terms{
-      .step = duration_from_seconds(plan.step), .share = plan.share, .between = plan.between};
+  MessageTerms terms{.step = duration_from_seconds(plan.step),
+                     .replaces = place_.catalogue.step,
+                     .share = plan.share,
+                     .between = plan.between};
   if (place_.cores > 0 && moved > 0) {
     const double busy = std::min(1.0, static_cast<double>(plan.channels) / place_.cores);
     terms.core_seconds = busy * plan.transfer / moved;

@@ -56,7 +56,9 @@ TEST(LibraryTerms, ReplaceLatencyAndEfficiencyInsideANode) {
   const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, kHop, kEfficiency));
   const Duration round = transfer_time(2 * kBlock, kRaw) + kStep;  // at half of the raw bandwidth
   const Finished done = all_reduce_on(
-      cluster, kMembers, with({.step = kStep, .share = kShare, .between = 7, .core_seconds = 0}));
+      cluster, kMembers,
+      with(
+          {.step = kStep, .replaces = 2 * kHop, .share = kShare, .between = 7, .core_seconds = 0}));
   EXPECT_EQ(done.end, Time(kLaunch + 2 * (kMembers - 1) * round));
   ASSERT_EQ(done.records.size(), 1U);
   EXPECT_EQ(done.records[0].algorithm, "ring");
@@ -65,9 +67,19 @@ TEST(LibraryTerms, ReplaceLatencyAndEfficiencyInsideANode) {
   EXPECT_EQ(done.records[0].reason, "because");
 }
 
+// A degraded link is longer by what it is longer than it should be.
+TEST(LibraryTerms, LeaveWhatALatencyIsLongerThanTheOneTheyReplace) {
+  const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, 3 * kHop));
+  const Finished done =
+      all_reduce_on(cluster, kMembers, with({.step = kStep, .replaces = 2 * kHop, .share = 1}));
+  const Duration round = transfer_time(kBlock, kRaw) + kStep + 4 * kHop;
+  EXPECT_EQ(done.end, Time(kLaunch + 2 * (kMembers - 1) * round));
+}
+
 TEST(LibraryTerms, MayGiveMoreThanTheCatalogueDoes) {
   const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, kHop, kEfficiency));
-  const Finished done = all_reduce_on(cluster, kMembers, with({.step = kStep, .share = 1}));
+  const Finished done =
+      all_reduce_on(cluster, kMembers, with({.step = kStep, .replaces = 2 * kHop, .share = 1}));
   const Duration round = transfer_time(kBlock, kRaw) + kStep;
   EXPECT_EQ(done.end, Time(kLaunch + 2 * (kMembers - 1) * round));
 }
@@ -77,14 +89,14 @@ TEST(LibraryTerms, AddToLatencyAndBytesBetweenNodes) {
   const ClusterSpec cluster = fat_tree_of({.nodes = 2, .nodes_per_leaf = 2}, wire(kRaw, kHop));
   const Duration route = 4 * kHop;
   const Duration round = transfer_time(2 * kBlock, kRaw) + route + kStep;
-  const Finished done =
-      all_reduce_on(cluster, 2, with({.step = kStep, .share = 0.1, .between = 2}));
+  const Finished done = all_reduce_on(
+      cluster, 2, with({.step = kStep, .replaces = 2 * kHop, .share = 0.1, .between = 2}));
   EXPECT_EQ(done.end, Time(kLaunch + 2 * round));
 }
 
 TEST(LibraryTerms, GiveWayToTheLaunchAndTheAlgorithmThatTheScenarioNames) {
   const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, kHop));
-  CollectiveChoice choice = with({.step = kStep, .share = 1});
+  CollectiveChoice choice = with({.step = kStep, .replaces = 2 * kHop, .share = 1});
   choice.launch = 3_us;
   choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_reduce)] = "ring";
   const Finished done = all_reduce_on(cluster, kMembers, choice);
@@ -107,7 +119,10 @@ TEST(LibraryTerms, CoresThatMoveACollectiveAreTakenFromAKernel) {
         kernel_of(Flops(static_cast<std::int64_t>(rate * to_seconds(alone))), Bytes(0)));
     graph.collective(CollectiveKind::all_reduce, kMembers * kBlock, kMembers);
     return run(crossbar_of(kMembers, wire(kRaw, kHop), numbers), graph,
-               with({.step = kStep, .share = 1, .core_seconds = seconds_a_byte}))
+               with({.step = kStep,
+                     .replaces = 2 * kHop,
+                     .share = 1,
+                     .core_seconds = seconds_a_byte}))
         .end_of(kernel);
   };
   const Duration flows = 2 * (kMembers - 1) * transfer_time(kBlock, kRaw);

@@ -43,6 +43,9 @@ class Reader {
     read_workload();
     read_collectives();
     read_cost();
+    if (degrades_) {  // libraries know the links as they should be
+      degrade_links(scenario_->variability, *scenario_->fabric);
+    }
     if (mistakes_->empty()) {
       unresolved_.report(*mistakes_);
     }
@@ -90,9 +93,7 @@ class Reader {
     Diagnostics found;
     Fabric* fabric = cluster_is_readable_ ? scenario_->fabric.get() : nullptr;
     scenario_->variability = read_variability(JsonCursor(*value, found), fabric, scenario_->seed);
-    if (report(found) && fabric != nullptr) {
-      degrade_links(scenario_->variability, *fabric);
-    }
+    degrades_ = report(found) && fabric != nullptr;
   }
 
   void read_workload() {
@@ -165,6 +166,7 @@ class Reader {
   UnresolvedPlaces unresolved_;
   Diagnostics* mistakes_;
   bool cluster_is_readable_ = false;
+  bool degrades_ = false;
 };
 
 }  // namespace
