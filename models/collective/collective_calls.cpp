@@ -50,8 +50,11 @@ const CollectiveCalls::Planned& CollectiveCalls::planned(const Op& op, std::size
 CollectivePlan CollectiveCalls::plan_for(const CollectiveCall& call) const {
   const auto& entry = algorithm_for(call.kind);
   const bool chooses = choice_.algorithm[static_cast<std::size_t>(call.kind)] == "auto";
-  if (choice_.library != nullptr) return choice_.library->plan(call, chooses ? nullptr : &entry);
   CollectivePlan plan;
+  if (choice_.library != nullptr) {
+    if (chooses) plan = choice_.library->plan(call, nullptr);
+    return plan.make != nullptr ? plan : choice_.library->plan(call, &entry);
+  }
   plan.algorithm = entry.name.substr(entry.name.find('/') + 1);
   plan.make = entry.make;
   plan.reason = chooses ? "the first of its kind, as there is no library" : "asked for";

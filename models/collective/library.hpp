@@ -34,7 +34,7 @@ struct CollectivePlan {
 class CollectiveLibrary {
  public:
   virtual ~CollectiveLibrary() = default;
-  /// `asked`: the algorithm that was asked for; null for the library's own choice.
+  /// `asked`: what was asked for; null for its own choice, which lacks `make` where it has none.
   virtual CollectivePlan plan(const CollectiveCall& call,
                               const Registry<CollectiveFactory>::Entry* asked) const = 0;
   /// Where its constants are from: "nvlink4, measured on h100_sxm".

@@ -10,7 +10,6 @@
 #include "models/collective/builtin.hpp"
 #include "models/collective/parts.hpp"
 #include "models/nccl/formulas.hpp"
-#include "sim/base/errors.hpp"
 #include "sim/base/unit_text.hpp"
 
 namespace orrery {
@@ -209,7 +208,7 @@ CollectivePlan Nccl::plan(const CollectiveCall& call,
     best = &candidate;
     least = std::move(plan);
   }
-  ORRERY_CHECK(best != nullptr, "NCCL has nothing for a collective");
+  if (best == nullptr) return {};  // nothing is known of this kind
   const bool by_switch = best->plan == &Nccl::nvls;
   const double moved =
       by_switch ? call.size.as_double() * (call.members + 1) / call.members : ring_work(call).moved;
