@@ -66,13 +66,11 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
     const std::string prefix = "node " + std::to_string(index) + ", ";
     for (const TopologyLink& link : node->links()) {
       links.push_back(fabric_link(link, prefix));
-      const double capacity = links.back().capacity;
+      const double capacity = links.back().raw_capacity;
       const auto first = static_cast<std::size_t>(index * node_devices);
       if (link.from < node_devices)
         ports[first + static_cast<std::size_t>(link.from)].out += capacity;
-      if (link.to >= node_devices) continue;
-      ports[first + static_cast<std::size_t>(link.to)].in += capacity;
-      ports[first + static_cast<std::size_t>(link.to)].raw_in += links.back().raw_capacity;
+      if (link.to < node_devices) ports[first + static_cast<std::size_t>(link.to)].in += capacity;
     }
   }
   host_base = links.size();
@@ -84,9 +82,8 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
     const std::string nic = "NIC " + std::to_string(nic_of(local));
     links.push_back(fabric_link(host_link(*spec.host_link, device, nic), prefix));
     links.push_back(fabric_link(host_link(*spec.host_link, nic, device), prefix));
-    ports[static_cast<std::size_t>(index)].out += links.back().capacity;
-    ports[static_cast<std::size_t>(index)].in += links.back().capacity;
-    ports[static_cast<std::size_t>(index)].raw_in += links.back().raw_capacity;
+    ports[static_cast<std::size_t>(index)].out += links.back().raw_capacity;
+    ports[static_cast<std::size_t>(index)].in += links.back().raw_capacity;
   }
   cluster_base = links.size();
   for (std::size_t index = 0; cluster != nullptr && index < cluster->links().size(); ++index) {
@@ -269,6 +266,10 @@ Fabric::Place Fabric::place(int device) const {
   const std::int64_t node = device / impl_->node_devices;
   const std::int64_t local = device % impl_->node_devices;
   return {static_cast<int>(node), static_cast<int>(impl_->nic_of(local))};
+}
+
+bool Fabric::inside_node(int link) const {
+  return static_cast<std::size_t>(link) < impl_->host_base;
 }
 
 Fabric::Port Fabric::port(int device) const {

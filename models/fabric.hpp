@@ -46,11 +46,10 @@ class Fabric {
                                        Diagnostics& diagnostics);
   ~Fabric();
 
-  /// What the links that begin or end at a device carry together, in bytes/s.
+  /// What the links that begin or end at a device carry together, raw, in bytes/s.
   struct Port {
     double out = 0;
     double in = 0;
-    double raw_in = 0;  // with what protocols take of it
   };
 
   /// Makes a link worse than its spec: `capacity` in (0, 1] of what it carried, `latency` times as
@@ -76,6 +75,8 @@ class Fabric {
 
   int devices() const;
   Place place(int device) const;
+  /// Whether a link is part of a node's own topology.
+  bool inside_node(int link) const;
   Port port(int device) const;
   std::span<const Link> links() const;
   /// Between nodes computed once per pair and kept. Requires from != to and joins(from, to). The

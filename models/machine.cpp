@@ -51,8 +51,8 @@ struct RunningCollective {
   InstanceId instance;
   std::span<const Rank> group;
   std::shared_ptr<const CollectiveProgram> program;
-  const FoldedProgram* folded = nullptr;  // the program, when it is folded
-  std::size_t record = 0;
+  const FoldedProgram* folded = nullptr;        // the program, when it is folded
+  const CollectiveCalls::Call* call = nullptr;  // none of a group of one
   Time start;
   int members = 1;
   int members_left = 1;
@@ -88,7 +88,6 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
         device(c.node.device),
         fabric(&f),
         cost(&m),
-        collective_launch(ch.launch.value_or(c.node.device.collective_launch)),
         calls(r, ch, f),
         activities(e),
         collectives(*this) {}
@@ -101,7 +100,8 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   void start_kernel(std::uint32_t index);
   void send(Message message, const MachineResources::Way& way, int priority,
             const Traffic::Course& course);
-  void start_message(Message message, Rank source, Rank destination, bool reduces, int priority);
+  void start_message(Message message, Rank source, Rank destination, bool reduces, int priority,
+                     const MessageTerms* terms);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
   void message_left(std::uint32_t index);
@@ -111,7 +111,6 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   DeviceSpec device;
   Fabric* fabric;
   const CostModel* cost;
-  Duration collective_launch;
   CollectiveCalls calls;
   Activities activities;
   CollectiveRunner collectives;
@@ -191,7 +190,7 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
                 course);
     return;
   }
-  impl_->start_message(message, source, destination, false, op.priority);
+  impl_->start_message(message, source, destination, false, op.priority, nullptr);
 }
 
 void Machine::start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) {
@@ -201,9 +200,11 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   run.start = impl_->engine->now();
   run.priority = op.priority;
   std::uint64_t groups = impl_->resources->alike(group.front());
+  Duration launch;
   if (group.size() > 1) {
     const CollectiveCalls::Call& call = impl_->calls.call_for(op, group);
-    run.record = call.record;
+    run.call = &call;
+    launch = call.launch.value_or(impl_->device.collective_launch);
     run.program = call.program;
     run.members = static_cast<int>(group.size());
     if (impl_->symmetry != nullptr) {
@@ -217,7 +218,6 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   }
   impl_->counters.collectives += groups;
   const std::uint32_t index = impl_->runs.take(std::move(run));
-  const Duration launch = group.size() > 1 ? impl_->collective_launch : Duration(0);
   impl_->engine->schedule(impl_->engine->now() + launch, Phase::issue, *impl_,
                           token_of(Topic::collective_begins, index));
 }
@@ -283,15 +283,19 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
 }
 
 void Machine::Impl::start_message(Message message, Rank source, Rank destination, bool reduces,
-                                  int priority) {
+                                  int priority, const MessageTerms* terms) {
   using Mover = MachineResources::Mover;
   const Mover mover = message.run == kNoRun ? Mover::engine : Mover::cores;
-  const Traffic::Course course{source, destination, reduces, mover};
+  const Traffic::Course course{.source = source,
+                               .destination = destination,
+                               .reduces = reduces,
+                               .mover = mover,
+                               .terms = terms};
   if (traffic) traffic->require_way(course);
-  send(
-      message,
-      resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double()),
-      priority, course);
+  send(message,
+       resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double(),
+                      terms),
+       priority, course);
 }
 
 void Machine::Impl::send(Message message, const MachineResources::Way& way, int priority,
@@ -353,7 +357,8 @@ void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& sen
     message.alike = path.messages;
   }
   start_message(message, of.group[static_cast<std::size_t>(source)],
-                of.group[static_cast<std::size_t>(destination)], send.reduces, of.priority);
+                of.group[static_cast<std::size_t>(destination)], send.reduces, of.priority,
+                of.call->terms ? &*of.call->terms : nullptr);
 }
 
 void Machine::Impl::member_finished(std::uint32_t index, int member) {
@@ -362,7 +367,7 @@ void Machine::Impl::member_finished(std::uint32_t index, int member) {
   if (--run.members_left == 0) {
     if (run.group.size() > 1) {
       const std::uint64_t groups = run.folded == nullptr ? 1 : run.folded->groups();
-      calls.count_run(run.record, engine->now() - run.start, groups);
+      calls.count_run(run.call->record, engine->now() - run.start, groups);
     }
     run.program.reset();
     runs.give_back(index);

@@ -36,7 +36,8 @@ struct MachineCounters {
 ///
 /// Jitter multiplies the work of a kernel, but never below its physical floor (KernelCost).
 /// Messages of a collective are moved by cores of the source, as NCCL's kernels do: they take math
-/// too where the device's collective_core_rate says how much. Leaves out: cores that wait for data.
+/// too where the device's collective_core_rate or their library's terms say how much. Leaves out:
+/// cores that wait for data.
 ///
 /// With a symmetry it runs one instance of each class, with the load and the counts of all; the ops
 /// then come from a FoldedGraph, and so do the positions of a collective's members.

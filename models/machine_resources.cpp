@@ -54,7 +54,8 @@ bool MachineResources::can_be_short(int device, double memory_bandwidth) const {
 }
 
 MachineResources::Way MachineResources::way(Rank source, Rank destination, bool reduces,
-                                            Mover mover, std::uint64_t messages, double bytes) {
+                                            Mover mover, std::uint64_t messages, double bytes,
+                                            const MessageTerms* terms) {
   // Achievable memory bandwidth is the same share of peak as for kernels.
   const double touch = 1 / device_.memory_efficiency;
   const double written = reduces ? 2 * touch : touch;
@@ -72,20 +73,28 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
       usages_.push_back({links_[static_cast<std::size_t>(link)], 1});
     }
     if (!route.shares.empty()) spread(route);
+    if (terms != nullptr) slow(route, *terms);
     put_memory(destination, written, bytes);
   } else {
     // All of the class run at one rate; each device and link carries its part of them.
     put_memory(source, touch * all / static_cast<double>(alike(source)), bytes);
     for (std::size_t i = 0; i < route.links.size(); ++i) {
-      put_link(route.links[i], route.shares.empty() ? all : all * route.shares[i]);
+      const double slowed = terms == nullptr ? all : all * taken(route.links[i], *terms);
+      put_link(route.links[i], route.shares.empty() ? slowed : slowed * route.shares[i]);
     }
     put_memory(destination, written * all / static_cast<double>(alike(destination)), bytes);
   }
-  if (mover == Mover::cores && core_seconds_ > 0) {
+  const bool own = core_seconds_ > 0 || terms == nullptr;  // what the device says comes first
+  const double core_seconds = own ? core_seconds_ : terms->core_seconds;
+  if (mover == Mover::cores && core_seconds > 0) {
     put(devices_[static_cast<std::size_t>(source)].math,
-        core_seconds_ * all / static_cast<double>(alike(source)));
+        core_seconds * all / static_cast<double>(alike(source)));
   }
-  return {usages_, route.latency};
+  if (terms == nullptr) return {usages_, route.latency};
+  const bool inside = fabric_->inside_node(route.links.front());
+  const Duration left =
+      inside ? std::max(Duration(0), route.latency - terms->replaces) : route.latency;
+  return {usages_, left + terms->step};
 }
 
 MachineResources::Way MachineResources::host_way(Rank rank, CopyKind copy, std::uint64_t messages) {
@@ -115,6 +124,19 @@ void MachineResources::spread(const Fabric::Route& route) {
   for (std::size_t i = 0; i < route.links.size(); ++i) {
     usages_[first + i].coefficient = route.shares[i];
   }
+}
+
+/// Likewise.
+void MachineResources::slow(const Fabric::Route& route, const MessageTerms& terms) {
+  const std::size_t first = usages_.size() - route.links.size();
+  for (std::size_t i = 0; i < route.links.size(); ++i) {
+    usages_[first + i].coefficient *= taken(route.links[i], terms);
+  }
+}
+
+double MachineResources::taken(int link, const MessageTerms& terms) const {
+  const Fabric::Link& of = fabric_->links()[static_cast<std::size_t>(link)];
+  return fabric_->inside_node(link) ? of.capacity / (of.raw_capacity * terms.share) : terms.between;
 }
 
 void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hw/spec.hpp"
+#include "models/collective/library.hpp"
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
 #include "models/symmetry.hpp"
@@ -45,9 +46,10 @@ class MachineResources {
   /// of other math (where the device says what one of them moves).
   enum class Mover : unsigned char { engine, cores };
   /// `messages`: so many alike, of which this is one; 1 without a symmetry. Counts the bytes that
-  /// go through memories that are left out.
+  /// go through memories that are left out. `terms`: what a library makes of the message; null for
+  /// none.
   Way way(Rank source, Rank destination, bool reduces, Mover mover, std::uint64_t messages,
-          double bytes);
+          double bytes, const MessageTerms* terms = nullptr);
 
   /// Of a copy from a device to its host's memory, or back: the device's memory, its host link, and
   /// the host's memory, each once. Not in the memory that is left out: with HostUse::copies only,
@@ -87,6 +89,9 @@ class MachineResources {
   };
 
   void spread(const Fabric::Route& route);
+  void slow(const Fabric::Route& route, const MessageTerms& terms);
+  /// Of a link, for a byte of a message of a library.
+  double taken(int link, const MessageTerms& terms) const;
   void put(ResourceId resource, double coefficient);
   void put_link(int link, double messages);
   void put_memory(Rank rank, double coefficient, double bytes);

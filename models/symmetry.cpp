@@ -91,8 +91,10 @@ class Search {
     std::vector<std::uint64_t> colours;
     colours.reserve(links_.size() + rank_count_ + group_count_);
     for (const Fabric::Link& link : links_) {
+      const bool inside = fabric_->inside_node(static_cast<int>(colours.size()));
       colours.push_back(key_of(Fact::link, std::bit_cast<std::uint64_t>(link.capacity),
-                               link.latency.count(), fnv1a(link.kind)));
+                               std::bit_cast<std::uint64_t>(link.raw_capacity),
+                               link.latency.count(), fnv1a(link.kind), inside));
     }
     colours.resize(colours.size() + rank_count_ + group_count_, 0);
     for (std::size_t set = 0; set < graph_->rank_set_count(); ++set) {

@@ -101,7 +101,8 @@ void Traffic::reroute(Message& message) {
 MachineResources::Way Traffic::way(const Course& course) {
   if (is_host_copy(course)) return resources_->host_way(course.source, course.copy, 1);
   // What it takes of memory that cannot be short was counted when it started.
-  return resources_->way(course.source, course.destination, course.reduces, course.mover, 1, 0);
+  return resources_->way(course.source, course.destination, course.reduces, course.mover, 1, 0,
+                         course.terms);
 }
 
 void Traffic::require_way(const Course& course) const {

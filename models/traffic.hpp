@@ -43,6 +43,7 @@ class Traffic final : private EventHandler {
     bool reduces = false;
     MachineResources::Mover mover = MachineResources::Mover::engine;
     CopyKind copy = CopyKind::device_to_device;
+    const MessageTerms* terms = nullptr;  // of a library; null for none
   };
   /// What moves it, and whom to tell when its last byte has left.
   struct Flow {

@@ -80,7 +80,8 @@ struct CollectiveCall {
 
 using CollectiveFactory = std::unique_ptr<CollectiveProgram> (*)(const CollectiveCall& call);
 
-/// Named "<kind>/<algorithm>": "all_reduce/ring". The first of a kind is what "auto" takes for now.
+/// Named "<kind>/<algorithm>": "all_reduce/ring". The first of a kind is what "auto" takes without
+/// a library (library.hpp).
 Registry<CollectiveFactory> builtin_collectives();
 
 }  // namespace orrery

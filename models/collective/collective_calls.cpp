@@ -13,32 +13,52 @@ const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<c
   const Key key{ProgramKey{op.collective, op.bytes.count(), group.size(), site}, limit};
   const auto known = calls_.find(key);
   if (known != calls_.end()) return known->second;
-  const std::string& name = algorithm_for(op.collective).name;
+  const auto& [plan, program] = planned(op, group.size(), site);
   CollectiveRecord record;
   record.kind = op.collective;
   record.size = op.bytes;
   record.members = static_cast<int>(group.size());
-  record.algorithm = name.substr(name.find('/') + 1);
+  record.algorithm = plan.algorithm;
+  record.protocol = plan.protocol;
+  record.channels = plan.channels;
+  record.reason = plan.reason;
   record.port_limit = limit;
   records_.push_back(std::move(record));
-  const Call call{shared_program(op, group.size(), site), records_.size() - 1};
+  const Call call{.program = program,
+                  .record = records_.size() - 1,
+                  .launch = choice_.launch ? choice_.launch : plan.launch,
+                  .terms = plan.terms};
   return calls_.emplace(key, call).first->second;
 }
 
-const std::shared_ptr<const CollectiveProgram>& CollectiveCalls::shared_program(
-    const Op& op, std::size_t members, const CollectiveSite* site) {
-  std::shared_ptr<const CollectiveProgram>& program =
-      programs_[ProgramKey{op.collective, op.bytes.count(), members, site}];
-  if (program == nullptr) {
-    program = algorithm_for(op.collective)
-                  .make(CollectiveCall{.kind = op.collective,
-                                       .members = static_cast<int>(members),
-                                       .size = op.bytes,
-                                       .root = 0,
-                                       .chunk = choice_.chunk,
-                                       .site = *site});
+const CollectiveCalls::Planned& CollectiveCalls::planned(const Op& op, std::size_t members,
+                                                         const CollectiveSite* site) {
+  Planned& planned = planned_[ProgramKey{op.collective, op.bytes.count(), members, site}];
+  if (planned.program == nullptr) {
+    const CollectiveCall call{.kind = op.collective,
+                              .members = static_cast<int>(members),
+                              .size = op.bytes,
+                              .root = 0,
+                              .chunk = choice_.chunk,
+                              .site = *site};
+    planned.plan = plan_for(call);
+    planned.program = planned.plan.make(call);
   }
-  return program;
+  return planned;
+}
+
+CollectivePlan CollectiveCalls::plan_for(const CollectiveCall& call) const {
+  const auto& entry = algorithm_for(call.kind);
+  const bool chooses = choice_.algorithm[static_cast<std::size_t>(call.kind)] == "auto";
+  CollectivePlan plan;
+  if (choice_.library != nullptr) {
+    if (chooses) plan = choice_.library->plan(call, nullptr);
+    return plan.make != nullptr ? plan : choice_.library->plan(call, &entry);
+  }
+  plan.algorithm = entry.name.substr(entry.name.find('/') + 1);
+  plan.make = entry.make;
+  plan.reason = chooses ? "the first of its kind, as there is no library" : "asked for";
+  return plan;
 }
 
 void CollectiveCalls::count_run(std::size_t index, Duration took, std::uint64_t groups) {
@@ -77,7 +97,7 @@ double CollectiveCalls::port_limit(std::span<const Rank> group) {
 
 double CollectiveCalls::bandwidth_into(std::span<const Rank> group, Rank member) {
   // Routes that change may come in anywhere.
-  if (fabric_->is_live()) return fabric_->port(member).raw_in;
+  if (fabric_->is_live()) return fabric_->port(member).in;
   std::set<int> ports;
   for (const Rank from : group) {
     if (from == member) continue;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "models/collective/collective.hpp"
+#include "models/collective/library.hpp"
 #include "models/fabric.hpp"
 
 namespace orrery {
@@ -20,7 +21,10 @@ namespace orrery {
 struct CollectiveChoice {
   std::array<std::string, 5> algorithm = {"auto", "auto", "auto", "auto", "auto"};  // by kind
   Bytes chunk{};                     // largest message; 0: as the algorithm likes
-  std::optional<Duration> launch{};  // before the first message; none: the device's own
+  std::optional<Duration> launch{};  // before the first message; none: the library's, or the
+                                     // device's own
+  std::shared_ptr<const CollectiveLibrary> library{};  // that runs them; none: the algorithm alone,
+                                                       // over links as they are ("plain")
 };
 
 /// All runs of one kind, size and group size over groups that are placed alike: for bus bandwidth.
@@ -29,6 +33,9 @@ struct CollectiveRecord {
   Bytes size;
   int members = 0;
   std::string algorithm;
+  std::string protocol;  // with a library, as are these
+  int channels = 0;      // cores that it takes of each member
+  std::string reason;    // why these three
   std::uint64_t runs = 0;
   Duration total;  // start (all members there) to the last member's end, summed over runs
   Duration fastest;
@@ -41,6 +48,8 @@ class CollectiveCalls {
   struct Call {
     std::shared_ptr<const CollectiveProgram> program;
     std::size_t record = 0;
+    std::optional<Duration> launch{};  // none: the device's own
+    std::optional<MessageTerms> terms{};
   };
 
   CollectiveCalls(const Registry<CollectiveFactory>& registry, CollectiveChoice choice,
@@ -51,7 +60,7 @@ class CollectiveCalls {
   const Call& call_for(const Op& op, std::span<const Rank> group);
   /// The program alone. Requires two members or more.
   const CollectiveProgram& program_for(const Op& op, std::span<const Rank> group) {
-    return *shared_program(op, group.size(), group_facts(group).site);
+    return *planned(op, group.size(), group_facts(group).site).program;
   }
   /// `groups` ran it at the same time.
   void count_run(std::size_t record, Duration took, std::uint64_t groups);
@@ -67,8 +76,12 @@ class CollectiveCalls {
                                 const CollectiveSite*>;  // size, members
   using Key = std::tuple<ProgramKey, double>;            // port limit
 
-  const std::shared_ptr<const CollectiveProgram>& shared_program(const Op& op, std::size_t members,
-                                                                 const CollectiveSite* site);
+  struct Planned {
+    CollectivePlan plan;
+    std::shared_ptr<const CollectiveProgram> program;
+  };
+  const Planned& planned(const Op& op, std::size_t members, const CollectiveSite* site);
+  CollectivePlan plan_for(const CollectiveCall& call) const;
   const Registry<CollectiveFactory>::Entry& algorithm_for(CollectiveKind kind) const;
   const GroupFacts& group_facts(std::span<const Rank> group);
   double port_limit(std::span<const Rank> group);
@@ -77,7 +90,7 @@ class CollectiveCalls {
   Registry<CollectiveFactory> registry_;
   CollectiveChoice choice_;
   Fabric* fabric_;
-  std::map<ProgramKey, std::shared_ptr<const CollectiveProgram>> programs_;
+  std::map<ProgramKey, Planned> planned_;
   std::map<Key, Call> calls_;
   std::set<CollectiveSite> sites_;
   // By address and size of the group: only looked up, never iterated, as those by a site are.

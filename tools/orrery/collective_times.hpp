@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "hw/catalog.hpp"
-#include "models/nccl.hpp"
+#include "models/collective/collective.hpp"
 #include "tools/orrery/builtins.hpp"
 
 namespace orrery {
@@ -17,7 +17,8 @@ struct CollectiveQuestion {
   int ranks = 0;        // 0: all
   std::string algorithm = "auto";
   std::string protocol = "auto";
-  bool floats = true;  // what is reduced; switches add nothing else
+  std::string library = "nccl";  // one of collective_libraries()
+  bool floats = true;            // what is reduced; switches add nothing else
 };
 
 /// What came of one size.
@@ -26,21 +27,24 @@ struct CollectiveTime {
   Duration time;
   std::string algorithm;
   std::string protocol;
+  int channels = 0;  // cores of each member; 0: unknown
   std::string reason;
 };
 
-/// Times collectives as NCCL would run them: its choice of algorithm and protocol, and what
-/// hw/calibration says of the links inside the nodes; links between nodes are the catalogue's.
+/// Times collectives as NCCL would run them (models/nccl/library.hpp), the way `orrery run` does:
+/// each is a task graph of one op. Devices that do not run NCCL take the first algorithm of the
+/// kind, over links as the catalogue has them.
 class CollectiveTimes {
  public:
   /// Throws ScenarioError for mistakes in the cluster, UsageError when it has fewer devices than
   /// ranks. `builtins` must outlive this.
-  CollectiveTimes(CollectiveQuestion question, const Builtins& builtins, const Catalog& catalog,
-                  NcclFits fits);
+  CollectiveTimes(CollectiveQuestion question, const Builtins& builtins, const Catalog& catalog);
+  /// The same of a cluster that was read already.
+  CollectiveTimes(CollectiveQuestion question, ClusterSpec cluster, const Builtins& builtins);
   ~CollectiveTimes();
 
   int ranks() const;
-  /// Where the constants are from: "nvlink4, measured on h100_sxm".
+  /// Where the constants are from.
   std::string provenance() const;
   CollectiveTime time_of(Bytes size) const;
 

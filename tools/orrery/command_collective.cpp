@@ -9,7 +9,7 @@
 #include "tools/orrery/collective_times.hpp"
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
-#include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/libraries.hpp"
 
 namespace orrery {
 namespace {
@@ -42,7 +42,9 @@ CommandSyntax syntax() {
       "algorithm", po::value<std::string>()->default_value("auto"),
       "what follows the slash in `orrery list collectives`; auto also takes NVLS where the switch "
       "adds")("protocol", po::value<std::string>()->default_value("auto"),
-              "auto, ll, ll128 or simple")(
+              "auto, ll, ll128 or simple")("library",
+                                           po::value<std::string>()->default_value("nccl"),
+                                           "nccl, or vllm: its custom all-reduce beside that")(
       "datatype", po::value<std::string>()->default_value("float"),
       "float, half, bfloat16, or int8, which switches do not add")(
       "json", "as JSON on standard output, nothing else there");
@@ -128,6 +130,8 @@ CollectiveQuestion question_from(const po::variables_map& options, const Builtin
     throw UsageError("--protocol: expected auto, as all_to_all chooses by size, got \"" +
                      question.protocol + "\"");
   }
+  question.library = options["library"].as<std::string>();
+  require_known("--library", question.library, collective_libraries());
   const std::string type = options["datatype"].as<std::string>();
   require_known("--datatype", type, {"float", "half", "bfloat16", "int8"});
   question.floats = type != "int8";
@@ -171,6 +175,7 @@ JsonValue to_json(const std::vector<Row>& rows, const CollectiveQuestion& questi
                                  {"busbw_Bps", json_real(row.bus_bandwidth)},
                                  {"algorithm", json_string(row.time.algorithm)},
                                  {"protocol", json_string(row.time.protocol)},
+                                 {"channels", json_integer(row.time.channels)},
                                  {"reason", json_string(row.time.reason)}}));
   }
   return json_object({{"collective", json_string(std::string(to_string(question.kind)))},
@@ -194,12 +199,7 @@ int collective_command(std::span<const std::string> words, const Builtins& built
   const CollectiveQuestion question = question_from(options, builtins);
   const std::vector<Bytes> sizes = sizes_from(options["sizes"].as<std::string>());
   const DataFolders data = find_data_folders();
-  const std::string file = data.calibration + "/nccl.json";
-  Diagnostics mistakes;
-  const JsonValue calibration = load_json(file, file);
-  NcclFits fits = read_nccl_fits(JsonCursor(calibration, mistakes));
-  mistakes.throw_if_any();
-  const CollectiveTimes times(question, builtins, open_catalog(data), std::move(fits));
+  const CollectiveTimes times(question, builtins, open_catalog(data));
   std::vector<Row> rows;
   for (const Bytes size : sizes) {
     Row row{.time = times.time_of(size)};

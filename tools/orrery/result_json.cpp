@@ -61,36 +61,34 @@ JsonValue peaks(const std::vector<MemoryUse>& memory) {
   return json_object(std::move(members));
 }
 
+JsonValue holds(const MemoryUse& use) {
+  Members members;
+  for (const auto& [category, amount] : use.holds) members.emplace_back(category, bytes(amount));
+  return json_object(std::move(members));
+}
+
 JsonValue memory_details(const std::vector<MemoryUse>& memory) {
   std::vector<JsonValue> items;
   for (const MemoryUse& use : memory) {
-    Members holds;
-    for (const auto& [category, amount] : use.holds) {
-      holds.emplace_back(category, bytes(amount));
-    }
     items.push_back(json_object({{"device", json_string(use.device)},
                                  {"capacity_bytes", bytes(use.capacity)},
                                  {"peak_bytes", bytes(use.peak)},
                                  {"peak_rank", json_integer(use.rank)},
                                  {"peak_at_s", seconds(use.when.since_start())},
                                  {"fits", json_boolean(use.fits())},
-                                 {"holds_bytes", json_object(std::move(holds))}}));
+                                 {"holds_bytes", holds(use)}}));
   }
   return json_array(std::move(items));
 }
 
 JsonValue host_memory_details(const MemoryUse& use) {
-  Members holds;
-  for (const auto& [category, amount] : use.holds) {
-    holds.emplace_back(category, bytes(amount));
-  }
   return json_object({{"node", json_string(use.device)},
                       {"capacity_bytes", bytes(use.capacity)},
                       {"peak_bytes", bytes(use.peak)},
                       {"peak_node", json_integer(use.rank)},
                       {"peak_at_s", seconds(use.when.since_start())},
                       {"fits", json_boolean(use.fits())},
-                      {"holds_bytes", json_object(std::move(holds))}});
+                      {"holds_bytes", holds(use)}});
 }
 
 JsonValue collectives(const std::vector<CollectiveUse>& uses) {
@@ -98,6 +96,9 @@ JsonValue collectives(const std::vector<CollectiveUse>& uses) {
   for (const CollectiveUse& use : uses) {
     items.push_back(json_object({{"kind", json_string(std::string(to_string(use.record.kind)))},
                                  {"algorithm", json_string(use.record.algorithm)},
+                                 {"protocol", json_string(use.record.protocol)},
+                                 {"channels", json_integer(use.record.channels)},
+                                 {"reason", json_string(use.record.reason)},
                                  {"members", json_integer(use.record.members)},
                                  {"size_bytes", bytes(use.record.size)},
                                  {"runs", count(use.record.runs)},
@@ -265,6 +266,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"facts", facts(result.facts)},
       {"breakdown", extremes(result.breakdown)},
       {"memory", memory_details(result.memory)},
+      {"collective_library", json_string(library_of(scenario))},
       {"collectives", collectives(result.collectives)},
       {"resources", resources(result.resources)},
       {"critical_path", critical_path(result)},

@@ -6,6 +6,7 @@
 #include "tools/orrery/calibrations.hpp"
 #include "tools/orrery/data_folders.hpp"
 #include "tools/orrery/graphml_reader.hpp"
+#include "tools/orrery/libraries.hpp"
 #include "tools/orrery/scenario_document.hpp"
 
 namespace orrery {
@@ -46,6 +47,9 @@ class Reader {
     read_workload();
     read_collectives();
     read_cost();
+    if (degrades_) {  // libraries know the links as they should be
+      degrade_links(scenario_->variability, *scenario_->fabric);
+    }
     if (mistakes_->empty()) {
       unresolved_.report(*mistakes_);
     }
@@ -93,9 +97,7 @@ class Reader {
     Diagnostics found;
     Fabric* fabric = cluster_is_readable_ ? scenario_->fabric.get() : nullptr;
     scenario_->variability = read_variability(JsonCursor(*value, found), fabric, scenario_->seed);
-    if (report(found) && fabric != nullptr) {
-      degrade_links(scenario_->variability, *fabric);
-    }
+    degrades_ = report(found) && fabric != nullptr;
   }
 
   void read_faults_section() {
@@ -164,6 +166,9 @@ class Reader {
     if (JsonCursor launch = cursor.find("launch"); launch.present()) {
       scenario_->collectives.launch = launch.as_duration();
     }
+    read_library(cursor, scenario_->cluster,
+                 cluster_is_readable_ ? scenario_->fabric.get() : nullptr, scenario_->collectives,
+                 scenario_->sources);
     cursor.reject_unknown_keys();
     report(found);
   }
@@ -183,6 +188,7 @@ class Reader {
   UnresolvedPlaces unresolved_;
   Diagnostics* mistakes_;
   bool cluster_is_readable_ = false;
+  bool degrades_ = false;
 };
 
 }  // namespace
@@ -228,6 +234,17 @@ Job build_job(const Scenario& scenario) {
   }
   mistakes.throw_if_any();
   return job;
+}
+
+std::string library_of(const Scenario& scenario) {
+  const JsonValue* name = value_at(scenario.resolved, "/collectives/library");
+  if (scenario.collectives.library != nullptr) {
+    return (name != nullptr && name->string != "auto" ? name->string : "nccl") + ", constants of " +
+           scenario.collectives.library->constants();
+  }
+  return name != nullptr && name->string == "plain"
+             ? "plain"
+             : "plain, as no library was measured over the links of these nodes";
 }
 
 std::string hash_of(const JsonValue& value) {

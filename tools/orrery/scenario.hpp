@@ -37,11 +37,6 @@ struct Scenario {
 inline constexpr std::string_view kDefaultOrigin = "default";
 inline constexpr std::string_view kOverrideOrigin = "--set";
 
-/// The launch of a collective when the scenario says none.
-/// Source: NVIDIA aiconfigurator, nccl_perf (commit 095f58a5): latency of all-reduce at the
-/// smallest messages: 4.90 us on h100_sxm, 8.05 us on a100_sxm. The H100's is taken for every
-/// device.
-inline constexpr std::string_view kDefaultCollectiveLaunch = "4.9 us";
 /// Messages of collectives are not cut when the scenario does not ask for it.
 inline constexpr std::string_view kDefaultCollectiveChunk = "0 B";
 
@@ -59,6 +54,10 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
 /// The task graph of the scenario's workload. Throws ScenarioError when its cluster's device cannot
 /// run one of the kernels.
 Job build_job(const Scenario& scenario);
+
+/// What runs its collectives: "nccl, constants of nvlink4, measured on h100_sxm", or "plain", with
+/// the reason where it is nobody's choice.
+std::string library_of(const Scenario& scenario);
 
 /// fnv1a_hex of the compact text.
 std::string hash_of(const JsonValue& value);

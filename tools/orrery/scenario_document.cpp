@@ -81,6 +81,8 @@ void write_defaults(JsonValue& document) {
         CollectiveKind::all_to_all, CollectiveKind::broadcast}) {
     add_default(*collectives, "/collectives", std::string(to_string(kind)), json_string("auto"));
   }
+  add_default(*collectives, "/collectives", "library", json_string("auto"));
+  add_default(*collectives, "/collectives", "protocol", json_string("auto"));
   add_default(*collectives, "/collectives", "chunk",
               json_string(std::string(kDefaultCollectiveChunk)));
 }

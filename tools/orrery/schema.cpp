@@ -32,6 +32,13 @@ JsonValue collectives_schema(const Builtins& builtins) {
     }
     properties.emplace_back(name, enumeration(algorithms, "the algorithm that runs it"));
   }
+  properties.emplace_back(
+      "library", enumeration({"auto", "plain", "nccl", "vllm"},
+                             "what runs them: \"plain\" takes links as they are; \"auto\" is "
+                             "\"nccl\" where its constants were measured, or a near relative's; "
+                             "\"vllm\" has a custom all-reduce beside it"));
+  properties.emplace_back("protocol", enumeration({"auto", "ll", "ll128", "simple"},
+                                                  "of NCCL; auto chooses as NCCL does"));
   properties.emplace_back("chunk", reference("bytes"));
   properties.emplace_back("launch", reference("duration"));
   return closed_object(

@@ -15,6 +15,7 @@ namespace orrery {
 namespace {
 
 constexpr std::size_t kShownResources = 5;
+constexpr std::size_t kShownWays = 6;
 constexpr int kBarTenths = 25;  // tenths of a percent for each character of a bar
 
 template <class... Values>
@@ -156,6 +157,32 @@ std::string resource_lines(const Result& result) {
   return text;
 }
 
+/// By kind, algorithm and protocol, with the most cores that any takes.
+std::string collective_lines(const Result& result, const Scenario& scenario) {
+  if (result.collectives.empty()) return "";
+  std::vector<std::pair<std::string, int>> ways;
+  for (const CollectiveUse& use : result.collectives) {
+    const CollectiveRecord& record = use.record;
+    const std::string way = std::string(to_string(record.kind)) + " " + record.algorithm +
+                            (record.protocol.empty() ? "" : " " + record.protocol);
+    const auto known = std::find_if(ways.begin(), ways.end(),
+                                    [&](const auto& other) { return other.first == way; });
+    if (known == ways.end()) {
+      ways.emplace_back(way, record.channels);
+    } else {
+      known->second = std::max(known->second, record.channels);
+    }
+  }
+  std::string text = "\n  collectives: " + library_of(scenario) + "\n";
+  for (std::size_t index = 0; index < ways.size() && index < kShownWays; ++index) {
+    const auto& [way, cores] = ways[index];
+    text += "    " + way + (cores > 0 ? ", cores: " + std::to_string(cores) : "") + "\n";
+  }
+  return ways.size() <= kShownWays
+             ? text
+             : text + "    and " + std::to_string(ways.size() - kShownWays) + " more\n";
+}
+
 std::string check_lines(const Result& result) {
   const auto holding = std::count_if(result.checks.begin(), result.checks.end(),
                                      [](const Check& check) { return check.holds; });
@@ -243,8 +270,9 @@ std::string summary(const Result& result, const Scenario& scenario, const RunCos
   }
   text += what_runs(scenario) + "\n\n";
   text += headline(result) + where_time_goes(result) + memory_lines(result);
-  text += resource_lines(result) + wait_lines(result, scenario.variability) +
-          fault_lines(result.faults) + "\n  bound by " + bound_by(result) + "\n";
+  text += resource_lines(result) + collective_lines(result, scenario) +
+          wait_lines(result, scenario.variability) + fault_lines(result.faults) + "\n  bound by " +
+          bound_by(result) + "\n";
   return text + check_lines(result) + last_lines(result, cost, metrics_page);
 }
 

@@ -3,108 +3,37 @@
 
 #include <algorithm>
 #include <fstream>
-#include <map>
-#include <sstream>
 
-#include "tools/orrery/checks.hpp"
-#include "tools/orrery/collective_times.hpp"
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/measured_collectives.hpp"
 
 namespace orrery {
 namespace {
 
-NcclFits shipped_fits() {
-  const JsonValue calibration =
-      load_json(find_data_folders().calibration + "/nccl.json", "nccl.json");
-  Diagnostics mistakes;
-  NcclFits fits = read_nccl_fits(JsonCursor(calibration, mistakes));
-  mistakes.throw_if_any();
-  return fits;
-}
-
-/// CRC-32 of IEEE 802.3, as zlib.crc32 of tools/fit_nccl.
-std::uint32_t crc32(const std::string& text) {
-  std::uint32_t crc = UINT32_MAX;
-  for (const char c : text) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1U ^ ((crc & 1U) != 0 ? 0xEDB88320U : 0U);
-  }
-  return ~crc;
-}
-
-struct Measured {
-  std::string kind;
-  std::string type;
-  int ranks = 0;
-  std::int64_t bytes = 0;
-  double seconds = 0;
-  bool fitted = false;
-};
-
-std::vector<Measured> measured_on(const std::string& system) {
-  std::ifstream file(ORRERY_SOURCE_DIR "/experiments/nccl/" + system + ".csv");
-  std::vector<Measured> rows;
-  std::string line;
-  std::getline(file, line);
-  EXPECT_EQ(line, "op_name,kernel_source,nccl_dtype,num_gpus,message_size,latency");
-  while (std::getline(file, line)) {
-    std::istringstream fields(line);
-    std::string field[6];
-    for (std::string& text : field) std::getline(fields, text, ',');
-    Measured row{.kind = field[0], .type = field[2], .ranks = std::stoi(field[3])};
-    row.bytes = std::stoll(field[4]) * (row.type == "half" ? 2 : 1);
-    row.seconds = std::stod(field[5]) * 1e-3;
-    row.fitted = crc32(system + "," + row.kind + "," + row.type + "," + field[3] + "," +
-                       std::to_string(row.bytes)) %
-                     3 ==
-                 0;
-    rows.push_back(row);
-  }
-  return rows;
-}
-
-CollectiveQuestion question_of(const Measured& row, const std::string& cluster) {
-  static const std::map<std::string, CollectiveKind> kinds = {
-      {"all_reduce", CollectiveKind::all_reduce},
-      {"all_gather", CollectiveKind::all_gather},
-      {"reduce_scatter", CollectiveKind::reduce_scatter},
-      {"alltoall", CollectiveKind::all_to_all}};
-  CollectiveQuestion question;
-  question.kind = kinds.at(row.kind);
-  question.cluster = cluster;
-  question.ranks = row.ranks;
-  question.floats = row.type == "half";
-  return question;
-}
-
-// The split is that of tools/fit_nccl; the limits are those of experiments/nccl/README.md.
-TEST(Nccl, RowsThatWereNotFittedAreMetWithinTheLimits) {
+// The split is that of tools/fit_nccl.
+TEST(NcclTimes, RowsThatWereNotFittedAreMetWithinTheLimits) {
   const Builtins builtins;
-  const Catalog catalog = open_catalog(find_data_folders());
-  for (const auto& [system, cluster] :
-       {std::pair("a100_sxm", "dgx_a100"), std::pair("h100_sxm", "dgx_h100")}) {
-    std::vector<double> errors;
-    std::size_t fitted = 0;
-    const std::vector<Measured> rows = measured_on(system);
-    for (const Measured& row : rows) {
-      fitted += row.fitted ? 1 : 0;
-      if (row.fitted) continue;
-      const CollectiveTimes times(question_of(row, cluster), builtins, catalog, shipped_fits());
-      const double simulated = to_seconds(times.time_of(Bytes(row.bytes)).time);
-      errors.push_back(std::abs(simulated / row.seconds - 1));
-    }
-    ASSERT_EQ(rows.size(), 504U);
-    EXPECT_LE(fitted, 175U) << "about a third";
-    std::sort(errors.begin(), errors.end());
-    const double median = errors[errors.size() / 2];
-    const double ninth = errors[errors.size() * 9 / 10];
-    RecordProperty(std::string(system) + "_median", std::to_string(median));
-    std::printf("%s: median %.1f %%, 90th percentile %.1f %%\n", system, 100 * median, 100 * ninth);
-    EXPECT_LE(median, 0.06) << system;
-    EXPECT_LE(ninth, 0.15) << system;
+  const DataFolders data = find_data_folders();
+  auto measured =
+      load_measured_collectives(data.reproductions + "/nccl", "nccl", open_catalog(data));
+  ASSERT_TRUE(measured);
+  simulate(*measured, builtins);
+  std::size_t judged = 0;
+  for (const MeasuredSystem& system : measured->systems) {
+    const ErrorSpread over = system.spread(false);
+    std::printf("%s: median %.1f %%, 90th percentile %.1f %%\n", system.label.c_str(),
+                100 * over.median, 100 * over.ninth_decile);
+    if (!system.median_limit) continue;
+    ++judged;
+    EXPECT_EQ(*system.median_limit, 0.06);
+    EXPECT_EQ(*system.ninth_limit, 0.15);
+    ASSERT_EQ(system.rows.size(), 504U);
+    EXPECT_LE(system.spread(true).rows, 175U) << "about a third";
+    EXPECT_TRUE(system.holds()) << system.label;
   }
+  EXPECT_EQ(judged, 2U);
 }
 
 std::string output_of(const std::vector<std::string>& words) {

@@ -1,0 +1,134 @@
+// What a library's terms do to a collective, in closed form: its launch before the first message,
+// its step in place of the latency of a route inside a node and beside that of one between nodes,
+// its share of a link's raw bandwidth, its bytes on links between nodes, and its cores.
+#include "models/collective/builtin.hpp"
+#include "tests/theory/small_cluster.hpp"
+
+namespace orrery {
+namespace {
+
+using namespace orrery::literals;
+
+constexpr int kMembers = 4;
+constexpr Bandwidth kRaw = 100_GBps;
+constexpr double kEfficiency = 0.8;  // of the catalogue: no term of the library's
+constexpr Duration kHop = 250_ns;
+constexpr Duration kLaunch = 7_us;
+constexpr Duration kStep = 2_us;
+constexpr double kShare = 0.5;
+constexpr Bytes kBlock = 1_MB;
+
+/// A ring all-reduce with these terms, whatever is asked.
+class Fixed final : public CollectiveLibrary {
+ public:
+  explicit Fixed(const MessageTerms& terms) : terms_(terms) {}
+  CollectivePlan plan(const CollectiveCall&,
+                      const Registry<CollectiveFactory>::Entry* asked) const override {
+    CollectivePlan plan;
+    plan.algorithm = asked == nullptr ? "ring" : "asked for";
+    plan.make = make_ring_all_reduce;
+    plan.protocol = "P";
+    plan.channels = 3;
+    plan.reason = "because";
+    plan.launch = kLaunch;
+    plan.terms = terms_;
+    return plan;
+  }
+  std::string constants() const override { return "a test"; }
+
+ private:
+  MessageTerms terms_;
+};
+
+CollectiveChoice with(const MessageTerms& terms) {
+  CollectiveChoice choice;
+  choice.library = std::make_shared<const Fixed>(terms);
+  return choice;
+}
+
+Finished all_reduce_on(const ClusterSpec& cluster, int members, const CollectiveChoice& choice) {
+  GraphOf graph(members);
+  graph.collective(CollectiveKind::all_reduce, members * kBlock, members);
+  return run(cluster, graph, choice);
+}
+
+TEST(LibraryTerms, ReplaceLatencyAndEfficiencyInsideANode) {
+  const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, kHop, kEfficiency));
+  const Duration round = transfer_time(2 * kBlock, kRaw) + kStep;  // at half of the raw bandwidth
+  const Finished done = all_reduce_on(
+      cluster, kMembers,
+      with(
+          {.step = kStep, .replaces = 2 * kHop, .share = kShare, .between = 7, .core_seconds = 0}));
+  EXPECT_EQ(done.end, Time(kLaunch + 2 * (kMembers - 1) * round));
+  ASSERT_EQ(done.records.size(), 1U);
+  EXPECT_EQ(done.records[0].algorithm, "ring");
+  EXPECT_EQ(done.records[0].protocol, "P");
+  EXPECT_EQ(done.records[0].channels, 3);
+  EXPECT_EQ(done.records[0].reason, "because");
+}
+
+// A degraded link is longer by what it is longer than it should be.
+TEST(LibraryTerms, LeaveWhatALatencyIsLongerThanTheOneTheyReplace) {
+  const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, 3 * kHop));
+  const Finished done =
+      all_reduce_on(cluster, kMembers, with({.step = kStep, .replaces = 2 * kHop, .share = 1}));
+  const Duration round = transfer_time(kBlock, kRaw) + kStep + 4 * kHop;
+  EXPECT_EQ(done.end, Time(kLaunch + 2 * (kMembers - 1) * round));
+}
+
+TEST(LibraryTerms, MayGiveMoreThanTheCatalogueDoes) {
+  const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, kHop, kEfficiency));
+  const Finished done =
+      all_reduce_on(cluster, kMembers, with({.step = kStep, .replaces = 2 * kHop, .share = 1}));
+  const Duration round = transfer_time(kBlock, kRaw) + kStep;
+  EXPECT_EQ(done.end, Time(kLaunch + 2 * (kMembers - 1) * round));
+}
+
+TEST(LibraryTerms, AddToLatencyAndBytesBetweenNodes) {
+  // Device, adapter, leaf, adapter, device; host links are ten times as fast.
+  const ClusterSpec cluster = fat_tree_of({.nodes = 2, .nodes_per_leaf = 2}, wire(kRaw, kHop));
+  const Duration route = 4 * kHop;
+  const Duration round = transfer_time(2 * kBlock, kRaw) + route + kStep;
+  const Finished done = all_reduce_on(
+      cluster, 2, with({.step = kStep, .replaces = 2 * kHop, .share = 0.1, .between = 2}));
+  EXPECT_EQ(done.end, Time(kLaunch + 2 * round));
+}
+
+TEST(LibraryTerms, GiveWayToTheLaunchAndTheAlgorithmThatTheScenarioNames) {
+  const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, kHop));
+  CollectiveChoice choice = with({.step = kStep, .replaces = 2 * kHop, .share = 1});
+  choice.launch = 3_us;
+  choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_reduce)] = "ring";
+  const Finished done = all_reduce_on(cluster, kMembers, choice);
+  EXPECT_EQ(done.end, Time(3_us + 2 * (kMembers - 1) * (transfer_time(kBlock, kRaw) + kStep)));
+  EXPECT_EQ(done.records.at(0).algorithm, "asked for");
+}
+
+// A fifth of all cores while bytes flow: a kernel beside it ends later by the time of all cores
+// that the messages take, each member sending 2 (n-1) blocks.
+TEST(LibraryTerms, CoresThatMoveACollectiveAreTakenFromAKernel) {
+  constexpr double kBusy = 0.2;
+  const double core_seconds = kBusy / kRaw.as_double();
+  DeviceNumbers numbers;
+  const Duration alone = 1_ms;
+  const auto end_of_kernel = [&](double seconds_a_byte) {
+    GraphOf graph(kMembers);
+    const double rate = numbers.peak.as_double() * numbers.math_efficiency;
+    const OpId kernel = graph.compute(
+        graph.all(),
+        kernel_of(Flops(static_cast<std::int64_t>(rate * to_seconds(alone))), Bytes(0)));
+    graph.collective(CollectiveKind::all_reduce, kMembers * kBlock, kMembers);
+    return run(crossbar_of(kMembers, wire(kRaw, kHop), numbers), graph,
+               with({.step = kStep,
+                     .replaces = 2 * kHop,
+                     .share = 1,
+                     .core_seconds = seconds_a_byte}))
+        .end_of(kernel);
+  };
+  const Duration flows = 2 * (kMembers - 1) * transfer_time(kBlock, kRaw);
+  EXPECT_EQ(end_of_kernel(0), alone);
+  EXPECT_EQ(end_of_kernel(core_seconds), alone + flows / 5);
+}
+
+}  // namespace
+}  // namespace orrery

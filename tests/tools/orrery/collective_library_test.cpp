@@ -1,0 +1,85 @@
+// `orrery run` with NCCL: the same times as `orrery collective`, what the result says, and where it
+// is taken by itself.
+#include <gtest/gtest.h>
+
+#include "tests/tools/orrery/experiment.hpp"
+#include "tools/orrery/collective_times.hpp"
+#include "tools/orrery/data_folders.hpp"
+
+namespace orrery {
+namespace {
+
+using testing_program::number;
+using testing_program::Outcome;
+using testing_program::run_orrery;
+using testing_program::TemporaryFolder;
+using testing_program::write_file;
+
+/// Tensor-parallel inference: all-reduces with nothing beside them.
+JsonValue result_on(const std::string& cluster, const std::string& collectives) {
+  const TemporaryFolder folder;
+  write_file(folder / "scenario.json",
+             R"({"orrery": 1, "cluster": )" + cluster +
+                 R"(, "workload": {"kind": "transformer_inference", "network": "gpt2",
+                 "parallel": {"tensor": 4, "pipeline": 1, "data": 2}, "batch": 2,
+                 "input_length": 256, "output_length": 2, "precision": "bf16"},
+                 "collectives": )" +
+                 collectives + "}");
+  const Outcome outcome = run_orrery({"run", folder / "scenario.json", "--json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return parse_json(outcome.out, "result");
+}
+
+TEST(CollectiveLibrary, RunTakesTheTimesOfTheCollectiveCommand) {
+  const JsonValue result = result_on(R"("dgx_h100")", "{}");
+  EXPECT_EQ(result.find("collective_library")->string,
+            "nccl, constants of nvlink4, measured on h100_sxm");
+  const Builtins builtins;
+  const Catalog catalog = open_catalog(find_data_folders());
+  const std::vector<JsonValue>& uses = result.find("collectives")->items;
+  ASSERT_FALSE(uses.empty());
+  for (const JsonValue& use : uses) {
+    ASSERT_EQ(use.find("kind")->string, "all_reduce");
+    const CollectiveTimes times({.kind = CollectiveKind::all_reduce,
+                                 .cluster = "dgx_h100",
+                                 .ranks = static_cast<int>(use.find("members")->integer)},
+                                builtins, catalog);
+    const CollectiveTime alone = times.time_of(Bytes(use.find("size_bytes")->integer));
+    EXPECT_EQ(use.find("algorithm")->string, alone.algorithm);
+    EXPECT_EQ(use.find("protocol")->string, alone.protocol);
+    EXPECT_EQ(use.find("channels")->integer, alone.channels);
+    EXPECT_EQ(use.find("reason")->string, alone.reason);
+    EXPECT_NEAR(number(*use.find("fastest_s")), to_seconds(alone.time),
+                1e-9 * to_seconds(alone.time));
+  }
+}
+
+TEST(CollectiveLibrary, IsTakenByItselfOnlyWhereItWasMeasured) {
+  const auto library = [](const std::string& cluster, const std::string& collectives) {
+    return result_on(cluster, collectives).find("collective_library")->string;
+  };
+  EXPECT_EQ(library(R"("l40s_pcie_8")", "{}"),
+            "plain, as no library was measured over the links of these nodes");
+  EXPECT_EQ(library(R"("dgx_h100")", R"({"library": "plain"})"), "plain");
+  EXPECT_EQ(library(R"("l40s_pcie_8")", R"({"library": "nccl"})"),
+            "nccl, constants of pcie, assumed, scaled to pcie4_x16");
+  EXPECT_EQ(library(R"("dgx_b200")", "{}"),
+            "nccl, constants of nvlink4, measured on h100_sxm, scaled to nvlink5");
+}
+
+TEST(CollectiveLibrary, PlainSaysNoProtocolAndAFixedOneIsTaken) {
+  const JsonValue plain = result_on(R"("dgx_h100")", R"({"library": "plain"})");
+  for (const JsonValue& use : plain.find("collectives")->items) {
+    EXPECT_EQ(use.find("protocol")->string, "");
+    EXPECT_EQ(use.find("channels")->integer, 0);
+  }
+  const JsonValue fixed =
+      result_on(R"("dgx_h100")", R"({"protocol": "simple", "all_reduce": "two_shot"})");
+  for (const JsonValue& use : fixed.find("collectives")->items) {
+    EXPECT_EQ(use.find("protocol")->string, "Simple");
+    EXPECT_EQ(use.find("algorithm")->string, "two_shot");
+  }
+}
+
+}  // namespace
+}  // namespace orrery

@@ -1,0 +1,82 @@
+// `orrery reproduce` of measured collectives: the form of its file, and its verdict.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/tools/orrery/program.hpp"
+#include "tools/orrery/measured_collectives.hpp"
+
+namespace orrery {
+namespace {
+
+using testing_program::Outcome;
+using testing_program::run_orrery;
+using testing_program::TemporaryFolder;
+using testing_program::write_file;
+
+constexpr const char* kColumns = "op_name,kernel_source,nccl_dtype,num_gpus,message_size,latency\n";
+
+class MeasuredTest : public testing::Test {
+ protected:
+  Outcome reproduce(const std::string& table, const std::string& more = "",
+                    std::vector<std::string> options = {}) {
+    write_file(folder_ / "table.csv", table);
+    write_file(folder_ / "reproduce.json",
+               R"({"orrery_reproduce": 1, "description": "d", "source": "s", "measured": [
+                 {"label": "one", "cluster": "dgx_a100", "table": ")" +
+                   table_ + "\"" + more + "}]}");
+    std::vector<std::string> words = {"reproduce", folder_.path().string()};
+    words.insert(words.end(), options.begin(), options.end());
+    return run_orrery(words);
+  }
+  void expect_refused(const std::string& table, const std::string& more, const std::string& why) {
+    const Outcome outcome = reproduce(table, more);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+  }
+
+  std::string table_ = "table.csv";
+
+ private:
+  TemporaryFolder folder_;
+};
+
+TEST_F(MeasuredTest, TheVerdictIsThatOfTheRowsThatWereNotFitted) {
+  const std::string row = "all_gather,NCCL,half,8,1048576,0.05\n";
+  const Outcome shown = reproduce(kColumns + row, "", {"--json"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  const JsonValue report = parse_json(shown.out, "stdout");
+  const JsonValue* simulated = value_at(report, "/systems/0/rows/0/simulated_s");
+  EXPECT_EQ(value_at(report, "/systems/0/rows/0/bytes")->integer, 2 * 1048576);
+  const double error = std::abs(simulated->real / 50e-6 - 1);
+  EXPECT_NEAR(value_at(report, "/systems/0/held_out/median")->real, error, 1e-12);
+  const auto limits = [](double limit) {
+    const std::string text = to_text(json_real(limit), false);
+    return R"(, "limits": {"median": )" + text + R"(, "ninth_decile": )" + text +
+           R"(, "reason": "r"})";
+  };
+  EXPECT_EQ(reproduce(kColumns + row, limits(error + 1e-6)).exit_code, 0);
+  EXPECT_EQ(reproduce(kColumns + row, limits(error - 1e-6)).exit_code, 3);
+}
+
+TEST_F(MeasuredTest, NamesWhatIsWrongWithATable) {
+  expect_refused("a,b\n1,2\n", "", "/measured/0/table: expected a table with the columns");
+  expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,x,0.05\n", "", "line 2");
+  expect_refused(std::string(kColumns) + "all_gather,NCCL,half,9,4,0.05\n", "", "2 to 8 ranks");
+  expect_refused(std::string(kColumns) + "all_gathers,NCCL,half,8,4,0.05\n", "", "all_gathers");
+  expect_refused(kColumns, "", "expected rows that were not fitted");
+  expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,4,0.05\n", R"(, "limit": 3)",
+                 "did you mean \"limits\"?");
+  expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,4,0.05\n",
+                 R"(, "fitted_every": 1)", "/measured/0/fitted_every");
+}
+
+TEST_F(MeasuredTest, ATableThatIsNotThereIsADiskError) {
+  table_ = "none.csv";
+  const Outcome outcome = reproduce(kColumns);
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_NE(outcome.err.find("none.csv"), std::string::npos) << outcome.err;
+}
+
+}  // namespace
+}  // namespace orrery

@@ -1,0 +1,92 @@
+#include "tools/orrery/libraries.hpp"
+
+#include <utility>
+
+#include "models/nccl/custom_all_reduce.hpp"
+#include "sim/base/hash.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr const char* kVllm = "vllm";
+constexpr const char* kNcclFile = "nccl";
+constexpr const char* kCustomFile = "custom_all_reduce";
+
+JsonValue load(const std::string& name, const DataFolders& folders) {
+  const std::string file = folders.calibration + "/" + name + ".json";
+  return load_json(file, file);
+}
+
+template <class Fits>
+Fits fits_from(const std::string& name, const DataFolders& folders, Fits (*read)(JsonCursor)) {
+  Diagnostics mistakes;
+  const JsonValue document = load(name, folders);
+  Fits fits = read(JsonCursor(document, mistakes));
+  mistakes.throw_if_any();
+  return fits;
+}
+
+void add_sources(const std::string& name, const DataFolders& folders,
+                 std::vector<Catalog::SourceFile>& sources) {
+  for (const char* file : {kCustomFile, kNcclFile}) {
+    if (file == kCustomFile && name != kVllm) continue;
+    sources.push_back(
+        {std::string("calibration/") + file, fnv1a_hex(to_text(load(file, folders), false))});
+  }
+}
+
+}  // namespace
+
+const std::vector<std::string>& collective_libraries() {
+  static const std::vector<std::string> names = {"nccl", kVllm};
+  return names;
+}
+
+std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
+                                                      const ClusterSpec& cluster, Fabric& fabric,
+                                                      const NcclOptions& options,
+                                                      const DataFolders& folders) {
+  NcclOptions of_nccl = options;
+  // vLLM sets NCCL_CUMEM_ENABLE=0 (assumed: recalled from vllm/env_override.py), without which
+  // there is no NVLS; its measured times beyond the custom kernel are those of rings.
+  of_nccl.nvls = name != kVllm;
+  auto nccl = make_nccl(fits_from(kNcclFile, folders, read_nccl_fits), cluster, fabric, of_nccl);
+  if (name != kVllm) return nccl;
+  return make_custom_all_reduce(fits_from(kCustomFile, folders, read_custom_all_reduce_fits),
+                                cluster, fabric, std::move(nccl));
+}
+
+std::string library_refusal(const std::string& name, const ClusterSpec& cluster, Fabric& fabric) {
+  return name == kVllm && !nccl_is_calibrated(link_inside(cluster, fabric))
+             ? "its custom all-reduce was measured over NVLink only; these nodes have none"
+             : "";
+}
+
+void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
+                  CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources) {
+  std::vector<std::string> names = {"auto", "plain"};
+  names.insert(names.end(), collective_libraries().begin(), collective_libraries().end());
+  JsonCursor library = collectives.find("library");
+  const std::string name = library.as_choice(names);
+  JsonCursor protocol = collectives.find("protocol");
+  const NcclOptions options{.protocol = protocol.as_choice({"auto", "ll", "ll128", "simple"})};
+  const bool fixed = protocol.present() && options.protocol != "auto";
+  if (fixed && name == "plain") {
+    protocol.error("protocols are those of a library; \"library\" is \"plain\"");
+  }
+  if (fabric == nullptr || name == "plain" || !library.present()) return;
+  if (name == "auto" && !nccl_is_calibrated(link_inside(cluster, *fabric))) {
+    if (fixed) protocol.error("no library was measured here; name it: \"library\": \"nccl\"");
+    return;
+  }
+  const std::string refusal = library_refusal(name, cluster, *fabric);
+  if (!refusal.empty()) {
+    library.error(refusal);
+    return;
+  }
+  const DataFolders folders = find_data_folders();
+  choice.library = make_library(name, cluster, *fabric, options, folders);
+  add_sources(name, folders, sources);
+}
+
+}  // namespace orrery

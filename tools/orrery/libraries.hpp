@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hw/catalog.hpp"
+#include "models/collective/collective_calls.hpp"
+#include "models/nccl/library.hpp"
+#include "tools/orrery/data_folders.hpp"
+
+namespace orrery {
+
+/// "nccl", and "vllm": its custom all-reduce where that applies, NCCL for everything else.
+const std::vector<std::string>& collective_libraries();
+
+/// One of them on a cluster, with the shipped constants. Throws IoError, or ScenarioError for
+/// mistakes in their files.
+std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
+                                                      const ClusterSpec& cluster, Fabric& fabric,
+                                                      const NcclOptions& options,
+                                                      const DataFolders& folders);
+
+/// Why it cannot run there; "" when it can.
+std::string library_refusal(const std::string& name, const ClusterSpec& cluster, Fabric& fabric);
+
+/// Reads "library" and "protocol" of a scenario's "collectives" into `choice`, and adds the files
+/// that this took to `sources`. "auto" is NCCL where it, or a near relative, was measured over the
+/// links inside the nodes; "plain" is none. `fabric`: null where the cluster has mistakes.
+void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
+                  CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources);
+
+}  // namespace orrery

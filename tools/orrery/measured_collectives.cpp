@@ -1,0 +1,207 @@
+#include "tools/orrery/measured_collectives.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <sstream>
+#include <tuple>
+#include <utility>
+
+#include "sim/base/json_cursor.hpp"
+#include "tools/orrery/collective_times.hpp"
+#include "tools/orrery/libraries.hpp"
+
+namespace orrery {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFile = "reproduce.json";
+constexpr const char* kHeader = "op_name,kernel_source,nccl_dtype,num_gpus,message_size,latency";
+constexpr std::size_t kColumns = 6;
+constexpr double kMilli = 1e-3;
+constexpr std::int64_t kMostElements = std::int64_t{1} << 50;
+constexpr RatioRange kLimits = {0, 10};
+
+const std::map<std::string, CollectiveKind> kKinds = {
+    {"all_reduce", CollectiveKind::all_reduce},
+    {"all_gather", CollectiveKind::all_gather},
+    {"reduce_scatter", CollectiveKind::reduce_scatter},
+    {"alltoall", CollectiveKind::all_to_all},
+    {"broadcast", CollectiveKind::broadcast}};
+const std::map<std::string, std::int64_t> kElementBytes = {
+    {"half", 2}, {"bfloat16", 2}, {"float", 4}, {"int8", 1}};
+
+/// Of IEEE 802.3, as Python's zlib.crc32.
+std::uint32_t crc32(const std::string& text) {
+  std::uint32_t crc = UINT32_MAX;
+  for (const char c : text) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1U ^ ((crc & 1U) != 0 ? 0xEDB88320U : 0U);
+  }
+  return ~crc;
+}
+
+template <class Number>
+std::optional<Number> number_from(const std::string& text, Number least, Number most) {
+  std::istringstream stream(text);
+  Number value{};
+  if (!(stream >> value) || !stream.eof() || value < least || value > most) return std::nullopt;
+  return value;
+}
+
+/// A line of a table; nothing when it is none.
+std::optional<MeasuredCollective> row_from(const std::string& line, const std::string& table,
+                                           std::int64_t fitted_every) {
+  std::vector<std::string> fields;
+  std::istringstream stream(line);
+  for (std::string field; std::getline(stream, field, ',');) fields.push_back(field);
+  if (fields.size() != kColumns) return std::nullopt;
+  const auto kind = kKinds.find(fields[0]);
+  const auto bytes = kElementBytes.find(fields[2]);
+  const auto ranks = number_from<int>(fields[3], 2, 1 << 20);
+  const auto elements = number_from<std::int64_t>(fields[4], 1, kMostElements);
+  const auto latency = number_from<double>(fields[5], 1e-9, 1e12);
+  if (kind == kKinds.end() || bytes == kElementBytes.end() || !ranks || !elements || !latency) {
+    return std::nullopt;
+  }
+  const Bytes size = *elements * Bytes(bytes->second);
+  const std::string key = table + "," + fields[0] + "," + fields[2] + "," + fields[3] + "," +
+                          std::to_string(size.count());
+  MeasuredCollective row;
+  row.kind = kind->second;
+  row.datatype = fields[2];
+  row.ranks = *ranks;
+  row.size = size;
+  row.measured_s = *latency * kMilli;
+  row.fitted = fitted_every > 0 && crc32(key) % fitted_every == 0;
+  return row;
+}
+
+void read_table(JsonCursor& place, const std::string& folder, std::int64_t fitted_every,
+                MeasuredSystem& system) {
+  const fs::path path = fs::path(folder) / place.as_string();
+  std::ifstream file(path);
+  std::string line;
+  if (!file || !std::getline(file, line)) {
+    throw IoError("cannot read the table " + path.string());
+  }
+  if (line != kHeader) {
+    place.error("expected a table with the columns " + std::string(kHeader) + ", found " +
+                json_string(line).describe());
+    return;
+  }
+  for (int number = 2; std::getline(file, line); ++number) {
+    const auto row = row_from(line, path.stem().string(), fitted_every);
+    if (!row || row->ranks > system.cluster.device_count()) {
+      place.error("line " + std::to_string(number) +
+                  " of the table: expected a collective, a type, 2 to " +
+                  std::to_string(system.cluster.device_count()) +
+                  " ranks, a size and a time, found " + json_string(line).describe());
+      return;
+    }
+    system.rows.push_back(*row);
+  }
+  if (system.spread(false).rows == 0) place.error("expected rows that were not fitted");
+}
+
+MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
+  MeasuredSystem system;
+  system.label = cursor.at("label").as_string();
+  const std::size_t before = cursor.diagnostics().items().size();
+  system.cluster = read_cluster(cursor.at("cluster"));
+  JsonCursor library = cursor.find("library");
+  system.library = library.present() ? library.as_choice(collective_libraries()) : "nccl";
+  JsonCursor table = cursor.at("table");
+  const std::int64_t every = cursor.find("fitted_every").as_count({.minimum = 2});
+  if (JsonCursor limits = cursor.find("limits"); limits.present()) {
+    system.median_limit = limits.at("median").as_ratio(kLimits);
+    system.ninth_limit = limits.at("ninth_decile").as_ratio(kLimits);
+    system.reason = limits.at("reason").as_string();
+    limits.reject_unknown_keys();
+  }
+  cursor.reject_unknown_keys();
+  if (cursor.diagnostics().items().size() == before) read_table(table, folder, every, system);
+  return system;
+}
+
+}  // namespace
+
+double MeasuredCollective::error() const {
+  return std::abs(simulated_s / measured_s - 1);
+}
+
+ErrorSpread MeasuredSystem::spread(bool fitted, std::optional<CollectiveKind> kind) const {
+  std::vector<double> errors;
+  for (const MeasuredCollective& row : rows) {
+    if (row.fitted == fitted && (!kind || row.kind == *kind)) errors.push_back(row.error());
+  }
+  if (errors.empty()) return {};
+  std::sort(errors.begin(), errors.end());
+  return {.rows = errors.size(),
+          .median = errors[errors.size() / 2],
+          .ninth_decile = errors[errors.size() * 9 / 10],
+          .maximum = errors.back()};
+}
+
+bool MeasuredSystem::holds() const {
+  const ErrorSpread over = spread(false);
+  return (!median_limit || over.median <= *median_limit) &&
+         (!ninth_limit || over.ninth_decile <= *ninth_limit);
+}
+
+bool MeasuredCollectives::holds() const {
+  return std::all_of(systems.begin(), systems.end(),
+                     [](const MeasuredSystem& system) { return system.holds(); });
+}
+
+std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,
+                                                             const std::string& name,
+                                                             const Catalog& catalog) {
+  const std::string path = folder + "/" + kFile;
+  JsonValue document = load_json(path, path);
+  if (document.find("measured") == nullptr) return std::nullopt;
+  Diagnostics mistakes;
+  catalog.resolve(document, mistakes);
+  mistakes.throw_if_any();
+  JsonCursor root(document, mistakes);
+  MeasuredCollectives measured;
+  measured.name = name;
+  root.at("orrery_reproduce").as_count({.minimum = 1, .maximum = 1});
+  measured.description = root.at("description").as_string();
+  measured.source = root.at("source").as_string();
+  JsonCursor systems = root.at("measured");
+  for (JsonCursor& item : systems.items()) measured.systems.push_back(read_system(item, folder));
+  if (measured.systems.empty()) systems.expected("at least one system");
+  root.reject_unknown_keys();
+  mistakes.throw_if_any();
+  return measured;
+}
+
+void simulate(MeasuredCollectives& measured, const Builtins& builtins) {
+  for (MeasuredSystem& system : measured.systems) {
+    std::map<std::tuple<CollectiveKind, std::string, int>, std::unique_ptr<CollectiveTimes>> known;
+    for (MeasuredCollective& row : system.rows) {
+      auto& times = known[{row.kind, row.datatype, row.ranks}];
+      if (times == nullptr) {
+        times =
+            std::make_unique<CollectiveTimes>(CollectiveQuestion{.kind = row.kind,
+                                                                 .cluster = system.cluster.name,
+                                                                 .ranks = row.ranks,
+                                                                 .library = system.library,
+                                                                 .floats = row.datatype != "int8"},
+                                              system.cluster, builtins);
+        system.constants = times->provenance();
+      }
+      const CollectiveTime time = times->time_of(row.size);
+      row.simulated_s = to_seconds(time.time);
+      row.algorithm = time.algorithm;
+      row.protocol = time.protocol;
+    }
+  }
+}
+
+}  // namespace orrery

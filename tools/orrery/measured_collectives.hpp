@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hw/catalog.hpp"
+#include "hw/spec.hpp"
+#include "sim/graph/task_graph.hpp"
+#include "tools/orrery/builtins.hpp"
+
+namespace orrery {
+
+/// One measured time of one collective alone.
+struct MeasuredCollective {
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  std::string datatype;
+  int ranks = 0;
+  Bytes size;  // as nccl-tests defines it
+  double measured_s = 0;
+  bool fitted = false;  // constants were chosen by it; it counts for no limit
+  double simulated_s = 0;
+  std::string algorithm;
+  std::string protocol;
+
+  double error() const;  // |simulated - measured| / measured
+};
+
+/// Sizes of errors over some rows.
+struct ErrorSpread {
+  std::size_t rows = 0;
+  double median = 0;
+  double ninth_decile = 0;
+  double maximum = 0;
+};
+
+struct MeasuredSystem {
+  std::string label;
+  ClusterSpec cluster;
+  std::string library;    // that ran
+  std::string constants;  // where those of its simulation are from
+  std::vector<MeasuredCollective> rows;
+  std::optional<double> median_limit;  // of the rows that were not fitted; none: shown only
+  std::optional<double> ninth_limit;
+  std::string reason;
+
+  /// Of the rows that were fitted, or were not, and of one kind or all.
+  ErrorSpread spread(bool fitted, std::optional<CollectiveKind> kind = std::nullopt) const;
+  bool holds() const;
+};
+
+/// Measured collectives and what they take here: a reproduce.json with "measured" in place of
+/// "figures" and "cases".
+struct MeasuredCollectives {
+  std::string name;
+  std::string description;
+  std::string source;
+  std::vector<MeasuredSystem> systems;
+
+  bool holds() const;
+};
+
+/// Reads `folder`/reproduce.json, called `name`, and its tables; none when it holds cases of
+/// another form. Throws ScenarioError with all mistakes, IoError when a file cannot be read.
+///
+/// A table has the columns op_name, kernel_source, nccl_dtype, num_gpus, message_size (elements)
+/// and latency (ms), as NVIDIA's aiconfigurator has them. With "fitted_every": n a row is fitted
+/// when the CRC-32 of "TABLE,op,dtype,gpus,bytes" is a multiple of n, TABLE being the file's name
+/// without its ending, as in tools/fit_nccl.
+std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,
+                                                             const std::string& name,
+                                                             const Catalog& catalog);
+
+/// Fills in what is simulated.
+void simulate(MeasuredCollectives& measured, const Builtins& builtins);
+
+std::string to_text(const MeasuredCollectives& measured);
+JsonValue to_json(const MeasuredCollectives& measured);
+
+}  // namespace orrery
