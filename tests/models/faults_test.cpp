@@ -67,7 +67,7 @@ class FaultsTest : public testing::Test {
     Diagnostics diagnostics;
     const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
     const auto models = builtin_cost_models();
-    const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics));
+    const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
     const auto collectives = builtin_collectives();
     Engine engine;
     Machine machine(engine, cluster_, *fabric_, *cost, collectives, {});
