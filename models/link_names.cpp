@@ -56,7 +56,9 @@ std::vector<int> LinkNames::find_vertex(JsonCursor name) const {
   std::set<std::string> known;
   for (const Fabric::Link& link : fabric_->links()) {
     if (candidates.size() == kMaximumCandidates) break;
-    std::string vertex = link.name.substr(0, link.name.find(" -> "));
+    const std::size_t arrow = link.name.find(" -> ");
+    if (arrow == std::string::npos) continue;  // the memory of a host
+    std::string vertex = link.name.substr(0, arrow);
     if (known.insert(vertex).second) candidates.push_back(std::move(vertex));
   }
   report_unknown(name, "switch, adapter or device", text, candidates);

@@ -241,6 +241,13 @@ std::pair<JsonValue, JsonValue> read_file(const std::string& path, const JsonVal
   }
 }
 
+/// What comes out of the file stands, for messages, where the file is named.
+void stand_at(JsonValue& value, const Origin& origin) {
+  value.origin = origin;
+  for (JsonValue& item : value.items) stand_at(item, origin);
+  for (JsonValue::Member& member : value.members) stand_at(member.value, origin);
+}
+
 void inline_one(JsonValue& fabric, Diagnostics& diagnostics) {
   const JsonValue file = *fabric.find("file");
   if (file.kind != JsonValue::Kind::string || file.string.empty()) {
@@ -259,14 +266,13 @@ void inline_one(JsonValue& fabric, Diagnostics& diagnostics) {
     std::erase_if(fabric.members, [](const JsonValue::Member& member) {
       return member.key == "file" || member.key == "link";
     });
-    set_origin(switches, file.origin);
-    set_origin(links, file.origin);
+    stand_at(switches, file.origin);
+    stand_at(links, file.origin);
     fabric.members.push_back({"switches", std::move(switches)});
     fabric.members.push_back({"links", std::move(links)});
   } catch (const Malformed& mistake) {
     report_at(file, "cannot read \"" + file.string + "\" as GraphML: " + mistake.message,
               diagnostics);
-    std::erase_if(fabric.members, [](const auto& member) { return member.key == "file"; });
   }
 }
 

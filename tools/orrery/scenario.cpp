@@ -206,8 +206,10 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
   Scenario scenario;
   scenario.resolved = std::move(document);
   scenario.sources = catalog.resolve(scenario.resolved, mistakes);
+  const std::size_t known = mistakes.count();
   if (inline_graphml(scenario.resolved, mistakes)) {
-    catalog.resolve(scenario.resolved, mistakes);  // what edges name
+    if (mistakes.count() > known) mistakes.throw_if_any();  // without its links nothing is right
+    catalog.resolve(scenario.resolved, mistakes);           // what edges name
   }
   write_defaults(scenario.resolved);
   Reader(scenario, builtins, mistakes).read();

@@ -42,7 +42,10 @@ std::string gigabytes_per_second(double bytes_per_second) {
   return to_text(Bandwidth(static_cast<std::int64_t>(bytes_per_second)));
 }
 
-void warn_of_idle_links(const Result& result, std::vector<std::string>& warnings) {
+void warn_of_idle_links(const Scenario& scenario, const Result& result,
+                        std::vector<std::string>& warnings) {
+  // Where routes change, the limit is that of all links, which no one route uses.
+  if (!result.faults.empty() || scenario.fabric->adapts()) return;
   for (const CollectiveUse& use : result.collectives) {
     const CollectiveRecord& record = use.record;
     if (record.size < kLargeCollective || use.best_bus_bandwidth >= record.port_limit / 2) {
@@ -110,7 +113,7 @@ std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
   }
   warn_of_small_products(job, machine, warnings);
   warn_of_transfer(job, machine, warnings);
-  warn_of_idle_links(result, warnings);
+  warn_of_idle_links(scenario, result, warnings);
   for (const MemoryUse& use : result.memory) {
     if (use.fits() && use.peak.as_double() > kNearlyFull * use.capacity.as_double()) {
       warnings.push_back(
