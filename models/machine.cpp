@@ -115,6 +115,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   Activities activities;
   CollectiveRunner collectives;
   RunListener* listener = nullptr;
+  const TaskGraph* graph = nullptr;
   const Symmetry* symmetry = nullptr;
   std::optional<MachineResources> resources;  // made by prepare
   // By program and first rank of the group, of which it holds a part: only looked up.
@@ -144,6 +145,7 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
   ORRERY_CHECK(!impl_->resources, "a machine runs once");
   ORRERY_CHECK(symmetry == nullptr || variability.uniform(), "ranks that differ are folded");
   impl_->listener = &listener;
+  impl_->graph = &graph;
   if (variability.jitters()) impl_->jitter.emplace(graph, variability);
   impl_->symmetry = symmetry;
   impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry,
@@ -192,7 +194,7 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   run.priority = op.priority;
   std::uint64_t groups = impl_->resources->alike(group.front());
   if (group.size() > 1) {
-    const CollectiveCalls::Call& call = impl_->calls.call_for(op, group);
+    const CollectiveCalls::Call& call = impl_->calls.call_for(*impl_->graph, op, group);
     run.record = call.record;
     run.program = call.program;
     run.members = static_cast<int>(group.size());

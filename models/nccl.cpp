@@ -157,11 +157,24 @@ const NcclFits::value_type& nccl_fit_of(const NcclFits& fits, const std::string&
 
 NcclPlan nccl_plan(const NcclFit& fit, const NcclPlace& place, const CollectiveCall& call,
                    int steps, const std::string& protocol) {
-  if (call.kind == CollectiveKind::all_to_all) return point_to_point_plan(fit, place, call);
+  switch (call.kind) {
+    case CollectiveKind::all_to_all:
+    case CollectiveKind::gather:
+    case CollectiveKind::scatter:
+      return point_to_point_plan(fit, place, call);
+    case CollectiveKind::send_recv: {  // one other, everything
+      CollectiveCall pair = call;
+      pair.members = 2;
+      pair.size = 2 * call.size;
+      return point_to_point_plan(fit, place, pair);
+    }
+    default:
+      break;
+  }
   const double size = call.size.as_double();
   const double part = size / call.members;
   const double moved = call.kind == CollectiveKind::all_reduce  ? 2 * (call.members - 1) * part
-                       : call.kind == CollectiveKind::broadcast ? size
+                       : has_root(call.kind)                    ? size
                                                                 : (call.members - 1) * part;
   NcclPlan plan;
   std::size_t chosen = choose(fit, place, steps, moved);

@@ -8,9 +8,10 @@
 
 namespace orrery {
 
-const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<const Rank> group) {
-  const auto [limit, site] = group_facts(group);
-  const Key key{ProgramKey{op.collective, op.bytes.count(), group.size(), site}, limit};
+const CollectiveCalls::Call& CollectiveCalls::call_for(const TaskGraph& graph, const Op& op,
+                                                       std::span<const Rank> group) {
+  const auto [limit, site] = group_facts(group, op);
+  const Key key{key_of(op, group.size(), site), limit};
   const auto known = calls_.find(key);
   if (known != calls_.end()) return known->second;
   const std::string& name = algorithm_for(op.collective).name;
@@ -20,23 +21,29 @@ const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<c
   record.members = static_cast<int>(group.size());
   record.algorithm = name.substr(name.find('/') + 1);
   record.port_limit = limit;
+  const auto& program = shared_program(graph, op, group.size(), site);
+  record.in_network = program->in_network();
   records_.push_back(std::move(record));
-  const Call call{shared_program(op, group.size(), site), records_.size() - 1};
+  const Call call{program, records_.size() - 1};
   return calls_.emplace(key, call).first->second;
 }
 
 const std::shared_ptr<const CollectiveProgram>& CollectiveCalls::shared_program(
-    const Op& op, std::size_t members, const CollectiveSite* site) {
-  std::shared_ptr<const CollectiveProgram>& program =
-      programs_[ProgramKey{op.collective, op.bytes.count(), members, site}];
+    const TaskGraph& graph, const Op& op, std::size_t members, const CollectiveSite* site) {
+  std::shared_ptr<const CollectiveProgram>& program = programs_[key_of(op, members, site)];
   if (program == nullptr) {
+    const std::shared_ptr<const SizeTable> sizes = graph.sizes_of(op);
+    ORRERY_CHECK(op.root < members, "the root of a collective is none of its members");
+    ORRERY_CHECK(!sizes || sizes->members() == static_cast<int>(members),
+                 "a table of sizes is for another number of members");
     program = algorithm_for(op.collective)
                   .make(CollectiveCall{.kind = op.collective,
                                        .members = static_cast<int>(members),
                                        .size = op.bytes,
-                                       .root = 0,
+                                       .root = static_cast<int>(op.root),
                                        .chunk = choice_.chunk,
-                                       .site = *site});
+                                       .site = *site,
+                                       .sizes = sizes});
   }
   return program;
 }
@@ -53,17 +60,25 @@ const Registry<CollectiveFactory>::Entry& CollectiveCalls::algorithm_for(
   const std::string prefix = std::string(to_string(kind)) + "/";
   const std::string& wanted = choice_.algorithm[static_cast<std::size_t>(kind)];
   for (const auto& entry : registry_.entries()) {
-    if (wanted == "auto" ? entry.name.starts_with(prefix) : entry.name == prefix + wanted) {
+    if (wanted.empty() || wanted == "auto" ? entry.name.starts_with(prefix) : entry.name == prefix + wanted) {
       return entry;
     }
   }
   internal_error(__FILE__, __LINE__, "no collective algorithm " + prefix + wanted);
 }
 
-const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const Rank> group) {
-  const auto [known, is_new] = groups_.try_emplace({group.data(), group.size()});
+const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const Rank> group,
+                                                                const Op& op) {
+  const std::int64_t root = has_root(op.collective) ? std::int64_t{op.root} : -1;
+  const auto [known, is_new] = groups_.try_emplace({group.data(), group.size(), root});
   if (is_new) {
-    known->second.port_limit = port_limit(group);
+    double& limit = known->second.port_limit;
+    limit = port_limit(group);
+    if (root >= 0) {  // a scatter comes out of it, a gather goes into it
+      const Rank rank = group[static_cast<std::size_t>(root)];
+      limit = std::max({limit, bandwidth_of(group, rank, Direction::in),
+                        bandwidth_of(group, rank, Direction::out)});
+    }
     known->second.site = &*sites_.insert(site_of(*fabric_, group)).first;
   }
   return known->second;
@@ -72,19 +87,24 @@ const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const 
 /// Of the first and the last member (one is the root of a broadcast, into which nothing goes) the
 /// one that can take more: no bus bandwidth can exceed what the links into a member carry.
 double CollectiveCalls::port_limit(std::span<const Rank> group) {
-  return std::max(bandwidth_into(group, group.front()), bandwidth_into(group, group.back()));
+  return std::max(bandwidth_of(group, group.front(), Direction::in),
+                  bandwidth_of(group, group.back(), Direction::in));
 }
 
-double CollectiveCalls::bandwidth_into(std::span<const Rank> group, Rank member) {
+double CollectiveCalls::bandwidth_of(std::span<const Rank> group, Rank member,
+                                     Direction direction) {
+  const bool in = direction == Direction::in;
   std::set<int> ports;
-  for (const Rank from : group) {
-    if (from == member) continue;
-    const Fabric::Route route = fabric_->route(from, member);
-    // Of several ways the last links are those that together bring all of it.
+  for (const Rank other : group) {
+    if (other == member) continue;
+    const Fabric::Route route = in ? fabric_->route(other, member) : fabric_->route(member, other);
+    // Of several ways the last links are those that together bring all of it, or the first.
     double brought = 0;
-    for (std::size_t i = route.links.size(); i-- > 0 && brought < 1 - 1e-9;) {
-      ports.insert(route.links[i]);
-      brought += route.shares.empty() ? 1 : route.shares[i];
+    const std::size_t links = route.links.size();
+    for (std::size_t i = 0; i < links && brought < 1 - 1e-9; ++i) {
+      const std::size_t link = in ? links - 1 - i : i;
+      ports.insert(route.links[link]);
+      brought += route.shares.empty() ? 1 : route.shares[link];
     }
   }
   double bandwidth = 0;

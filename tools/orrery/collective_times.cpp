@@ -115,7 +115,6 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, const Builtins& bu
   impl_->question = std::move(question);
   impl_->builtins = &builtins;
   impl_->cluster = read_named_cluster(impl_->question.cluster, catalog);
-  impl_->collectives.add({"all_reduce/nvls", make_nvls_all_reduce, "the switch adds"});
   const std::int64_t devices = impl_->cluster.device_count();
   int& ranks = impl_->question.ranks;
   if (ranks == 0) ranks = static_cast<int>(devices);
@@ -167,7 +166,12 @@ std::vector<std::string> CollectiveTimes::Impl::algorithms() const {
       return names;
     }
     case CollectiveKind::all_to_all:
+    case CollectiveKind::gather:
+    case CollectiveKind::scatter:
+    case CollectiveKind::send_recv:
       return {"direct"};
+    case CollectiveKind::barrier:
+      return {"dissemination"};
     default:
       return {"ring"};
   }
@@ -196,10 +200,16 @@ ClusterSpec CollectiveTimes::Impl::with(const NcclPlan& plan) const {
 CollectiveTime CollectiveTimes::Impl::run(Bytes size, const std::string& algorithm) const {
   const std::string name = std::string(to_string(question.kind)) + "/" + algorithm;
   const CollectiveCall call = call_of(size);
+  const std::string refusal = collective_refusal(name, site);
+  if (!refusal.empty()) throw UsageError("--algorithm: " + refusal);
+  if (algorithm == kNvls && !fit.nvls) {
+    throw UsageError("--algorithm: no times of nvls were measured over " + fit_link);
+  }
   const auto program = collectives.find(name)->make(call);
   // A chain is as many steps as it has members below its root.
-  const int steps = question.kind == CollectiveKind::broadcast ? call.members - 1
-                                                               : program->steps() / program->lag();
+  const bool chain = program->lag() == 1 && (question.kind == CollectiveKind::broadcast ||
+                                             question.kind == CollectiveKind::reduce);
+  const int steps = chain ? call.members - 1 : program->steps() / program->lag();
   const NcclPlan plan = algorithm == kNvls ? nvls_plan(fit, place, call)
                                            : nccl_plan(fit, place, call, steps, question.protocol);
   const ClusterSpec changed = with(plan);

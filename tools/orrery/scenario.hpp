@@ -55,7 +55,7 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
                        const Catalog& catalog);
 
 /// The task graph of the scenario's workload. Throws ScenarioError when its cluster's device cannot
-/// run one of the kernels.
+/// run one of the kernels, or a group of ranks not the algorithm that was chosen for it.
 Job build_job(const Scenario& scenario);
 
 /// fnv1a_hex of the compact text.
