@@ -84,16 +84,16 @@ Registry<CollectiveFactory> builtin_collectives() {
 
 std::string collective_refusal(const std::string& name, const CollectiveSite& site) {
   if (name.ends_with("/nvls")) {
-    if (!site.node.empty()) return "nvls needs a group inside one node";
+    if (!site.node.empty()) return "nvls needs groups inside one node";
     if (!site.switch_adds) {
-      return "nvls needs a switch that adds: a node whose fabric has \"in_network_reduction\": true";
+      return "nvls needs groups at a switch that adds (\"in_network_reduction\" of the node's fabric)";
     }
   }
   if (name.ends_with("/sharp")) {
-    if (site.node.empty()) return "sharp needs a group over several nodes; inside one it is nvls";
+    if (site.node.empty()) return "sharp needs groups over several nodes (inside one it is nvls)";
     if (!site.network_adds) {
-      return "sharp needs switches that add: a fabric between nodes with "
-             "\"in_network_reduction\": true";
+      return "sharp needs groups whose nodes meet in switches that add (\"in_network_reduction\" of the "
+             "cluster's fabric)";
     }
   }
   return "";

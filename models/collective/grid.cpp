@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "models/collective/builtin.hpp"
+#include "models/collective/parts.hpp"
 #include "models/collective/ring_orders.hpp"
 #include "models/collective/rounds.hpp"
 
@@ -139,7 +140,7 @@ std::unique_ptr<CollectiveProgram> make_sharp_all_reduce(const CollectiveCall& c
       call,
       {.rounds = 1 + 2 * inside,
        .blocks = grid.width(),
-       .chunk = call.chunk,
+       .chunk = call.chunk > Bytes(0) ? call.chunk : kPipelineChunk,
        .network_round = inside},
       [grid, inside](int member, int round, std::vector<Exchange>& out) {
         const Grid::Place at = grid.place(member);

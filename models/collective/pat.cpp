@@ -18,7 +18,8 @@ constexpr Bytes kBuffer = Bytes(4'194'304);
 /// recalled, not at hand). From every member a binomial tree reaches the places 2^k further on,
 /// farthest first, so that the long ways carry least; what goes to the same member in the same
 /// round goes together: ceil(log2 n) rounds like Bruck's. Where the blocks of a round exceed the
-/// buffer they go in several, up to one block each: the linear phase.
+/// buffer they go in several, up to one block each: the linear phase. NCCL takes it for one member a
+/// node; it works for any.
 ///
 ///   distance 4:  0→4              of each tree; n = 8, from member 0
 ///   distance 2:  0→2  4→6

@@ -27,8 +27,16 @@ class Collective : public testing::TestWithParam<std::string> {
 
   std::unique_ptr<CollectiveProgram> make(int n, Bytes size, int root, Bytes chunk) const {
     const auto registry = builtin_collectives();
-    return registry.find(GetParam())
-        ->make({.kind = form_.kind, .members = n, .size = size, .root = root, .chunk = chunk});
+    CollectiveCall call{
+        .kind = form_.kind, .members = n, .size = size, .root = root, .chunk = chunk};
+    if (form_.kind == CollectiveKind::all_to_all_v) call.sizes = equal_parts(n, size);
+    return registry.find(GetParam())->make(call);
+  }
+  /// With these an all-to-all-v is an all-to-all.
+  static std::shared_ptr<const SizeTable> equal_parts(int n, Bytes size) {
+    std::vector<Bytes> bytes;
+    for (int entry = 0; entry < n * n; ++entry) bytes.push_back(block_size(size, entry % n, n));
+    return std::make_shared<const SizeTable>(n, std::move(bytes));
   }
 
   std::vector<Bytes> sizes(int n) {
@@ -42,8 +50,7 @@ class Collective : public testing::TestWithParam<std::string> {
             Bytes(largest + 1)};
   }
   std::vector<int> roots(int n) const {
-    std::vector<int> roots(form_.kind == CollectiveKind::broadcast ? static_cast<std::size_t>(n)
-                                                                   : 1);
+    std::vector<int> roots(has_root(form_.kind) ? static_cast<std::size_t>(n) : 1);
     std::iota(roots.begin(), roots.end(), 0);
     return roots;
   }
@@ -136,10 +143,16 @@ TEST_P(Collective, MovesTheBytesOfItsClosedForm) {
         ASSERT_EQ(sent[m], (member + 1) % n == root ? Bytes(0) : size);
         continue;
       }
+      if (form_.uneven_blocks == kReduces) {
+        ASSERT_EQ(sent[m], member == root ? Bytes(0) : size);
+        ASSERT_EQ(received[m], (member + 1) % n == root ? Bytes(0) : size);
+        continue;
+      }
       // A block is size/n rounded to either side, so exact where n divides the size. An all-to-all
       // brings a member its own block n-1 times.
       const bool exact = size.count() % n == 0;
-      const int blocks_received = form_.kind == CollectiveKind::all_to_all
+      const int blocks_received = form_.kind == CollectiveKind::all_to_all ||
+                                          form_.kind == CollectiveKind::all_to_all_v
                                       ? std::max(n - 1, form_.uneven_blocks)
                                       : form_.uneven_blocks;
       ASSERT_LE(std::abs(sent[m].count() * n - total.count()), exact ? 0 : form_.uneven_blocks * n);

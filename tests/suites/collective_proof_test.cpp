@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "tests/suites/collective_walk.hpp"
 #include "tests/suites/drawn_sites.hpp"
@@ -28,11 +29,20 @@ class Task {
  public:
   explicit Task(const CollectiveCall& call) : call_(call) {}
 
-  bool personal() const { return call_.kind == CollectiveKind::all_to_all; }
-  std::int64_t length() const { return call_.size.count() * (personal() ? call_.members : 1); }
+  bool personal() const {
+    return call_.kind == CollectiveKind::all_to_all || call_.kind == CollectiveKind::send_recv;
+  }
+  std::int64_t length() const {
+    if (call_.sizes != nullptr) return entry_begin(call_.members, 0);
+    return call_.size.count() * (personal() ? call_.members : 1);
+  }
   /// Where blocks begin; the end of the last.
   std::vector<std::int64_t> cuts() const {
     std::vector<std::int64_t> cuts = {0, length()};
+    for (int from = 0; call_.sizes != nullptr && from < call_.members; ++from) {
+      for (int to = 0; to < call_.members; ++to) cuts.push_back(entry_begin(from, to));
+    }
+    if (call_.sizes != nullptr) return cuts;
     for (int owner = 0; owner < (personal() ? call_.members : 1); ++owner) {
       std::int64_t at = owner * call_.size.count();
       for (int block = 0; block < call_.members; ++block) {
@@ -46,30 +56,54 @@ class Task {
     switch (call_.kind) {
       case CollectiveKind::all_reduce:
       case CollectiveKind::reduce_scatter:
+      case CollectiveKind::reduce:
+      case CollectiveKind::barrier:
         return only(member);
       case CollectiveKind::all_gather:
+      case CollectiveKind::gather:
         return block_of(byte) == member ? only(member) : 0;
       case CollectiveKind::all_to_all:
+      case CollectiveKind::send_recv:
         return byte / call_.size.count() == member ? only(member) : 0;
       case CollectiveKind::broadcast:
+      case CollectiveKind::scatter:
         return member == call_.root ? only(member) : 0;
+      case CollectiveKind::all_to_all_v:
+        return entry_of(byte).first == member ? only(member) : 0;
     }
     return 0;
   }
   /// 0: anything.
   Contributors at_last(int member, std::int64_t byte) const {
+    if (call_.kind == CollectiveKind::all_to_all_v) {
+      const auto [from, to] = entry_of(byte);
+      return to == member ? only(from) : 0;
+    }
     const int block = block_of(byte);
+    const bool at_root = member == call_.root;
+    const auto owner = static_cast<int>(byte / call_.size.count());
     switch (call_.kind) {
       case CollectiveKind::all_reduce:
+      case CollectiveKind::barrier:
         return everybody(call_.members);
+      case CollectiveKind::reduce:
+        return at_root ? everybody(call_.members) : 0;
+      case CollectiveKind::gather:
+        return at_root ? only(block) : 0;
+      case CollectiveKind::scatter:
+        return block == member ? only(call_.root) : 0;
+      case CollectiveKind::send_recv:
+        return (owner + 1) % call_.members == member ? only(owner) : 0;
       case CollectiveKind::reduce_scatter:
         return block == member ? everybody(call_.members) : 0;
       case CollectiveKind::all_gather:
         return only(block);
       case CollectiveKind::all_to_all:
-        return block == member ? only(static_cast<int>(byte / call_.size.count())) : 0;
+        return block == member ? only(owner) : 0;
       case CollectiveKind::broadcast:
         return only(call_.root);
+      case CollectiveKind::all_to_all_v:
+        break;
     }
     return 0;
   }
@@ -82,6 +116,26 @@ class Task {
       left -= block_size(call_.size, block++, call_.members).count();
     }
     return block;
+  }
+
+  /// Where what `from` sends `to` lies: entries of the table stand row by row.
+  std::int64_t entry_begin(int from, int to) const {
+    std::int64_t begin = 0;
+    for (int row = 0; row <= from && row < call_.members; ++row) {
+      for (int column = 0; column < (row == from ? to : call_.members); ++column) {
+        begin += call_.sizes->between(row, column).count();
+      }
+    }
+    return begin;
+  }
+  std::pair<int, int> entry_of(std::int64_t byte) const {
+    for (int from = 0; from < call_.members; ++from) {
+      for (int to = 0; to < call_.members; ++to) {
+        byte -= call_.sizes->between(from, to).count();
+        if (byte < 0) return {from, to};
+      }
+    }
+    return {-1, -1};
   }
 
   CollectiveCall call_;
@@ -150,15 +204,38 @@ class Proof {
   void begun(std::size_t id, const Parcel& parcel) {
     for_each_segment(id, parcel, [&](std::size_t segment) {
       const Contributors has = held(parcel.from)[segment];
+      if (program_->meets(parcel.step)) {
+        put_in(parcel, segment, has);
+        return;
+      }
       EXPECT_NE(has, 0U) << "byte " << begins_[segment] << " was sent before it was there";
       carried_[id].emplace_back(segment, has);
     });
   }
 
+  /// Into the switches, which add it to what others put there: once, however often it is read.
+  void put_in(const Parcel& parcel, std::size_t segment, Contributors has) {
+    if (!put_.insert({parcel.step, parcel.from, segment}).second) return;
+    Contributors& sum = sums_[{parcel.step, segment}];
+    EXPECT_EQ(sum & has, 0U) << "added twice";
+    sum |= has;
+  }
+
   void arrived(std::size_t id, const Parcel& parcel) {
+    if (program_->meets(parcel.step)) {
+      for_each_segment(id, parcel, [&](std::size_t segment) {
+        Contributors& has = held(parcel.send.to)[segment];
+        const Contributors sum = sums_[{parcel.step, segment}];
+        EXPECT_EQ(has & ~sum, 0U) << "overwrites what it does not hold";
+        has = sum;
+      });
+      return;
+    }
     for (const auto& [segment, contributors] : carried_[id]) {
       Contributors& has = held(parcel.send.to)[segment];
-      if (parcel.send.reduces) {
+      if (call_.kind == CollectiveKind::barrier) {
+        has |= contributors;  // heard of twice is heard of
+      } else if (parcel.send.reduces) {
         EXPECT_EQ(has & contributors, 0U) << "added twice";
         has |= contributors;
       } else {
@@ -177,11 +254,21 @@ class Proof {
   std::map<std::pair<int, int>, std::size_t> first_of_step_;  // member, step: its first parcel
   std::map<std::pair<int, int>, std::vector<Payload>> payloads_;
   std::map<std::size_t, std::vector<std::pair<std::size_t, Contributors>>> carried_;
+  std::set<std::tuple<int, int, std::size_t>> put_;  // step, member, segment: into the switches
+  std::map<std::pair<int, std::size_t>, Contributors> sums_;  // step, segment: there
 };
 
+/// Entries of any size, many of them zero; of a member with itself too.
+std::shared_ptr<const SizeTable> drawn_table(int n, RandomStream& random) {
+  std::vector<Bytes> bytes;
+  for (int entry = 0; entry < n * n; ++entry) {
+    bytes.push_back(Bytes(random.integer(0, 2) == 0 ? 0 : random.integer(1, 60)));
+  }
+  return std::make_shared<const SizeTable>(n, std::move(bytes));
+}
+
 CollectiveKind kind_of(const std::string& name) {
-  for (int kind = 0; kind < 5; ++kind) {
-    const auto candidate = static_cast<CollectiveKind>(kind);
+  for (const CollectiveKind candidate : kCollectiveKinds) {
     if (name.starts_with(std::string(to_string(candidate)) + "/")) return candidate;
   }
   throw std::runtime_error(name);
@@ -201,6 +288,7 @@ TEST_P(CollectiveProof, TheRightDataEndsWhereItBelongs) {
       call.root = static_cast<int>(random.integer(0, n - 1));
       call.chunk = Bytes(random.integer(0, 1) * random.integer(2, 30));
       call.site = drawn_site(n, random);
+      if (call.kind == CollectiveKind::all_to_all_v) call.sizes = drawn_table(n, random);
       SCOPED_TRACE(testing::Message()
                    << n << " members, " << call.size.count() << " B, chunk " << call.chunk.count()
                    << ", root " << call.root << ", draw " << draw);

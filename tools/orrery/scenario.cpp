@@ -184,8 +184,9 @@ void report_refused_collectives(const Scenario& scenario, const TaskGraph& graph
       if (refusal.empty()) continue;
       const JsonValue* place = value_at(scenario.resolved, "/collectives/" + kind);
       ORRERY_CHECK(place != nullptr, "an algorithm that was read stands in the document");
-      report_at(*place, refusal + ", and rank " + std::to_string(ranks[first]) + " is in one of " +
-                            std::to_string(op.group_size) + " ranks that has not",
+      report_at(*place,
+                refusal + "; one of " + std::to_string(op.group_size) + " begins at rank " +
+                    std::to_string(ranks[first]),
                 mistakes);
       return;
     }
