@@ -44,8 +44,9 @@ class CollectiveProgram {
   /// The first step known to be like this one: in both, every member sends and receives the same.
   /// Never past `step`. The fewer there are, the sooner symmetry is found.
   virtual int pattern(int step) const { return step; }
-  /// Appends what the messages of `sends` hold; who receives them has it at the same place. Not
-  /// needed to run: it is there so that anybody can check that the right data moves.
+  /// Appends what the messages of `sends` hold; who receives them has it at the same place when it
+  /// begins a later step, and in a buffer for receipts until then. Not needed to run: it is there so
+  /// that anybody can check that the right data moves.
   virtual void payloads(int member, int step, std::vector<Payload>& out) const = 0;
   /// Whether switches of the network do a part of it: add, or copy to many. Then some steps meet.
   virtual bool in_network() const { return false; }

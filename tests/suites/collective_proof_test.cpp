@@ -167,9 +167,20 @@ class Proof {
 
   void run(RandomStream& random) {
     CollectiveWalk walk(*program_, call_.members);
-    walk.run(random, {[&](std::size_t id) { begun(id, walk.parcels()[id]); },
-                      [&](std::size_t id) { arrived(id, walk.parcels()[id]); }});
+    const auto take_in = [&](int member, int before) {
+      std::erase_if(waiting_[member], [&](std::size_t id) {
+        if (walk.parcels()[id].step >= before) return false;
+        arrived(id, walk.parcels()[id]);
+        return true;
+      });
+    };
+    walk.run(random, {[&](std::size_t id) {
+                        take_in(walk.parcels()[id].from, walk.parcels()[id].step);
+                        begun(id, walk.parcels()[id]);
+                      },
+                      [&](std::size_t id) { waiting_[walk.parcels()[id].send.to].push_back(id); }});
     for (int member = 0; member < call_.members; ++member) {
+      take_in(member, program_->steps());
       ASSERT_TRUE(walk.finished(member)) << member;
       for (std::size_t segment = 0; begins_[segment] < task_.length(); ++segment) {
         const Contributors wanted = task_.at_last(member, begins_[segment]);
@@ -254,6 +265,9 @@ class Proof {
   std::map<std::pair<int, int>, std::size_t> first_of_step_;  // member, step: its first parcel
   std::map<std::pair<int, int>, std::vector<Payload>> payloads_;
   std::map<std::size_t, std::vector<std::pair<std::size_t, Contributors>>> carried_;
+  // By member: what came, in the order of coming, and is taken in when a later step than its own
+  // begins: until then it may be in a buffer for receipts.
+  std::map<int, std::vector<std::size_t>> waiting_;
   std::set<std::tuple<int, int, std::size_t>> put_;  // step, member, segment: into the switches
   std::map<std::pair<int, std::size_t>, Contributors> sums_;  // step, segment: there
 };
