@@ -173,9 +173,9 @@ NcclPlan nccl_plan(const NcclFit& fit, const NcclPlace& place, const CollectiveC
   }
   const double size = call.size.as_double();
   const double part = size / call.members;
-  const double moved = call.kind == CollectiveKind::all_reduce  ? 2 * (call.members - 1) * part
-                       : has_root(call.kind)                    ? size
-                                                                : (call.members - 1) * part;
+  const double moved = call.kind == CollectiveKind::all_reduce ? 2 * (call.members - 1) * part
+                       : has_root(call.kind)                   ? size
+                                                               : (call.members - 1) * part;
   NcclPlan plan;
   std::size_t chosen = choose(fit, place, steps, moved);
   plan.reason = "least of NCCL's own estimates for " + std::to_string(steps) + " steps and " +

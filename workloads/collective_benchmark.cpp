@@ -16,11 +16,11 @@ constexpr std::int64_t kMaximumTable = 8192;  // members of an all-to-all-v: a t
 
 struct Settings {
   CollectiveKind kind = CollectiveKind::all_reduce;
-  Bytes size;               // as nccl-tests defines it
-  std::int64_t ranks = 0;   // the first so many devices
-  std::int64_t group = 0;   // consecutive ranks that are one group
-  std::int64_t root = 0;    // position in each group
-  std::int64_t repeat = 1;  // one after another
+  Bytes size;                // as nccl-tests defines it
+  std::int64_t ranks = 0;    // the first so many devices
+  std::int64_t group = 0;    // consecutive ranks that are one group
+  std::int64_t root = 0;     // position in each group
+  std::int64_t repeat = 1;   // one after another
   std::int64_t at_once = 1;  // side by side, each on a stream of its own
   JsonValue sizes;           // all_to_all_v: the key as it was read
   std::shared_ptr<const SizeTable> table;
@@ -93,8 +93,8 @@ std::shared_ptr<const SizeTable> read_matrix(JsonCursor& sizes, std::int64_t mem
   std::vector<JsonCursor> rows = sizes.items();
   std::vector<Bytes> bytes;
   if (static_cast<std::int64_t>(rows.size()) != members) {
-    sizes.error("expected " + std::to_string(members) + " rows, one for each rank of a group, got " +
-                std::to_string(rows.size()));
+    sizes.error("expected " + std::to_string(members) +
+                " rows, one for each rank of a group, got " + std::to_string(rows.size()));
     return nullptr;
   }
   for (JsonCursor& row : rows) {
@@ -111,8 +111,8 @@ std::shared_ptr<const SizeTable> read_matrix(JsonCursor& sizes, std::int64_t mem
 }
 
 /// Every member sends `size` in all, its own part included, of which the receiver that is k-th in
-/// order of favour gets a part in proportion to (k+1)^-exponent: Zipf's law, as for the experts of a
-/// mixture; 0 is an all-to-all. Who is favoured is drawn from the seed, the same for all senders.
+/// order of favour gets a part in proportion to (k+1)^-exponent: Zipf's law, as for the experts of
+/// a mixture; 0 is an all-to-all. Who is favoured is drawn from the seed, the same for all senders.
 std::shared_ptr<const SizeTable> zipf_table(const Settings& settings, double exponent,
                                             std::uint64_t seed) {
   const auto members = static_cast<std::size_t>(settings.group);

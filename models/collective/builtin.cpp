@@ -86,13 +86,15 @@ std::string collective_refusal(const std::string& name, const CollectiveSite& si
   if (name.ends_with("/nvls")) {
     if (!site.node.empty()) return "nvls needs groups inside one node";
     if (!site.switch_adds) {
-      return "nvls needs groups at a switch that adds (\"in_network_reduction\" of the node's fabric)";
+      return "nvls needs groups at a switch that adds (\"in_network_reduction\" of the node's "
+             "fabric)";
     }
   }
   if (name.ends_with("/sharp")) {
     if (site.node.empty()) return "sharp needs groups over several nodes (inside one it is nvls)";
     if (!site.network_adds) {
-      return "sharp needs groups whose nodes meet in switches that add (\"in_network_reduction\" of the "
+      return "sharp needs groups whose nodes meet in switches that add (\"in_network_reduction\" "
+             "of the "
              "cluster's fabric)";
     }
   }

@@ -45,8 +45,8 @@ class CollectiveProgram {
   /// Never past `step`. The fewer there are, the sooner symmetry is found.
   virtual int pattern(int step) const { return step; }
   /// Appends what the messages of `sends` hold; who receives them has it at the same place when it
-  /// begins a later step, and in a buffer for receipts until then. Not needed to run: it is there so
-  /// that anybody can check that the right data moves.
+  /// begins a later step, and in a buffer for receipts until then. Not needed to run: it is there
+  /// so that anybody can check that the right data moves.
   virtual void payloads(int member, int step, std::vector<Payload>& out) const = 0;
   /// Whether switches of the network do a part of it: add, or copy to many. Then some steps meet.
   virtual bool in_network() const { return false; }

@@ -60,7 +60,8 @@ const Registry<CollectiveFactory>::Entry& CollectiveCalls::algorithm_for(
   const std::string prefix = std::string(to_string(kind)) + "/";
   const std::string& wanted = choice_.algorithm[static_cast<std::size_t>(kind)];
   for (const auto& entry : registry_.entries()) {
-    if (wanted.empty() || wanted == "auto" ? entry.name.starts_with(prefix) : entry.name == prefix + wanted) {
+    if (wanted.empty() || wanted == "auto" ? entry.name.starts_with(prefix)
+                                           : entry.name == prefix + wanted) {
       return entry;
     }
   }

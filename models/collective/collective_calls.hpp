@@ -57,8 +57,7 @@ class CollectiveCalls {
   }
   /// Why the algorithm that was chosen cannot run this; empty when it can.
   std::string refusal(const Op& op, std::span<const Rank> group) {
-    return collective_refusal(algorithm_for(op.collective).name,
-                              *group_facts(group, op).site);
+    return collective_refusal(algorithm_for(op.collective).name, *group_facts(group, op).site);
   }
   /// `groups` ran it at the same time.
   void count_run(std::size_t record, Duration took, std::uint64_t groups);

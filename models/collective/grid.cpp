@@ -136,25 +136,24 @@ std::unique_ptr<CollectiveProgram> make_sharp_all_reduce(const CollectiveCall& c
     grid = Grid(std::move(alone));
   }
   const int inside = grid.width() > 1 ? 1 : 0;
-  return in_rounds(
-      call,
-      {.rounds = 1 + 2 * inside,
-       .blocks = grid.width(),
-       .chunk = call.chunk > Bytes(0) ? call.chunk : kPipelineChunk,
-       .network_round = inside},
-      [grid, inside](int member, int round, std::vector<Exchange>& out) {
-        const Grid::Place at = grid.place(member);
-        if (round == inside) {
-          out.push_back({.to = grid.at(at.row + 1, at.column), .first = at.column});
-          return;
-        }
-        for (int away = 1; away < grid.width(); ++away) {
-          const int column = (at.column + away) % grid.width();
-          out.push_back({.to = grid.at(at.row, column),
-                         .first = round == 0 ? column : at.column,
-                         .reduces = round == 0});
-        }
-      });
+  return in_rounds(call,
+                   {.rounds = 1 + 2 * inside,
+                    .blocks = grid.width(),
+                    .chunk = call.chunk > Bytes(0) ? call.chunk : kPipelineChunk,
+                    .network_round = inside},
+                   [grid, inside](int member, int round, std::vector<Exchange>& out) {
+                     const Grid::Place at = grid.place(member);
+                     if (round == inside) {
+                       out.push_back({.to = grid.at(at.row + 1, at.column), .first = at.column});
+                       return;
+                     }
+                     for (int away = 1; away < grid.width(); ++away) {
+                       const int column = (at.column + away) % grid.width();
+                       out.push_back({.to = grid.at(at.row, column),
+                                      .first = round == 0 ? column : at.column,
+                                      .reduces = round == 0});
+                     }
+                   });
 }
 
 /// Across the nodes first, where each byte goes once, then inside them.

@@ -6,8 +6,9 @@ namespace {
 
 /// One step in which every member's link carries `all` the blocks either way, and its own again
 /// where `own_too`; the switch does the rest (NVIDIA's NVLink SHARP; Klenk et al. 2020, ISCA, "An
-/// In-Network Architecture for Accelerating Shared-Memory Multiprocessor Collectives", §III). Leaves
-/// out that of a gather or scatter one direction carries an n-th only: both are taken as full.
+/// In-Network Architecture for Accelerating Shared-Memory Multiprocessor Collectives", §III).
+/// Leaves out that of a gather or scatter one direction carries an n-th only: both are taken as
+/// full.
 std::unique_ptr<CollectiveProgram> in_switch(const CollectiveCall& call, bool own_too) {
   const int n = call.members;
   return in_rounds(call, {.rounds = 1, .blocks = n, .chunk = call.chunk, .network_round = 0},

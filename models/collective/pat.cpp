@@ -18,8 +18,8 @@ constexpr Bytes kBuffer = Bytes(4'194'304);
 /// recalled, not at hand). From every member a binomial tree reaches the places 2^k further on,
 /// farthest first, so that the long ways carry least; what goes to the same member in the same
 /// round goes together: ceil(log2 n) rounds like Bruck's. Where the blocks of a round exceed the
-/// buffer they go in several, up to one block each: the linear phase. NCCL takes it for one member a
-/// node; it works for any.
+/// buffer they go in several, up to one block each: the linear phase. NCCL takes it for one member
+/// a node; it works for any.
 ///
 ///   distance 4:  0→4              of each tree; n = 8, from member 0
 ///   distance 2:  0→2  4→6
@@ -28,8 +28,9 @@ class Trees {
  public:
   explicit Trees(const CollectiveCall& call) : members_(call.members) {
     const Bytes block = part_of(call.size, call.members - 1, call.members);
-    const std::int64_t fit =
-        call.chunk > Bytes(0) ? members_ : kBuffer.count() / std::max<std::int64_t>(block.count(), 1);
+    const std::int64_t fit = call.chunk > Bytes(0)
+                                 ? members_
+                                 : kBuffer.count() / std::max<std::int64_t>(block.count(), 1);
     const int most = static_cast<int>(std::clamp<std::int64_t>(fit, 1, members_));
     for (int distance = static_cast<int>(std::bit_floor(static_cast<unsigned>(members_ - 1)));
          distance >= 1; distance /= 2) {

@@ -75,9 +75,9 @@ class Ring final : public CollectiveProgram {
 };
 
 /// Chunks follow each other along a chain: its place p sends chunk k-p in step k; C + n - 2 steps.
-/// The chain is the channel's ring, cut before the root, which is its first place, or its last where
-/// sums go to it: then it is walked backwards. NCCL's broadcast and reduce have the same chain
-/// (nccl-tests, PERFORMANCE.md, "Broadcast", "Reduce": bus bandwidth = algorithm bandwidth).
+/// The chain is the channel's ring, cut before the root, which is its first place, or its last
+/// where sums go to it: then it is walked backwards. NCCL's broadcast and reduce have the same
+/// chain (nccl-tests, PERFORMANCE.md, "Broadcast", "Reduce": bus bandwidth = algorithm bandwidth).
 class Chain final : public CollectiveProgram {
  public:
   enum class Root { first, last };

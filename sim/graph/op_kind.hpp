@@ -21,9 +21,9 @@ enum class CollectiveKind : std::uint8_t {
   all_to_all_v  // all-to-all with a size of its own for each pair: SizeTable
 };
 inline constexpr std::array kCollectiveKinds = {
-    CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
-    CollectiveKind::all_to_all, CollectiveKind::broadcast,  CollectiveKind::reduce,
-    CollectiveKind::gather,     CollectiveKind::scatter,    CollectiveKind::barrier,
+    CollectiveKind::all_reduce, CollectiveKind::all_gather,  CollectiveKind::reduce_scatter,
+    CollectiveKind::all_to_all, CollectiveKind::broadcast,   CollectiveKind::reduce,
+    CollectiveKind::gather,     CollectiveKind::scatter,     CollectiveKind::barrier,
     CollectiveKind::send_recv,  CollectiveKind::all_to_all_v};
 std::string_view to_string(OpKind kind);
 std::string_view to_string(CollectiveKind kind);

@@ -45,8 +45,8 @@ struct StaticMemory {
 /// A stream of a rank runs one op at a time, in the order in which the ops were added (a CUDA
 /// stream: an op that waits holds up those behind it). Sizes of collectives follow nccl-tests:
 /// all-reduce, broadcast, reduce, send-recv: the buffer; all-gather, reduce-scatter, all-to-all,
-/// gather, scatter: the full buffer of one rank, n parts. Of a barrier: a signal, 0 as a rule; of an
-/// all-to-all-v SizeTable::busiest().
+/// gather, scatter: the full buffer of one rank, n parts. Of a barrier: a signal, 0 as a rule; of
+/// an all-to-all-v SizeTable::busiest().
 class TaskGraph {
  public:
   explicit TaskGraph(Rank world_size) : world_size_(world_size) {}

@@ -38,10 +38,10 @@ ClusterSpec cluster_of(const Sample& sample, const std::string& routing) {
   cluster.node.devices = cluster.node.nics = each;
   cluster.node.nic_link = sample.site.endpoint_link;
   cluster.node.host_link = link_of("host", Bandwidth(60'000'000'000));
-  cluster.node.fabric = json_object(
-      {{"kind", json_string("crossbar")},
-       {"link", to_json(link_of("inside", Bandwidth(100'000'000'000)))},
-       {"links_per_device", json_integer(1)}});
+  cluster.node.fabric =
+      json_object({{"kind", json_string("crossbar")},
+                   {"link", to_json(link_of("inside", Bandwidth(100'000'000'000)))},
+                   {"links_per_device", json_integer(1)}});
   cluster.fabric = section_of(sample, routing);
   return cluster;
 }
@@ -128,8 +128,7 @@ TEST(CollectiveBounds, NoAlgorithmOnAnyFabricBeatsTheBandwidthBound) {
         const int devices = static_cast<int>(cluster.device_count());
         const TrafficLimits limits{.flows = 1 + 2 * draw, .transfers = false};
         const Traffic traffic = RandomTraffic(seed, devices, limits).traffic();
-        const Outcome outcome =
-            simulate(cluster, graph_of(traffic, devices).graph, traffic.choice);
+        const Outcome outcome = simulate(cluster, graph_of(traffic, devices).graph, traffic.choice);
         for (const Flow& flow : traffic.flows) seen.insert(algorithm_of(traffic, flow.kind));
         const Bounds bounds(cluster, traffic, outcome);
         tight_devices += bounds.expect_devices() > 0.95 ? 1 : 0;

@@ -23,8 +23,8 @@ inline double part(const Flow& flow) {
 ///   all-gather      m S/n: everybody outside gets to know the blocks of those inside
 ///   reduce-scatter  (n-m) S/n: each result outside depends on what is inside
 ///   all-reduce      S: the result outside depends on all S bytes of what is inside
-///   all-to-all      m (n-m) S/n, send-recv S for each pair, all-to-all-v its entries: by definition
-///   barrier         0
+///   all-to-all      m (n-m) S/n, send-recv S for each pair, all-to-all-v its entries: by
+///   definition barrier         0
 /// Source: Chan, Heimlich, Purkayastha and van de Geijn 2007, Concurrency and Computation 19(13),
 /// §3 (lower bounds), for m = 1 and n-1; the same argument for any m.
 inline double must_cross(const Flow& flow, std::span<const Rank> group,
@@ -67,8 +67,7 @@ inline double must_cross(const Flow& flow, std::span<const Rank> group,
       for (std::size_t from = 0; from < group.size(); ++from) {
         for (std::size_t to = 0; to < group.size(); ++to) {
           if (!is_in(from) || is_in(to)) continue;
-          bytes +=
-              flow.sizes->between(static_cast<int>(from), static_cast<int>(to)).as_double();
+          bytes += flow.sizes->between(static_cast<int>(from), static_cast<int>(to)).as_double();
         }
       }
       return bytes;

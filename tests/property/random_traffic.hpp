@@ -92,15 +92,14 @@ void for_each_send(const Fabric& fabric, const Traffic& traffic, const Flow& flo
   if (members == 1) return;
   std::vector<Send> sends;
   for (std::size_t first = 0; first < ranks.size(); first += flow.group_size) {
-    const auto program =
-        registry.find(algorithm_of(traffic, flow.kind))
-            ->make({.kind = flow.kind,
-                    .members = members,
-                    .size = flow.bytes,
-                    .root = static_cast<int>(flow.root),
-                    .chunk = traffic.choice.chunk,
-                    .site = site_of(fabric, ranks.subspan(first, flow.group_size)),
-                    .sizes = flow.sizes});
+    const auto program = registry.find(algorithm_of(traffic, flow.kind))
+                             ->make({.kind = flow.kind,
+                                     .members = members,
+                                     .size = flow.bytes,
+                                     .root = static_cast<int>(flow.root),
+                                     .chunk = traffic.choice.chunk,
+                                     .site = site_of(fabric, ranks.subspan(first, flow.group_size)),
+                                     .sizes = flow.sizes});
     for (int member = 0; member < members; ++member) {
       for (int step = 0; step < program->steps(); ++step) {
         sends.clear();

@@ -153,10 +153,10 @@ TEST_P(Collective, MovesTheBytesOfItsClosedForm) {
       // A block is size/n rounded to either side, so exact where n divides the size. An all-to-all
       // brings a member its own block n-1 times.
       const bool exact = size.count() % n == 0;
-      const int blocks_received = form_.kind == CollectiveKind::all_to_all ||
-                                          form_.kind == CollectiveKind::all_to_all_v
-                                      ? std::max(n - 1, form_.uneven_blocks)
-                                      : form_.uneven_blocks;
+      const int blocks_received =
+          form_.kind == CollectiveKind::all_to_all || form_.kind == CollectiveKind::all_to_all_v
+              ? std::max(n - 1, form_.uneven_blocks)
+              : form_.uneven_blocks;
       ASSERT_LE(std::abs(sent[m].count() * n - total.count()), exact ? 0 : form_.uneven_blocks * n);
       ASSERT_LE(std::abs(received[m].count() * n - total.count()), exact ? 0 : blocks_received * n);
     }
@@ -199,6 +199,26 @@ TEST_P(Collective, CutsNoMessageIntoMoreThanTheLimitOfPieces) {
       }
       EXPECT_EQ(largest, form_.widest(n) * Bytes(ceil_ratio(message.count(), pieces)));
     }
+  }
+}
+
+// Of n = 8 a member has 1, 2 and 4 children at distances 4, 2 and 1. Blocks of a MiB go up to four
+// together, as 4 MiB are buffered; of 3 MiB each goes alone.
+TEST(Pat, SendsAsManyBlocksTogetherAsTheBufferHolds) {
+  const int n = 8;
+  const auto registry = builtin_collectives();
+  for (const char* name : {"all_gather/pat", "reduce_scatter/pat"}) {
+    const auto program = [&](std::int64_t mebibytes) {
+      return registry.find(name)->make(
+          {.kind = closed_forms().at(name).kind, .members = n, .size = Bytes(n * mebibytes << 20)});
+    };
+    EXPECT_EQ(program(1)->steps(), 3);
+    EXPECT_EQ(program(2)->steps(), 1 + 1 + 2);
+    EXPECT_EQ(program(3)->steps(), 1 + 2 + 4);
+    std::vector<Send> sends;
+    for (int step = 0; step < program(3)->steps(); ++step) program(3)->sends(5, step, sends);
+    ASSERT_EQ(sends.size(), 7U);
+    for (const Send& send : sends) EXPECT_EQ(send.bytes, Bytes(3 << 20));
   }
 }
 

@@ -91,8 +91,7 @@ TEST(CollectivesAtOnce, SharpSendsEachRailsPartOnceThroughItsAdapter) {
       CollectiveChoice choice = at_once("sharp");
       choice.chunk = size;  // one piece
       const Duration inside = transfer_time((devices - 1) * size / devices, kLink) + 2 * kLatency;
-      const Duration across =
-          transfer_time(size / devices, 25_GBps) + 2 * 300_ns + 2 * 700_ns;
+      const Duration across = transfer_time(size / devices, 25_GBps) + 2 * 300_ns + 2 * 700_ns;
       EXPECT_EQ(end_of(rails_of(nodes, devices), graph, choice),
                 (devices > 1 ? 2 * inside : Duration(0)) + across)
           << nodes << " nodes of " << devices;

@@ -15,8 +15,8 @@ Made made_of(const std::string& keys, std::int64_t devices = 8, std::uint64_t se
   const JsonValue value = parse_json("{" + keys + "}", "t.json");
   Diagnostics diagnostics;
   Made made;
-  made.workload = make_collective_benchmark(JsonCursor(value, diagnostics),
-                                            {.devices = devices, .seed = seed});
+  made.workload =
+      make_collective_benchmark(JsonCursor(value, diagnostics), {.devices = devices, .seed = seed});
   made.mistakes = all_text(diagnostics);
   EXPECT_EQ(made.workload == nullptr, !made.mistakes.empty());
   return made;
@@ -64,11 +64,14 @@ TEST(CollectiveBenchmark, ATableIsTakenAsItIsAndItsSizeIsThatOfTheBusiest) {
 TEST(CollectiveBenchmark, OfALawEverySenderSendsTheSameAndTheFavouredGetMore) {
   const auto row = [](const std::string& exponent, std::uint64_t seed) {
     const Job job = job_of(R"("collective": "all_to_all_v", "size": "840 MB",
-        "sizes": {"kind": "zipf", "exponent": )" + exponent + "}", 4, seed);
+        "sizes": {"kind": "zipf", "exponent": )" +
+                               exponent + "}",
+                           4, seed);
     const auto table = job.graph.sizes_of(job.graph.ops().front());
     std::vector<std::int64_t> bytes;
     for (int to = 0; to < 4; ++to) {
-      for (int from = 0; from < 4; ++from) EXPECT_EQ(table->between(from, to), table->between(0, to));
+      for (int from = 0; from < 4; ++from)
+        EXPECT_EQ(table->between(from, to), table->between(0, to));
       bytes.push_back(table->between(0, to).count());
     }
     return bytes;
@@ -85,11 +88,12 @@ TEST(CollectiveBenchmark, OfALawEverySenderSendsTheSameAndTheFavouredGetMore) {
 }
 
 TEST(CollectiveBenchmark, WhatIsResolvedGivesTheSameAgain) {
-  for (const char* keys :
-       {R"("collective": "scatter", "size": "64 KiB", "group": 4, "root": 3, "repeat": 2)",
-        R"("collective": "barrier")",
-        R"("collective": "all_to_all_v", "group": 2, "sizes": [["9 B", "5 B"], ["0 B", "7 B"]])",
-        R"("collective": "all_to_all_v", "size": "1 MB", "sizes": {"kind": "zipf", "exponent": 2})"}) {
+  for (
+      const char* keys :
+      {R"("collective": "scatter", "size": "64 KiB", "group": 4, "root": 3, "repeat": 2)",
+       R"("collective": "barrier")",
+       R"("collective": "all_to_all_v", "group": 2, "sizes": [["9 B", "5 B"], ["0 B", "7 B"]])",
+       R"("collective": "all_to_all_v", "size": "1 MB", "sizes": {"kind": "zipf", "exponent": 2})"}) {
     const Made first = made_of(keys);
     ASSERT_NE(first.workload, nullptr) << first.mistakes;
     const std::string resolved = to_text(first.workload->resolved(), false);
@@ -104,8 +108,9 @@ TEST(CollectiveBenchmark, WhatIsResolvedGivesTheSameAgain) {
 TEST(CollectiveBenchmark, AsksForWhatItsKindNeedsAndNothingElse) {
   EXPECT_NE(made_of(R"("collective": "reduce")").mistakes.find("missing key \"size\""),
             std::string::npos);
-  EXPECT_NE(made_of(R"("collective": "all_reduce", "size": "1 B", "root": 1)").mistakes.find("root"),
-            std::string::npos);
+  EXPECT_NE(
+      made_of(R"("collective": "all_reduce", "size": "1 B", "root": 1)").mistakes.find("root"),
+      std::string::npos);
   EXPECT_NE(made_of(R"("collective": "all_to_all_v", "size": "1 B")").mistakes.find("\"sizes\""),
             std::string::npos);
   EXPECT_EQ(made_of(R"("collective": "barrier")").mistakes, "");

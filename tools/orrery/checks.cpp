@@ -89,8 +89,7 @@ Check check_bus_bandwidth(const Evidence& evidence) {
       check.holds = false;
       check.sentence = std::string(to_string(record.kind)) + " of " + to_text(record.size) +
                        " among " + std::to_string(record.members) + " reached " +
-                       rate_text(bandwidth) + ", the links of a member carry " +
-                       rate_text(limit);
+                       rate_text(bandwidth) + ", the links of a member carry " + rate_text(limit);
       return check;
     }
     if (limit > 0) {

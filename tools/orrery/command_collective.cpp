@@ -26,9 +26,11 @@ constexpr const char* kHelp =
     "usage: orrery collective KIND --cluster NAME [options]\n\n"
     "Simulates one collective alone, as NCCL would run it, and prints a table in the form of\n"
     "nccl-tests: size, time, algorithm and bus bandwidth. KIND: all_reduce, all_gather,\n"
-    "reduce_scatter, all_to_all, broadcast, reduce, gather, scatter, send_recv, barrier (all_to_all_v\n"
+    "reduce_scatter, all_to_all, broadcast, reduce, gather, scatter, send_recv, barrier "
+    "(all_to_all_v\n"
     "has a table of sizes: workload `collective` of `orrery run`). Sizes mean what they mean in\n"
-    "nccl-tests: the buffer of a rank; of all-gather, reduce-scatter, all-to-all, gather and scatter\n"
+    "nccl-tests: the buffer of a rank; of all-gather, reduce-scatter, all-to-all, gather and "
+    "scatter\n"
     "the full one of all parts; of a barrier a signal, which has no bandwidth.\n\n"
     "example\n"
     "  orrery collective all_reduce --cluster dgx_h100 --ranks 8 --sizes 1KiB..4GiB\n\n";

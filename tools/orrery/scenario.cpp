@@ -179,8 +179,8 @@ void report_refused_collectives(const Scenario& scenario, const TaskGraph& graph
     if (!seen.insert({op.collective, op.ranks, op.group_size}).second) continue;
     const std::span<const Rank> ranks = graph.ranks(op.ranks);
     for (std::size_t first = 0; first < ranks.size(); first += op.group_size) {
-      const std::string refusal = collective_refusal(
-          name, site_of(*scenario.fabric, ranks.subspan(first, op.group_size)));
+      const std::string refusal =
+          collective_refusal(name, site_of(*scenario.fabric, ranks.subspan(first, op.group_size)));
       if (refusal.empty()) continue;
       const JsonValue* place = value_at(scenario.resolved, "/collectives/" + kind);
       ORRERY_CHECK(place != nullptr, "an algorithm that was read stands in the document");

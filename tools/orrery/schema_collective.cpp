@@ -25,11 +25,11 @@ JsonValue collective_benchmark_schema() {
                                                {"minimum", json_integer(0)},
                                                {"maximum", json_integer(10)},
                                                {"description", text("0: equal parts")}}));
-  JsonValue law = closed_object({{"kind", enumeration({"zipf"}, "the law")},
-                                 {"exponent", std::move(exponent)}},
-                                {"kind", "exponent"},
-                                "each rank sends `size` in all, the k-th favoured receiver gets a "
-                                "part in proportion to (k+1)^-exponent; who that is, says the seed");
+  JsonValue law =
+      closed_object({{"kind", enumeration({"zipf"}, "the law")}, {"exponent", std::move(exponent)}},
+                    {"kind", "exponent"},
+                    "each rank sends `size` in all, the k-th favoured receiver gets a "
+                    "part in proportion to (k+1)^-exponent; who that is, says the seed");
   return closed_object(
       {{"kind", json_object({{"const", text("collective")}})},
        {"collective", enumeration(kinds, "which")},

@@ -62,7 +62,8 @@ TEST(CollectiveWorkload, EveryAlgorithmPassesItsChecksAndTakesTheSameTimeFolded)
 TEST(CollectiveWorkload, AnAllToAllVOfEqualPartsIsAnAllToAllAndSkewCosts) {
   const auto of_law = [](const std::string& exponent) {
     return time_of(result_of(kNode, R"("collective": "all_to_all_v", "size": "64 MiB",
-                             "sizes": {"kind": "zipf", "exponent": )" + exponent + "}"));
+                             "sizes": {"kind": "zipf", "exponent": )" +
+                                        exponent + "}"));
   };
   const double plain = time_of(result_of(kNode, R"("collective": "all_to_all", "size": "64 MiB")",
                                          {"--set", "/collectives/all_to_all=direct"}));
@@ -71,9 +72,9 @@ TEST(CollectiveWorkload, AnAllToAllVOfEqualPartsIsAnAllToAllAndSkewCosts) {
 }
 
 TEST(CollectiveWorkload, AnAllToAllVOfNothingIsOverAtOnce) {
-  const JsonValue result =
-      result_of(kNode, R"("collective": "all_to_all_v", "ranks": 2,
-                "sizes": [["1 GiB", "0 B"], ["0 B", "1 GiB"]])", {"--set", "/collectives/launch=5 us"});
+  const JsonValue result = result_of(kNode, R"("collective": "all_to_all_v", "ranks": 2,
+                "sizes": [["1 GiB", "0 B"], ["0 B", "1 GiB"]])",
+                                     {"--set", "/collectives/launch=5 us"});
   EXPECT_EQ(time_of(result), 5e-6) << "the launch alone";
 }
 
