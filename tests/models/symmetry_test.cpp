@@ -181,9 +181,7 @@ GraphOf random_step(int nodes, int devices, RandomStream& random) {
 
 TEST(Symmetry, AFoldedStepTakesTheSameTimesOnEveryRank) {
   int folded_cases = 0;
-  const char* e0 = std::getenv("S0");
-  const char* e1 = std::getenv("S1");
-  for (std::uint64_t seed = e0 ? std::stoull(e0) : 0; seed < (e1 ? std::stoull(e1) : 300); ++seed) {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(seed);
     RandomStream random(seed, "symmetry");
     const int nodes = static_cast<int>(2 * random.integer(1, 4));
