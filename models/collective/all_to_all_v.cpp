@@ -5,8 +5,9 @@
 namespace orrery {
 namespace {
 
-/// An all-to-all with a size of its own for each pair, in rounds: in each a member sends to some
-/// others, all cut into as many pieces as the largest needs. Pieces without a byte are no messages.
+/// An all-to-all with a size of its own for each pair, in rounds of as many steps as the largest
+/// message has pieces: in each round a member sends to some others. What has fewer pieces, or no
+/// byte, is through earlier.
 class AllToAllV final : public CollectiveProgram {
  public:
   /// Others that a member sends to in a round, nearest successor first: all, or one.
@@ -16,20 +17,18 @@ class AllToAllV final : public CollectiveProgram {
       : sizes_(call.sizes),
         members_(call.members),
         per_round_(others == Others::all ? members_ - 1 : 1),
-        pieces_(0) {
+        chunk_(call.chunk) {
     ORRERY_CHECK(sizes_ != nullptr, "an all-to-all-v without its sizes");
-    pieces_ = pieces_of(sizes_->largest(), call.chunk);
+    pieces_ = pieces_of(sizes_->largest(), chunk_);
+    if (others == Others::all) count_receipts();
   }
 
   int steps() const override { return (members_ - 1) / per_round_ * pieces_; }
   int lag() const override { return pieces_; }
   int receives(int member, int step) const override {
-    int messages = 0;
-    for_each_other(step, [&](int away) {
-      const int from = (member - away + members_) % members_;
-      messages += piece(from, member, step) > Bytes(0) ? 1 : 0;
-    });
-    return messages;
+    if (!receipts_.empty()) return receipts_[place_of(member, step)];
+    const int away = step / pieces_ + 1;
+    return piece((member - away + members_) % members_, member, step) > Bytes(0) ? 1 : 0;
   }
   void sends(int member, int step, std::vector<Send>& out) const override {
     for_each_other(step, [&](int away) {
@@ -45,7 +44,8 @@ class AllToAllV final : public CollectiveProgram {
       const int to = (member + away) % members_;
       const Bytes bytes = piece(member, to, step);
       if (bytes == Bytes(0)) return;
-      Bytes begin = before_part(sizes_->between(member, to), step % pieces_, pieces_);
+      const Bytes whole = sizes_->between(member, to);
+      Bytes begin = before_part(whole, step % pieces_, pieces_of(whole, chunk_));
       for (int row = 0; row <= member; ++row) {
         for (int column = 0; column < (row == member ? to : members_); ++column) {
           begin += sizes_->between(row, column);
@@ -62,13 +62,32 @@ class AllToAllV final : public CollectiveProgram {
     for (int away = first; away < first + per_round_; ++away) visit(away);
   }
   Bytes piece(int from, int to, int step) const {
-    return part_of(sizes_->between(from, to), step % pieces_, pieces_);
+    const Bytes whole = sizes_->between(from, to);
+    const int pieces = pieces_of(whole, chunk_);
+    return step % pieces_ < pieces ? part_of(whole, step % pieces_, pieces) : Bytes(0);
+  }
+  std::size_t place_of(int member, int step) const {
+    return static_cast<std::size_t>(member) * static_cast<std::size_t>(pieces_) +
+           static_cast<std::size_t>(step);
+  }
+  /// Of one round in which all send to all: asked for with every message.
+  void count_receipts() {
+    receipts_.assign(place_of(members_, 0), 0);
+    for (int from = 0; from < members_; ++from) {
+      for (int to = 0; to < members_; ++to) {
+        const Bytes whole = sizes_->between(from, to);
+        if (from == to || whole == Bytes(0)) continue;
+        for (int step = 0; step < pieces_of(whole, chunk_); ++step) ++receipts_[place_of(to, step)];
+      }
+    }
   }
 
   std::shared_ptr<const SizeTable> sizes_;
   int members_;
   int per_round_;
-  int pieces_;
+  Bytes chunk_;
+  int pieces_ = 1;             // of the largest
+  std::vector<int> receipts_;  // by member and step, where all send to all in one round
 };
 
 }  // namespace

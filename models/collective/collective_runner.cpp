@@ -41,10 +41,12 @@ void CollectiveRunner::message_arrived(std::uint32_t id, int to, int step) {
 void CollectiveRunner::message_met(std::uint32_t id, int step) {
   const std::shared_ptr<const CollectiveProgram> program = runs_[id].program;
   const int members = static_cast<int>(runs_[id].members.size());
-  int all = 0;
-  for (int member = 0; member < members; ++member) all += program->receives(member, step);
-  if (++runs_[id].arrived[step] < all) return;
-  runs_[id].arrived.erase(step);
+  const auto [missing, is_new] = runs_[id].missing.try_emplace(step, 0);
+  for (int member = 0; is_new && member < members; ++member) {
+    missing->second += program->receives(member, step);
+  }
+  if (--missing->second > 0) return;
+  runs_[id].missing.erase(missing);
   for (int member = 0; member < members; ++member) {
     for (int left = program->receives(member, step); left > 0; --left) receive(id, member, step);
   }

@@ -46,7 +46,7 @@ class CollectiveRunner {
     int steps = 0;
     int lag = 1;
     bool in_network = false;
-    std::map<int, int> arrived;  // by step that meets and is under way: messages
+    std::map<int, int> missing;  // by step that meets and is under way: messages to come
     std::vector<Member> members;
   };
 

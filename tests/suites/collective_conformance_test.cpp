@@ -209,8 +209,11 @@ TEST(Pat, SendsAsManyBlocksTogetherAsTheBufferHolds) {
   const auto registry = builtin_collectives();
   for (const char* name : {"all_gather/pat", "reduce_scatter/pat"}) {
     const auto program = [&](std::int64_t mebibytes) {
-      return registry.find(name)->make(
-          {.kind = closed_forms().at(name).kind, .members = n, .size = Bytes(n * mebibytes << 20)});
+      CollectiveCall call;
+      call.kind = closed_forms().at(name).kind;
+      call.members = n;
+      call.size = Bytes(n * mebibytes << 20);
+      return registry.find(name)->make(call);
     };
     EXPECT_EQ(program(1)->steps(), 3);
     EXPECT_EQ(program(2)->steps(), 1 + 1 + 2);
