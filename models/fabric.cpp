@@ -17,12 +17,16 @@ constexpr std::int64_t kMaximumLinks = 20'000'000;  // 2 to 3 GiB of them
 /// Null when the section is missing or wrong; the readers of specs report a missing one.
 std::unique_ptr<Topology> make_topology(const JsonValue& section, const TopologySite& site,
                                         const Registry<TopologyFactory>& topologies,
-                                        Diagnostics& diagnostics) {
+                                        Diagnostics& diagnostics, bool& adds) {
   JsonCursor cursor(section, diagnostics);
   const std::string kind = cursor.at("kind").as_choice(topologies.names());
   const RoutingChoice routing = read_routing(cursor);
+  adds = cursor.find("in_network_reduction").as_boolean();
   const auto* entry = topologies.find(kind);
-  return entry == nullptr ? nullptr : route_by(entry->make(cursor, site), routing);
+  if (entry == nullptr) return nullptr;
+  auto topology = route_by(entry->make(cursor, site), routing);
+  adds = adds && topology != nullptr && topology->vertices() > topology->endpoints();
+  return topology;
 }
 
 Fabric::Link fabric_link(const TopologyLink& link, const std::string& prefix) {
@@ -209,7 +213,7 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
                             .kinds = &topologies,
                             .nics = cluster.nodes > 1 ? at_least_one(node.nics) : 0,
                             .nic_slot = node.host_link};
-    impl->node = make_topology(node.fabric, site, topologies, diagnostics);
+    impl->node = make_topology(node.fabric, site, topologies, diagnostics, impl->node_adds);
   }
   if (cluster.fabric) {
     const int nics = at_least_one(node.nics);
@@ -217,7 +221,8 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
                             .endpoints_per_node = nics,
                             .endpoint_link = node.nic_link.value_or(LinkSpec{}),
                             .kinds = &topologies};
-    impl->cluster = make_topology(*cluster.fabric, site, topologies, diagnostics);
+    impl->cluster =
+        make_topology(*cluster.fabric, site, topologies, diagnostics, impl->network_adds);
   }
   if (!diagnostics.empty()) {
     return nullptr;
@@ -338,6 +343,13 @@ void Fabric::append_route(int from, int to, std::vector<int>& route,
 
 bool Fabric::spreads() const {
   return impl_->spreads_anywhere;
+}
+
+bool Fabric::node_adds() const {
+  return impl_->node_adds;
+}
+bool Fabric::network_adds() const {
+  return impl_->network_adds;
 }
 
 const Topology* Fabric::node_topology() const {

@@ -89,6 +89,10 @@ class Fabric {
                     std::vector<double>* shares = nullptr) const;
   /// Whether there are routes of several ways.
   bool spreads() const;
+  /// Whether the switches inside the nodes, or between them, add and copy what passes through them:
+  /// the key "in_network_reduction" of a fabric section, where there are switches.
+  bool node_adds() const;
+  bool network_adds() const;
   /// What a fabric section describes, for who asks about one alone: null when there is none, or
   /// when nothing travels through it.
   const Topology* node_topology() const;

@@ -29,6 +29,8 @@ struct Fabric::Impl {
   std::unique_ptr<Topology> node;     // null when a node is one device
   const NodePorts* inside = nullptr;  // of it: where it holds the NICs and leads to the host
   std::unique_ptr<Topology> cluster;  // null when there is one node
+  bool node_adds = false;             // switches inside the nodes add, or those between them
+  bool network_adds = false;
   std::vector<Link> links;
   std::vector<Port> ports;  // by device
   std::size_t node_links = 0;

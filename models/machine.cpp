@@ -115,6 +115,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   Activities activities;
   CollectiveRunner collectives;
   RunListener* listener = nullptr;
+  const TaskGraph* graph = nullptr;
   const Symmetry* symmetry = nullptr;
   std::optional<MachineResources> resources;  // made by prepare
   std::optional<Traffic> traffic;             // where links fail or routings adapt
@@ -145,6 +146,7 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
   ORRERY_CHECK(!impl_->resources, "a machine runs once");
   ORRERY_CHECK(symmetry == nullptr || variability.uniform(), "ranks that differ are folded");
   impl_->listener = &listener;
+  impl_->graph = &graph;
   if (variability.jitters()) impl_->jitter.emplace(graph, variability);
   impl_->symmetry = symmetry;
   impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry,
@@ -202,7 +204,7 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   std::uint64_t groups = impl_->resources->alike(group.front());
   Duration launch;
   if (group.size() > 1) {
-    const CollectiveCalls::Call& call = impl_->calls.call_for(op, group);
+    const CollectiveCalls::Call& call = impl_->calls.call_for(*impl_->graph, op, group);
     run.call = &call;
     launch = call.launch.value_or(impl_->device.collective_launch);
     run.program = call.program;

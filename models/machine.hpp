@@ -50,9 +50,9 @@ class Machine final : public Runner {
   /// What makes the same calls as this machine.
   CollectiveCalls& collective_calls();
   /// Must be called before running: whom to call back, whose kernels to price, what to fold by
-  /// (null: nothing; it must outlive the run otherwise), and which devices and kernels are not
-  /// nominal (with a symmetry they must be: variability.uniform()). Degraded links are the
-  /// fabric's. With `faults`, which must outlive the run, nothing may be folded.
+  /// (null: nothing; it must outlive the run otherwise, as the graph must), and which devices and
+  /// kernels are not nominal (with a symmetry they must be: variability.uniform()). Degraded links
+  /// are the fabric's. With `faults`, which must outlive the run, nothing may be folded.
   void prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry = nullptr,
                const Variability& variability = {}, std::span<const Fault> faults = {});
 

@@ -42,6 +42,8 @@ struct Alike {
   CollectiveKind collective;
   CopyKind copy;
   std::int64_t bytes;  // of a collective: they decide how it is cut
+  std::uint32_t root;
+  SizesId sizes;
   auto operator<=>(const Alike&) const = default;
 };
 
@@ -62,7 +64,8 @@ class Search {
     for (const Op& op : graph_->ops()) {
       const bool collective = op.kind == OpKind::collective;
       const Alike alike{op.ranks,      op.peers, op.group_size,
-                        op.collective, op.copy,  collective ? op.bytes.count() : -1};
+                        op.collective, op.copy,  collective ? op.bytes.count() : -1,
+                        op.root,       op.sizes};
       if (!seen.insert(alike).second) continue;
       if (orders_its_own_pairs(*graph_, op)) return std::nullopt;
       ops.push_back(&op);
@@ -160,7 +163,8 @@ class Search {
     const std::span<const Rank> ranks = graph_->ranks(op.ranks);
     const std::uint64_t key = key_of(Fact::member, op.ranks.index(), op.group_size);
     const std::uint64_t message_key =
-        key_of(Fact::message, op.ranks.index(), op.group_size, op.collective, op.bytes.count());
+        key_of(Fact::message, op.ranks.index(), op.group_size, op.collective, op.bytes.count(),
+               op.root, op.sizes.index());
     for (std::size_t begin = 0; begin < ranks.size(); begin += op.group_size) {
       const std::span<const Rank> group = ranks.subspan(begin, op.group_size);
       for (const Rank rank : group) {
@@ -169,7 +173,7 @@ class Search {
       }
       ++next_group_;
       if (group.size() == 1) continue;
-      const CollectiveProgram& program = calls_->program_for(op, group);
+      const CollectiveProgram& program = calls_->program_for(*graph_, op, group);
       for (int step = 0; step < program.steps(); ++step) {
         if (program.pattern(step) != step) continue;
         if (refinement.relations() > kMaximumRelations) return false;

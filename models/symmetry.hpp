@@ -29,7 +29,8 @@ struct Symmetry {
 /// all of a class, so by induction over time they are in the same state; and the max–min allocation
 /// is unique, so that flows which no permutation of the classes tells apart get one rate (Grohe et
 /// al. 2014, cited at ColourRefinement). Rates are sums in another order than unfolded, and may
-/// differ in the last bit.
+/// differ in the last bit; ends are rounded so that true halves of a picosecond, where that would
+/// show, go one way all the same (activity.cpp).
 std::optional<Symmetry> find_symmetry(const TaskGraph& graph, const Fabric& fabric,
                                       CollectiveCalls& calls);
 

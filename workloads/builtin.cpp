@@ -3,7 +3,10 @@
 namespace orrery {
 
 Registry<WorkloadFactory> builtin_workloads() {
-  return {{"transformer_inference", make_transformer_inference,
+  return {{"collective", make_collective_benchmark,
+           "collectives alone, as nccl-tests runs them: of any kind, in groups of ranks, one after "
+           "another or side by side; all-to-all-v by a table of sizes or a law"},
+          {"transformer_inference", make_transformer_inference,
            "prefill and decode of a batch by a dense decoder-only transformer: tensor and pipeline "
            "parallelism, replicas, eager or graph launch, precisions of weights and cache"},
           {"transformer_training", make_transformer_training,

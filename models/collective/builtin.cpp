@@ -46,8 +46,59 @@ Registry<CollectiveFactory> builtin_collectives() {
       {"all_to_all/bruck", make_bruck_all_to_all,
        "log2(n) steps of half of the buffer: for small ones"},
       {"all_to_all/hierarchical", make_hierarchical_all_to_all,
-       "inside the nodes to the rail of the destination, then along the rails"},
+       "rail-aligned, as NCCL's PXN: inside the nodes to the destination's rail, then along it"},
+      {"all_reduce/recursive_doubling", make_recursive_doubling_all_reduce,
+       "everything with partners ever farther, log2(n) steps: for small buffers"},
+      {"all_reduce/nvls", make_nvls_all_reduce,
+       "NVLink SHARP: in one node, whose switch adds and copies, one step"},
+      {"all_reduce/sharp", make_sharp_all_reduce,
+       "direct inside the nodes; between them the switches add, each adapter sends its part once"},
+      {"all_gather/pat", make_pat_all_gather,
+       "NCCL's parallel aggregated trees: farthest first, log2(n) steps while the buffer holds"},
+      {"all_gather/nvls", make_nvls_all_gather,
+       "NVLink SHARP: in one node, whose switch copies to all, one step"},
+      {"reduce_scatter/pat", make_pat_reduce_scatter,
+       "NCCL's parallel aggregated trees: nearest first, log2(n) steps while the buffer holds"},
+      {"reduce_scatter/nvls", make_nvls_reduce_scatter,
+       "NVLink SHARP: in one node, whose switch adds, one step"},
+      {"broadcast/binomial", make_binomial_broadcast,
+       "down a binomial tree, ceil(log2 n) steps: for small buffers"},
+      {"reduce/ring", make_ring_reduce, "chunks follow each other along the chain to the root"},
+      {"reduce/binomial", make_binomial_reduce,
+       "up a binomial tree, ceil(log2 n) steps: for small buffers"},
+      {"gather/direct", make_direct_gather, "every member sends the root its block at once"},
+      {"gather/binomial", make_binomial_gather,
+       "blocks gather up a binomial tree, ceil(log2 n) steps: for small ones"},
+      {"scatter/direct", make_direct_scatter, "the root sends every member its block at once"},
+      {"scatter/binomial", make_binomial_scatter,
+       "blocks part down a binomial tree, ceil(log2 n) steps: for small ones"},
+      {"barrier/dissemination", make_dissemination_barrier,
+       "signals to members twice as far in each of ceil(log2 n) steps"},
+      {"send_recv/direct", make_direct_send_recv, "every member sends to the next, at once"},
+      {"all_to_all_v/direct", make_direct_all_to_all_v,
+       "every member sends all others what is for them at once"},
+      {"all_to_all_v/pairwise", make_pairwise_all_to_all_v,
+       "in step k every member sends to the one k places on, n-1 steps"},
   };
+}
+
+std::string collective_refusal(const std::string& name, const CollectiveSite& site) {
+  if (name.ends_with("/nvls")) {
+    if (!site.node.empty()) return "nvls needs groups inside one node";
+    if (!site.switch_adds) {
+      return "nvls needs groups at a switch that adds (\"in_network_reduction\" of the node's "
+             "fabric)";
+    }
+  }
+  if (name.ends_with("/sharp")) {
+    if (site.node.empty()) return "sharp needs groups over several nodes (inside one it is nvls)";
+    if (!site.network_adds) {
+      return "sharp needs groups whose nodes meet in switches that add (\"in_network_reduction\" "
+             "of the "
+             "cluster's fabric)";
+    }
+  }
+  return "";
 }
 
 }  // namespace orrery

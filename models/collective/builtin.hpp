@@ -10,9 +10,24 @@ std::unique_ptr<CollectiveProgram> make_ring_all_reduce(const CollectiveCall& ca
 std::unique_ptr<CollectiveProgram> make_ring_all_gather(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_ring_reduce_scatter(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_ring_broadcast(const CollectiveCall& call);
-/// Not among builtin_collectives(), whose messages say what is where: for who knows that the switch
-/// of the fabric adds.
+std::unique_ptr<CollectiveProgram> make_ring_reduce(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_nvls_all_reduce(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_nvls_all_gather(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_nvls_reduce_scatter(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_sharp_all_reduce(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_recursive_doubling_all_reduce(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_pat_all_gather(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_pat_reduce_scatter(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_binomial_broadcast(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_binomial_reduce(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_binomial_gather(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_binomial_scatter(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_direct_gather(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_direct_scatter(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_direct_send_recv(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_dissemination_barrier(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_direct_all_to_all_v(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_pairwise_all_to_all_v(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_pairwise_all_to_all(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_direct_all_to_all(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_bidirectional_ring_all_reduce(const CollectiveCall& call);

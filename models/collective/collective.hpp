@@ -44,9 +44,16 @@ class CollectiveProgram {
   /// The first step known to be like this one: in both, every member sends and receives the same.
   /// Never past `step`. The fewer there are, the sooner symmetry is found.
   virtual int pattern(int step) const { return step; }
-  /// Appends what the messages of `sends` hold; who receives them has it at the same place. Not
-  /// needed to run: it is there so that anybody can check that the right data moves.
+  /// Appends what the messages of `sends` hold; who receives them has it at the same place when it
+  /// begins a later step, and in a buffer for receipts until then. Not needed to run: it is there
+  /// so that anybody can check that the right data moves.
   virtual void payloads(int member, int step, std::vector<Payload>& out) const = 0;
+  /// Whether switches of the network do a part of it: add, or copy to many. Then some steps meet.
+  virtual bool in_network() const { return false; }
+  /// Of such a step the messages say what links carry, not from whom to whom: all members' messages
+  /// end in the switches, and nothing of it has been received before all have arrived. Who receives
+  /// a message then has, of the bytes it holds, the sum over all members that sent these.
+  virtual bool meets(int) const { return false; }
 };
 
 /// Where the members of a group are, as far as an algorithm may care. Equal for groups that are
@@ -55,6 +62,8 @@ struct CollectiveSite {
   std::vector<int> node;  // by member: its node, numbered as they first appear; empty: all in one
   std::vector<int> nic;   // by member: its adapter among those of its node, numbered likewise
   bool meshed = false;    // members of a node have a link of their own to each other
+  bool switch_adds = false;   // they meet in a switch that adds
+  bool network_adds = false;  // the switches between the nodes add
   auto operator<=>(const CollectiveSite&) const = default;
 };
 
@@ -71,11 +80,12 @@ struct CollectiveCall {
   CollectiveKind kind = CollectiveKind::all_reduce;
   int members = 2;  // >= 2
   Bytes size;       // as nccl-tests defines it for this kind
-  int root = 0;     // broadcast
+  int root = 0;     // broadcast, reduce, gather, scatter: position in the group
   Bytes chunk;      // largest message; larger ones are cut into pieces, at most
                     // kMaximumPieces (parts.hpp), that are pipelined. 0: as the
                     // algorithm likes (a ring does not cut, a broadcast chain must)
   CollectiveSite site{};
+  std::shared_ptr<const SizeTable> sizes{};  // all_to_all_v, else null
 };
 
 using CollectiveFactory = std::unique_ptr<CollectiveProgram> (*)(const CollectiveCall& call);
@@ -83,5 +93,8 @@ using CollectiveFactory = std::unique_ptr<CollectiveProgram> (*)(const Collectiv
 /// Named "<kind>/<algorithm>": "all_reduce/ring". The first of a kind is what "auto" takes without
 /// a library (library.hpp).
 Registry<CollectiveFactory> builtin_collectives();
+
+/// Why an algorithm cannot run at a site: it needs switches that add. Empty when it can.
+std::string collective_refusal(const std::string& name, const CollectiveSite& site);
 
 }  // namespace orrery

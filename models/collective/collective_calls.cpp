@@ -8,12 +8,13 @@
 
 namespace orrery {
 
-const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<const Rank> group) {
-  const auto [limit, site] = group_facts(group);
-  const Key key{ProgramKey{op.collective, op.bytes.count(), group.size(), site}, limit};
+const CollectiveCalls::Call& CollectiveCalls::call_for(const TaskGraph& graph, const Op& op,
+                                                       std::span<const Rank> group) {
+  const auto [limit, site] = group_facts(group, op);
+  const Key key{key_of(op, group.size(), site), limit};
   const auto known = calls_.find(key);
   if (known != calls_.end()) return known->second;
-  const auto& [plan, program] = planned(op, group.size(), site);
+  const auto& [plan, program] = planned(graph, op, group.size(), site);
   CollectiveRecord record;
   record.kind = op.collective;
   record.size = op.bytes;
@@ -23,6 +24,7 @@ const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<c
   record.channels = plan.channels;
   record.reason = plan.reason;
   record.port_limit = limit;
+  record.in_network = program->in_network();
   records_.push_back(std::move(record));
   const Call call{.program = program,
                   .record = records_.size() - 1,
@@ -31,16 +33,22 @@ const CollectiveCalls::Call& CollectiveCalls::call_for(const Op& op, std::span<c
   return calls_.emplace(key, call).first->second;
 }
 
-const CollectiveCalls::Planned& CollectiveCalls::planned(const Op& op, std::size_t members,
+const CollectiveCalls::Planned& CollectiveCalls::planned(const TaskGraph& graph, const Op& op,
+                                                         std::size_t members,
                                                          const CollectiveSite* site) {
-  Planned& planned = planned_[ProgramKey{op.collective, op.bytes.count(), members, site}];
+  Planned& planned = planned_[key_of(op, members, site)];
   if (planned.program == nullptr) {
+    const std::shared_ptr<const SizeTable> sizes = graph.sizes_of(op);
+    ORRERY_CHECK(op.root < members, "the root of a collective is none of its members");
+    ORRERY_CHECK(!sizes || sizes->members() == static_cast<int>(members),
+                 "a table of sizes is for another number of members");
     const CollectiveCall call{.kind = op.collective,
                               .members = static_cast<int>(members),
                               .size = op.bytes,
-                              .root = 0,
+                              .root = static_cast<int>(op.root),
                               .chunk = choice_.chunk,
-                              .site = *site};
+                              .site = *site,
+                              .sizes = sizes};
     planned.plan = plan_for(call);
     planned.program = planned.plan.make(call);
   }
@@ -49,7 +57,8 @@ const CollectiveCalls::Planned& CollectiveCalls::planned(const Op& op, std::size
 
 CollectivePlan CollectiveCalls::plan_for(const CollectiveCall& call) const {
   const auto& entry = algorithm_for(call.kind);
-  const bool chooses = choice_.algorithm[static_cast<std::size_t>(call.kind)] == "auto";
+  const std::string& wanted = choice_.algorithm[static_cast<std::size_t>(call.kind)];
+  const bool chooses = wanted.empty() || wanted == "auto";
   CollectivePlan plan;
   if (choice_.library != nullptr) {
     if (chooses) plan = choice_.library->plan(call, nullptr);
@@ -73,17 +82,26 @@ const Registry<CollectiveFactory>::Entry& CollectiveCalls::algorithm_for(
   const std::string prefix = std::string(to_string(kind)) + "/";
   const std::string& wanted = choice_.algorithm[static_cast<std::size_t>(kind)];
   for (const auto& entry : registry_.entries()) {
-    if (wanted == "auto" ? entry.name.starts_with(prefix) : entry.name == prefix + wanted) {
+    if (wanted.empty() || wanted == "auto" ? entry.name.starts_with(prefix)
+                                           : entry.name == prefix + wanted) {
       return entry;
     }
   }
   internal_error(__FILE__, __LINE__, "no collective algorithm " + prefix + wanted);
 }
 
-const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const Rank> group) {
-  const auto [known, is_new] = groups_.try_emplace({group.data(), group.size()});
+const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const Rank> group,
+                                                                const Op& op) {
+  const std::int64_t root = has_root(op.collective) ? std::int64_t{op.root} : -1;
+  const auto [known, is_new] = groups_.try_emplace({group.data(), group.size(), root});
   if (is_new) {
-    known->second.port_limit = port_limit(group);
+    double& limit = known->second.port_limit;
+    limit = port_limit(group);
+    if (root >= 0) {  // a scatter comes out of it, a gather goes into it
+      const Rank rank = group[static_cast<std::size_t>(root)];
+      limit = std::max({limit, bandwidth_of(group, rank, Direction::in),
+                        bandwidth_of(group, rank, Direction::out)});
+    }
     known->second.site = &*sites_.insert(site_of(*fabric_, group)).first;
   }
   return known->second;
@@ -92,21 +110,26 @@ const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const 
 /// Of the first and the last member (one is the root of a broadcast, into which nothing goes) the
 /// one that can take more: no bus bandwidth can exceed what the links into a member carry.
 double CollectiveCalls::port_limit(std::span<const Rank> group) {
-  return std::max(bandwidth_into(group, group.front()), bandwidth_into(group, group.back()));
+  return std::max(bandwidth_of(group, group.front(), Direction::in),
+                  bandwidth_of(group, group.back(), Direction::in));
 }
 
-double CollectiveCalls::bandwidth_into(std::span<const Rank> group, Rank member) {
+double CollectiveCalls::bandwidth_of(std::span<const Rank> group, Rank member,
+                                     Direction direction) {
+  const bool in = direction == Direction::in;
   // Routes that change may come in anywhere.
-  if (fabric_->is_live()) return fabric_->port(member).in;
+  if (fabric_->is_live()) return in ? fabric_->port(member).in : fabric_->port(member).out;
   std::set<int> ports;
-  for (const Rank from : group) {
-    if (from == member) continue;
-    const Fabric::Route route = fabric_->route(from, member);
-    // Of several ways the last links are those that together bring all of it.
+  for (const Rank other : group) {
+    if (other == member) continue;
+    const Fabric::Route route = in ? fabric_->route(other, member) : fabric_->route(member, other);
+    // Of several ways the last links are those that together bring all of it, or the first.
     double brought = 0;
-    for (std::size_t i = route.links.size(); i-- > 0 && brought < 1 - 1e-9;) {
-      ports.insert(route.links[i]);
-      brought += route.shares.empty() ? 1 : route.shares[i];
+    const std::size_t links = route.links.size();
+    for (std::size_t i = 0; i < links && brought < 1 - 1e-9; ++i) {
+      const std::size_t link = in ? links - 1 - i : i;
+      ports.insert(route.links[link]);
+      brought += route.shares.empty() ? 1 : route.shares[link];
     }
   }
   double bandwidth = 0;

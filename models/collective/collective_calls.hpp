@@ -19,7 +19,7 @@ namespace orrery {
 
 /// Which algorithm runs each collective, and how finely it is cut.
 struct CollectiveChoice {
-  std::array<std::string, 5> algorithm = {"auto", "auto", "auto", "auto", "auto"};  // by kind
+  std::array<std::string, kCollectiveKinds.size()> algorithm{};  // by kind; "" is "auto"
   Bytes chunk{};                     // largest message; 0: as the algorithm likes
   std::optional<Duration> launch{};  // before the first message; none: the library's, or the
                                      // device's own
@@ -39,7 +39,8 @@ struct CollectiveRecord {
   std::uint64_t runs = 0;
   Duration total;  // start (all members there) to the last member's end, summed over runs
   Duration fastest;
-  double port_limit = 0;  // bytes/s: raw bandwidth of the links that end in one member
+  double port_limit = 0;    // bytes/s: raw bandwidth of the links that end in one member
+  bool in_network = false;  // switches do a part of it
 };
 
 /// Makes the program of each different call once, and keeps the record of its runs.
@@ -56,11 +57,16 @@ class CollectiveCalls {
                   Fabric& fabric)
       : registry_(registry), choice_(std::move(choice)), fabric_(&fabric) {}
 
-  /// Requires a group of two or more.
-  const Call& call_for(const Op& op, std::span<const Rank> group);
+  /// Requires a group of two or more, and the op's graph, or what it was folded into.
+  const Call& call_for(const TaskGraph& graph, const Op& op, std::span<const Rank> group);
   /// The program alone. Requires two members or more.
-  const CollectiveProgram& program_for(const Op& op, std::span<const Rank> group) {
-    return *planned(op, group.size(), group_facts(group).site).program;
+  const CollectiveProgram& program_for(const TaskGraph& graph, const Op& op,
+                                       std::span<const Rank> group) {
+    return *planned(graph, op, group.size(), group_facts(group, op).site).program;
+  }
+  /// Why the algorithm that was chosen cannot run this; empty when it can.
+  std::string refusal(const Op& op, std::span<const Rank> group) {
+    return collective_refusal(algorithm_for(op.collective).name, *group_facts(group, op).site);
   }
   /// `groups` ran it at the same time.
   void count_run(std::size_t record, Duration took, std::uint64_t groups);
@@ -72,20 +78,25 @@ class CollectiveCalls {
     double port_limit = 0;
     const CollectiveSite* site = nullptr;  // one address for all that are equal
   };
-  using ProgramKey = std::tuple<CollectiveKind, std::int64_t, std::size_t,
-                                const CollectiveSite*>;  // size, members
+  using ProgramKey = std::tuple<CollectiveKind, std::int64_t, std::uint32_t, SizesId, std::size_t,
+                                const CollectiveSite*>;  // size, root, table, members
   using Key = std::tuple<ProgramKey, double>;            // port limit
 
   struct Planned {
     CollectivePlan plan;
     std::shared_ptr<const CollectiveProgram> program;
   };
-  const Planned& planned(const Op& op, std::size_t members, const CollectiveSite* site);
+  static ProgramKey key_of(const Op& op, std::size_t members, const CollectiveSite* site) {
+    return {op.collective, op.bytes.count(), op.root, op.sizes, members, site};
+  }
+  const Planned& planned(const TaskGraph& graph, const Op& op, std::size_t members,
+                         const CollectiveSite* site);
   CollectivePlan plan_for(const CollectiveCall& call) const;
   const Registry<CollectiveFactory>::Entry& algorithm_for(CollectiveKind kind) const;
-  const GroupFacts& group_facts(std::span<const Rank> group);
+  const GroupFacts& group_facts(std::span<const Rank> group, const Op& op);
   double port_limit(std::span<const Rank> group);
-  double bandwidth_into(std::span<const Rank> group, Rank member);
+  enum class Direction { in, out };
+  double bandwidth_of(std::span<const Rank> group, Rank member, Direction direction);
 
   Registry<CollectiveFactory> registry_;
   CollectiveChoice choice_;
@@ -93,8 +104,9 @@ class CollectiveCalls {
   std::map<ProgramKey, Planned> planned_;
   std::map<Key, Call> calls_;
   std::set<CollectiveSite> sites_;
-  // By address and size of the group: only looked up, never iterated, as those by a site are.
-  std::map<std::pair<const Rank*, std::size_t>, GroupFacts> groups_;
+  // By address and size of the group, and the root, -1 for none: only looked up, never iterated, as
+  // those by a site are.
+  std::map<std::tuple<const Rank*, std::size_t, std::int64_t>, GroupFacts> groups_;
   std::vector<CollectiveRecord> records_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -44,10 +45,14 @@ class CollectiveRunner {
     std::shared_ptr<const CollectiveProgram> program;
     int steps = 0;
     int lag = 1;
+    bool in_network = false;
+    std::map<int, int> missing;  // by step that meets and is under way: messages to come
     std::vector<Member> members;
   };
 
   void advance(std::uint32_t run, int member);
+  void receive(std::uint32_t run, int to, int step);
+  void message_met(std::uint32_t run, int step);
   void complete_received_steps(const Run& run, int member, Member& state);
 
   MessageCarrier* carrier_;

@@ -46,6 +46,8 @@ CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group) {
     site.nic.push_back(nic->second);
   }
   site.meshed = is_meshed(fabric, group, site.node);
+  site.switch_adds = fabric.node_adds();
+  site.network_adds = fabric.network_adds();
   if (nodes.size() == 1) {
     site.node.clear();
     site.nic.clear();

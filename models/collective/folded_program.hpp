@@ -28,6 +28,8 @@ class FoldedProgram final : public CollectiveProgram {
   int steps() const override { return program_->steps(); }
   int lag() const override { return program_->lag(); }
   int pattern(int step) const override { return program_->pattern(step); }
+  bool in_network() const override { return program_->in_network(); }
+  bool meets(int step) const override { return program_->meets(step); }
   void sends(int member, int step, std::vector<Send>& out) const override;
   int receives(int member, int step) const override;
   /// Nothing: members that are folded into one hold different data.

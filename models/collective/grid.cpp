@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "models/collective/builtin.hpp"
+#include "models/collective/parts.hpp"
 #include "models/collective/ring_orders.hpp"
 #include "models/collective/rounds.hpp"
 
@@ -118,6 +119,41 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_all_reduce(const Collective
 
 std::unique_ptr<CollectiveProgram> make_torus_all_reduce(const CollectiveCall& call) {
   return grid_all_reduce(call, square_grid(call));
+}
+
+/// The switches between the nodes add. Inside a node everybody gets its part of the buffer from all
+/// others, sends it up the tree of its rail's switches and gets the sum from there, and gives it to
+/// all others: S/w once out of each adapter and once into it, w members a node (Graham et al. 2016,
+/// "Scalable Hierarchical Aggregation Protocol (SHArP)", COMHPC, §II; the order of NCCL's
+/// CollNetDirect, src/device/all_reduce.h, recalled). What the links between switches carry is that
+/// of messages from each node to the next: of every leaf that nodes stand on one up and one down,
+/// as of a tree. Leaves out the time of adding, and deeper trees than the way to the next node.
+std::unique_ptr<CollectiveProgram> make_sharp_all_reduce(const CollectiveCall& call) {
+  Grid grid = grid_of_nodes(call);
+  if (grid.height() == 1) {  // in one node: everybody by itself
+    std::vector<std::vector<int>> alone;
+    for (int member = 0; member < call.members; ++member) alone.push_back({member});
+    grid = Grid(std::move(alone));
+  }
+  const int inside = grid.width() > 1 ? 1 : 0;
+  return in_rounds(call,
+                   {.rounds = 1 + 2 * inside,
+                    .blocks = grid.width(),
+                    .chunk = call.chunk > Bytes(0) ? call.chunk : kPipelineChunk,
+                    .network_round = inside},
+                   [grid, inside](int member, int round, std::vector<Exchange>& out) {
+                     const Grid::Place at = grid.place(member);
+                     if (round == inside) {
+                       out.push_back({.to = grid.at(at.row + 1, at.column), .first = at.column});
+                       return;
+                     }
+                     for (int away = 1; away < grid.width(); ++away) {
+                       const int column = (at.column + away) % grid.width();
+                       out.push_back({.to = grid.at(at.row, column),
+                                      .first = round == 0 ? column : at.column,
+                                      .reduces = round == 0});
+                     }
+                   });
 }
 
 /// Across the nodes first, where each byte goes once, then inside them.

@@ -1,34 +1,40 @@
 #include "models/collective/builtin.hpp"
+#include "models/collective/rounds.hpp"
 
 namespace orrery {
 namespace {
 
-/// The switch adds. A member reads its block of the sum, for which all others' links carry theirs
-/// up, and writes it once for the switch to bring to all: S + S/n on its link either way, in one
-/// step (NVIDIA's NVLink SHARP; Klenk et al. 2020, ISCA, "An In-Network Architecture for
-/// Accelerating Shared-Memory Multiprocessor Collectives", §III). The messages here say what links
-/// carry, not what is where: what a member sends is not what another receives.
-class InSwitch final : public CollectiveProgram {
- public:
-  explicit InSwitch(const CollectiveCall& call)
-      : members_(call.members), bytes_(call.size + Bytes(call.size.count() / call.members)) {}
-
-  int steps() const override { return 1; }
-  int receives(int, int) const override { return 1; }
-  void sends(int member, int, std::vector<Send>& out) const override {
-    out.push_back(Send{(member + 1) % members_, bytes_, false});
-  }
-  void payloads(int, int, std::vector<Payload>&) const override {}
-
- private:
-  int members_;
-  Bytes bytes_;
-};
+/// One step in which every member's link carries `all` the blocks either way, and its own again
+/// where `own_too`; the switch does the rest (NVIDIA's NVLink SHARP; Klenk et al. 2020, ISCA, "An
+/// In-Network Architecture for Accelerating Shared-Memory Multiprocessor Collectives", §III).
+/// Leaves out that of a gather or scatter one direction carries an n-th only: both are taken as
+/// full.
+std::unique_ptr<CollectiveProgram> in_switch(const CollectiveCall& call, bool own_too) {
+  const int n = call.members;
+  return in_rounds(call, {.rounds = 1, .blocks = n, .chunk = call.chunk, .network_round = 0},
+                   [n, own_too](int member, int, std::vector<Exchange>& out) {
+                     const int to = (member + 1) % n;
+                     out.push_back({.to = to, .first = 0, .count = n});
+                     if (own_too) out.push_back({.to = to, .first = member, .joined = true});
+                   });
+}
 
 }  // namespace
 
+/// A member reads its block of the sum, for which all others' links carry theirs up, and writes it
+/// once for the switch to bring to all: S + S/n on its link either way.
 std::unique_ptr<CollectiveProgram> make_nvls_all_reduce(const CollectiveCall& call) {
-  return std::make_unique<InSwitch>(call);
+  return in_switch(call, true);
+}
+
+/// A member writes its block once, and the switch brings it to all: S/n up, S down.
+std::unique_ptr<CollectiveProgram> make_nvls_all_gather(const CollectiveCall& call) {
+  return in_switch(call, false);
+}
+
+/// A member reads its block of the sum: S/n down, and all others read theirs from it: S up.
+std::unique_ptr<CollectiveProgram> make_nvls_reduce_scatter(const CollectiveCall& call) {
+  return in_switch(call, false);
 }
 
 }  // namespace orrery

@@ -63,4 +63,30 @@ std::unique_ptr<CollectiveProgram> make_direct_reduce_scatter(const CollectiveCa
                    });
 }
 
+/// The root gets every other member's block, or gives each its own: one step.
+std::unique_ptr<CollectiveProgram> make_direct_gather(const CollectiveCall& call) {
+  return in_rounds(call, {.rounds = 1, .blocks = call.members, .chunk = call.chunk},
+                   [root = call.root](int member, int, std::vector<Exchange>& out) {
+                     if (member != root) out.push_back({.to = root, .first = member});
+                   });
+}
+std::unique_ptr<CollectiveProgram> make_direct_scatter(const CollectiveCall& call) {
+  const int n = call.members;
+  return in_rounds(call, {.rounds = 1, .blocks = n, .chunk = call.chunk},
+                   [n, root = call.root](int member, int, std::vector<Exchange>& out) {
+                     if (member != root) return;
+                     for_each_other(member, n,
+                                    [&](int to) { out.push_back({.to = to, .first = to}); });
+                   });
+}
+
+/// Every member sends its buffer to the next (nccl-tests, src/sendrecv.cu).
+std::unique_ptr<CollectiveProgram> make_direct_send_recv(const CollectiveCall& call) {
+  const int n = call.members;
+  return in_rounds(call, {.rounds = 1, .blocks = 1, .personal = true, .chunk = call.chunk},
+                   [n](int member, int, std::vector<Exchange>& out) {
+                     out.push_back({.to = (member + 1) % n, .first = member});
+                   });
+}
+
 }  // namespace orrery

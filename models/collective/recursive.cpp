@@ -45,6 +45,11 @@ class Recursion {
     const int distance = active_ >> (index + 1);
     send_blocks_of(member ^ distance, member ^ distance, distance, true, out);
   }
+  /// Everything. Distances 1, 2, …, p/2.
+  void exchange_all(int member, int index, std::vector<Exchange>& out) const {
+    if (member >= active_) return;
+    out.push_back({.to = member ^ (1 << index), .count = members_, .reduces = true});
+  }
   /// All the blocks that I have. Distances 1, 2, …, p/2.
   void double_up(int member, int index, std::vector<Exchange>& out) const {
     if (member >= active_) return;
@@ -112,6 +117,22 @@ std::unique_ptr<CollectiveProgram> make_recursive_all_reduce(const CollectiveCal
                      if (index < 0) return recursion.hand_in(member, out);
                      if (index < half) return recursion.halve(member, index, out);
                      if (index < 2 * half) return recursion.double_up(member, index - half, out);
+                     recursion.hand_out_all(member, true, out);
+                   });
+}
+
+/// The whole buffer in each of log2(p) rounds: the fewest there can be, for small buffers (ibid.,
+/// §4.5 "recursive doubling").
+std::unique_ptr<CollectiveProgram> make_recursive_doubling_all_reduce(const CollectiveCall& call) {
+  const Recursion recursion(call.members);
+  const int extra = recursion.has_others() ? 1 : 0;
+  return in_rounds(call, shape_of(call, recursion.exchanges() + 2 * extra),
+                   [recursion, extra](int member, int round, std::vector<Exchange>& out) {
+                     const int index = round - extra;
+                     if (index < 0) return recursion.hand_in(member, out);
+                     if (index < recursion.exchanges()) {
+                       return recursion.exchange_all(member, index, out);
+                     }
                      recursion.hand_out_all(member, true, out);
                    });
 }

@@ -74,24 +74,27 @@ class Ring final : public CollectiveProgram {
   std::vector<int> place_;  // by member, where there is an order
 };
 
-/// Chunks follow each other along the chain root, root+1, …: the one at distance d sends chunk k-d
-/// in step k; C + n - 2 steps. NCCL's broadcast has the same chain (nccl-tests, PERFORMANCE.md,
-/// "Broadcast": bus bandwidth = algorithm bandwidth). The chain is the channel's ring, cut before
-/// the root.
-class RingBroadcast final : public CollectiveProgram {
+/// Chunks follow each other along a chain: its place p sends chunk k-p in step k; C + n - 2 steps.
+/// The chain is the channel's ring, cut before the root, which is its first place, or its last
+/// where sums go to it: then it is walked backwards. NCCL's broadcast and reduce have the same
+/// chain (nccl-tests, PERFORMANCE.md, "Broadcast", "Reduce": bus bandwidth = algorithm bandwidth).
+class Chain final : public CollectiveProgram {
  public:
-  RingBroadcast(const CollectiveCall& call, Channel channel)
+  enum class Root { first, last };
+
+  Chain(const CollectiveCall& call, Root root, Channel channel)
       : members_(call.members),
+        reduces_(root == Root::last),
         chunks_(call.size, 1, call.chunk > Bytes(0) ? call.chunk : kPipelineChunk, channel.index,
                 channel.count),
         order_(std::move(channel.order)),
-        place_(places_in(order_)),
-        root_place_(place_of(call.root)) {}
+        ring_place_(places_in(order_)),
+        root_ring_place_(ring_place_of(call.root)) {}
 
   int steps() const override { return chunks_.per_part() + members_ - 2; }
   int receives(int member, int step) const override {
-    const int distance = distance_of(member);
-    return distance > 0 && has_chunk(step - (distance - 1)) ? 1 : 0;
+    const int place = place_of(member);
+    return place > 0 && has_chunk(step - (place - 1)) ? 1 : 0;
   }
   int pattern(int step) const override {
     // Between filling the chain and draining it every member but the last sends.
@@ -99,33 +102,36 @@ class RingBroadcast final : public CollectiveProgram {
     return chunks_.equal() && full ? members_ - 2 : step;
   }
   void sends(int member, int step, std::vector<Send>& out) const override {
-    const int distance = distance_of(member);
-    const int chunk = step - distance;
-    if (distance == members_ - 1 || !has_chunk(chunk)) return;
-    const int next = (root_place_ + distance + 1) % members_;
+    const int chunk = step - place_of(member);
+    if (place_of(member) == members_ - 1 || !has_chunk(chunk)) return;
+    const int on = ring_place_of(member) + (reduces_ ? members_ - 1 : 1);
+    const int next = on % members_;
     const int to = order_.empty() ? next : order_[static_cast<std::size_t>(next)];
-    out.push_back(Send{to, chunks_.size(0, chunk), false});
+    out.push_back(Send{to, chunks_.size(0, chunk), reduces_});
   }
   void payloads(int member, int step, std::vector<Payload>& out) const override {
-    const int chunk = step - distance_of(member);
-    if (distance_of(member) == members_ - 1 || !has_chunk(chunk)) return;
+    const int chunk = step - place_of(member);
+    if (place_of(member) == members_ - 1 || !has_chunk(chunk)) return;
     out.push_back(chunks_.payload(0, 0, chunk));
   }
 
  private:
-  int place_of(int member) const {
-    return order_.empty() ? member : place_[static_cast<std::size_t>(member)];
+  int ring_place_of(int member) const {
+    return order_.empty() ? member : ring_place_[static_cast<std::size_t>(member)];
   }
-  int distance_of(int member) const {
-    return (place_of(member) - root_place_ + members_) % members_;
+  /// In the chain.
+  int place_of(int member) const {
+    const int distance = (ring_place_of(member) - root_ring_place_ + members_) % members_;
+    return reduces_ ? members_ - 1 - distance : distance;
   }
   bool has_chunk(int chunk) const { return chunk >= 0 && chunk < chunks_.per_part(); }
 
   int members_;
+  bool reduces_;
   Pieces chunks_;
   std::vector<int> order_;
-  std::vector<int> place_;  // by member, where there is an order
-  int root_place_;
+  std::vector<int> ring_place_;  // by member, where there is an order
+  int root_ring_place_;
 };
 
 std::vector<int> natural_order(int members) {
@@ -173,7 +179,13 @@ std::unique_ptr<CollectiveProgram> make_ring_reduce_scatter(const CollectiveCall
 
 std::unique_ptr<CollectiveProgram> make_ring_broadcast(const CollectiveCall& call) {
   return side_by_side(ring_orders(call), [&](Channel channel) {
-    return std::make_unique<RingBroadcast>(call, std::move(channel));
+    return std::make_unique<Chain>(call, Chain::Root::first, std::move(channel));
+  });
+}
+
+std::unique_ptr<CollectiveProgram> make_ring_reduce(const CollectiveCall& call) {
+  return side_by_side(ring_orders(call), [&](Channel channel) {
+    return std::make_unique<Chain>(call, Chain::Root::last, std::move(channel));
   });
 }
 

@@ -59,6 +59,8 @@ class InRounds final : public CollectiveProgram {
   int pattern(int step) const override {
     return pieces_.equal() ? step / pieces_.per_part() * pieces_.per_part() : step;
   }
+  bool in_network() const override { return shape_.network_round >= 0; }
+  bool meets(int step) const override { return step / pieces_.per_part() == shape_.network_round; }
   void sends(int member, int step, std::vector<Send>& out) const override {
     std::vector<Exchange> exchanges;
     rule_(member, step / pieces_.per_part(), exchanges);

@@ -24,10 +24,11 @@ using RoundRule = std::function<void(int member, int round, std::vector<Exchange
 /// How a buffer is cut for a rule.
 struct RoundShape {
   int rounds = 1;
-  int blocks = 1;         // of the buffer, equal up to a byte
-  bool personal = false;  // every member's buffer holds something else (an all-to-all); block
-                          // m * blocks + b is then block b of member m's
-  Bytes chunk{};          // largest message; 0: no cutting
+  int blocks = 1;          // of the buffer, equal up to a byte
+  bool personal = false;   // every member's buffer holds something else (an all-to-all); block
+                           // m * blocks + b is then block b of member m's
+  Bytes chunk{};           // largest message; 0: no cutting
+  int network_round = -1;  // that the switches do: CollectiveProgram::meets; -1: none
 };
 
 /// The program of a rule for one channel of a call. Where messages exceed the chunk, all blocks are

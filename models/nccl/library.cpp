@@ -53,6 +53,7 @@ NcclWork ring_work(const CollectiveCall& call) {
     case CollectiveKind::all_reduce:
       return around_a_ring(call, 2, 2 * all_but_own(call));
     case CollectiveKind::broadcast:
+    case CollectiveKind::reduce:
       return around_a_ring(call, 1, call.size.as_double());
     default:
       return around_a_ring(call, 1, all_but_own(call));
@@ -79,6 +80,14 @@ NcclWork tree_work(const CollectiveCall& call) {
 /// To all others at once.
 NcclWork direct_work(const CollectiveCall& call) {
   const Spread over = spread_of(call);
+  if (call.kind == CollectiveKind::send_recv) {  // to the next, which may be in another node
+    const double bytes = call.size.as_double();
+    return {.steps = over.nodes > 1 ? 0 : 1,
+            .steps_between = over.nodes > 1 ? 1 : 0,
+            .moved = bytes,
+            .port = bytes,
+            .adapter = over.nodes > 1 ? bytes : 0};
+  }
   const double part = call.size.as_double() / over.members;
   const double leaves = part * (over.members - over.in_node);
   return {.steps = over.nodes > 1 ? 0 : 1,
@@ -88,12 +97,24 @@ NcclWork direct_work(const CollectiveCall& call) {
           .adapter = leaves * over.in_node / over.adapters};
 }
 
+/// Bytes on a member's link either way (models/collective/nvls.cpp).
+double in_the_switch(const CollectiveCall& call) {
+  return call.size.as_double() * (call.members + 1) / call.members;
+}
+
 /// An algorithm that was asked for by name: as many steps as its program has, else as a ring.
 NcclWork work_of(const CollectiveCall& call, const CollectiveProgram& program) {
   NcclWork work = ring_work(call);
-  if (call.kind == CollectiveKind::broadcast) return work;  // chunks are steps of its program
+  if (has_root(call.kind)) return work;  // chunks are steps of its program
   work.steps = std::max(0, program.steps() / program.lag() - work.steps_between);
   return work;
+}
+
+/// Sends and receives of pairs, grouped.
+bool is_point_to_point(CollectiveKind kind) {
+  using Kind = CollectiveKind;
+  return kind == Kind::all_to_all || kind == Kind::all_to_all_v || kind == Kind::gather ||
+         kind == Kind::scatter || kind == Kind::send_recv;
 }
 
 class Nccl final : public CollectiveLibrary {
@@ -137,7 +158,13 @@ class Nccl final : public CollectiveLibrary {
     return formulas_.ring(call, tree_work(call), options_.protocol);
   }
   NcclPlan direct(const CollectiveCall& call) const {
-    return formulas_.point_to_point(call, direct_work(call));
+    if (call.kind != CollectiveKind::send_recv) {
+      return formulas_.point_to_point(call, direct_work(call));
+    }
+    CollectiveCall pair = call;  // one other, everything
+    pair.members = 2;
+    pair.size = 2 * call.size;
+    return formulas_.point_to_point(pair, direct_work(call));
   }
   NcclPlan nvls(const CollectiveCall& call) const { return formulas_.nvls(call); }
 
@@ -161,6 +188,11 @@ const std::vector<Nccl::Candidate>& Nccl::candidates() {
       {Kind::reduce_scatter, "ring", make_ring_reduce_scatter, &Nccl::always, &Nccl::ring},
       {Kind::all_to_all, "direct", make_direct_all_to_all, &Nccl::always, &Nccl::direct},
       {Kind::broadcast, "ring", make_ring_broadcast, &Nccl::always, &Nccl::ring},
+      {Kind::reduce, "ring", make_ring_reduce, &Nccl::always, &Nccl::ring},
+      {Kind::gather, "direct", make_direct_gather, &Nccl::always, &Nccl::direct},
+      {Kind::scatter, "direct", make_direct_scatter, &Nccl::always, &Nccl::direct},
+      {Kind::send_recv, "direct", make_direct_send_recv, &Nccl::always, &Nccl::direct},
+      {Kind::all_to_all_v, "direct", make_direct_all_to_all_v, &Nccl::always, &Nccl::direct},
   };
   return all;
 }
@@ -186,11 +218,13 @@ CollectivePlan Nccl::finished(const NcclPlan& plan, double moved) const {
 CollectivePlan Nccl::plan(const CollectiveCall& call,
                           const Registry<CollectiveFactory>::Entry* asked) const {
   if (asked != nullptr) {
+    const bool by_switch = asked->name == "all_reduce/nvls" && formulas_.fit().nvls;
     const NcclWork work = work_of(call, *asked->make(call));
-    const NcclPlan of = call.kind == CollectiveKind::all_to_all
-                            ? formulas_.point_to_point(call, direct_work(call))
+    const NcclPlan of = by_switch ? formulas_.nvls(call)
+                        : is_point_to_point(call.kind)
+                            ? direct(call)
                             : formulas_.ring(call, work, options_.protocol);
-    CollectivePlan plan = finished(of, work.moved);
+    CollectivePlan plan = finished(of, by_switch ? in_the_switch(call) : work.moved);
     plan.algorithm = asked->name.substr(asked->name.find('/') + 1);
     plan.make = asked->make;
     plan.reason = "algorithm asked for; protocol: " + of.why;
@@ -210,8 +244,9 @@ CollectivePlan Nccl::plan(const CollectiveCall& call,
   }
   if (best == nullptr) return {};  // nothing is known of this kind
   const bool by_switch = best->plan == &Nccl::nvls;
-  const double moved =
-      by_switch ? call.size.as_double() * (call.members + 1) / call.members : ring_work(call).moved;
+  const double moved = by_switch                      ? in_the_switch(call)
+                       : is_point_to_point(call.kind) ? direct_work(call).moved
+                                                      : ring_work(call).moved;
   CollectivePlan plan = finished(least, moved);
   plan.algorithm = best->algorithm;
   plan.make = best->make;
@@ -246,9 +281,7 @@ NcclPlace place_of(const ClusterSpec& cluster, Fabric& fabric) {
     place.port = node.nic_link->bandwidth.as_double();
     place.catalogue.efficiency = node.nic_link->efficiency;
   }
-  const JsonValue* kind = node.fabric.find("kind");
-  place.switch_adds =
-      place.link.starts_with("nvlink") && kind != nullptr && kind->string == "crossbar";
+  place.switch_adds = place.link.starts_with("nvlink") && fabric.node_adds();
   return place;
 }
 

@@ -35,6 +35,7 @@ FoldedGraph::FoldedGraph(const TaskGraph& graph, std::span<const std::uint32_t> 
   for (const LabelId category : graph.host_categories())
     folded_.host_category(graph.text(category));
   for (const Kernel& kernel : graph.kernels()) folded_.kernel(kernel);
+  for (const auto& table : graph.size_tables()) folded_.sizes(table);
   first_folded_.reserve(graph.ops().size() + 1);
   for (std::size_t op = 0; op < graph.ops().size(); ++op) {
     first_folded_.push_back(static_cast<std::uint32_t>(parts_.size()));

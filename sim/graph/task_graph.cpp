@@ -51,8 +51,25 @@ std::string_view to_string(CollectiveKind kind) {
       return "all_to_all";
     case CollectiveKind::broadcast:
       return "broadcast";
+    case CollectiveKind::reduce:
+      return "reduce";
+    case CollectiveKind::gather:
+      return "gather";
+    case CollectiveKind::scatter:
+      return "scatter";
+    case CollectiveKind::barrier:
+      return "barrier";
+    case CollectiveKind::send_recv:
+      return "send_recv";
+    case CollectiveKind::all_to_all_v:
+      return "all_to_all_v";
   }
   return "?";
+}
+
+bool has_root(CollectiveKind kind) {
+  return kind == CollectiveKind::broadcast || kind == CollectiveKind::reduce ||
+         kind == CollectiveKind::gather || kind == CollectiveKind::scatter;
 }
 
 std::size_t TaskGraph::Names::intern(std::string_view text) {
@@ -98,6 +115,12 @@ RankSetId TaskGraph::rank_set(std::vector<Rank> ranks) {
 KernelId TaskGraph::kernel(Kernel kernel) {
   kernels_.push_back(std::move(kernel));
   return KernelId(kernels_.size() - 1);
+}
+
+SizesId TaskGraph::sizes(std::shared_ptr<const SizeTable> table) {
+  ORRERY_CHECK(table != nullptr, "a table of sizes is missing");
+  size_tables_.push_back(std::move(table));
+  return SizesId(size_tables_.size() - 1);
 }
 
 OpId TaskGraph::add(const Op& op) {
@@ -163,6 +186,9 @@ void TaskGraph::check_op(const Op& op) const {
     case OpKind::collective:
       ORRERY_CHECK(op.group_size >= 1 && size % op.group_size == 0,
                    "a collective needs a rank set of whole groups");
+      ORRERY_CHECK((op.collective == CollectiveKind::all_to_all_v) == op.sizes.valid() &&
+                       (!op.sizes.valid() || op.sizes.index() < size_tables_.size()),
+                   "an all-to-all-v needs a table of sizes, and nothing else has one");
       break;
     case OpKind::delay:
       break;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,44 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "sim/base/ids.hpp"
-#include "sim/base/units.hpp"
 #include "sim/graph/kernel.hpp"
-#include "sim/graph/op_kind.hpp"
+#include "sim/graph/op.hpp"
+#include "sim/graph/size_table.hpp"
 
 namespace orrery {
-
-using Rank = std::int32_t;
-struct OpTag;
-using OpId = Id<OpTag>;
-struct RankSetTag;
-using RankSetId = Id<RankSetTag>;
-struct StreamTag;
-using StreamId = Id<StreamTag, std::uint16_t>;
-struct LabelTag;
-using LabelId = Id<LabelTag>;
-struct KernelTag;
-using KernelId = Id<KernelTag>;
-
-/// One thing that must happen, on each rank of a set. Every rank runs its own instance in its own
-/// time; only transfers and collectives bring ranks together. See TaskGraph for what each kind
-/// needs.
-struct Op {
-  OpKind kind = OpKind::delay;
-  CollectiveKind collective : 4 = CollectiveKind::all_reduce;
-  CopyKind copy : 4 = CopyKind::device_to_device;  // transfer
-  StreamId stream;       // compute, delay, collective: every rank's; transfer: the source's
-  StreamId peer_stream;  // transfer: the destination's; none: one-sided, occupies no stream there
-  std::int16_t priority = 0;  // strict priority on shared resources
-  RankSetId ranks;            // compute, delay: who runs it; transfer: sources; collective: members
-  RankSetId peers;            // transfer: destinations, i-th of ranks sends to i-th of peers
-  std::uint32_t group_size = 0;  // collective: ranks[0, g), ranks[g, 2g), … are one group each
-  LabelId label;                 // what people read: "attention.qkv"
-  LabelId category;              // what results are grouped by: "tensor_parallel", "pipeline", …
-  KernelId kernel;               // compute
-  Bytes bytes;                   // transfer: payload; collective: size as nccl-tests defines it
-  Duration delay;                // delay
-};
 
 /// `op` may start on a rank only when `on` has ended there; see TaskGraph::depend.
 struct Dependency {
@@ -76,8 +44,9 @@ struct StaticMemory {
 ///
 /// A stream of a rank runs one op at a time, in the order in which the ops were added (a CUDA
 /// stream: an op that waits holds up those behind it). Sizes of collectives follow nccl-tests:
-/// all-reduce, broadcast: the buffer; all-gather, reduce-scatter, all-to-all: the full buffer of
-/// one rank, n parts.
+/// all-reduce, broadcast, reduce, send-recv: the buffer; all-gather, reduce-scatter, all-to-all,
+/// gather, scatter: the full buffer of one rank, n parts. Of a barrier: a signal, 0 as a rule; of
+/// an all-to-all-v SizeTable::busiest().
 class TaskGraph {
  public:
   explicit TaskGraph(Rank world_size) : world_size_(world_size) {}
@@ -91,6 +60,8 @@ class TaskGraph {
   /// Equal lists get the same id. Ranks must be in [0, world_size), without repetition.
   RankSetId rank_set(std::vector<Rank> ranks);
   KernelId kernel(Kernel kernel);
+  /// Shared, as it may be large and many ops may have it.
+  SizesId sizes(std::shared_ptr<const SizeTable> table);
 
   OpId add(const Op& op);
   /// Rank by rank: on every rank that both ops have, `op` starts after `on` has ended there (for a
@@ -110,6 +81,11 @@ class TaskGraph {
   std::size_t rank_set_count() const { return rank_sets_.size(); }
   const Kernel& kernel(KernelId id) const { return kernels_[id.index()]; }
   const std::vector<Kernel>& kernels() const { return kernels_; }
+  const std::vector<std::shared_ptr<const SizeTable>>& size_tables() const { return size_tables_; }
+  /// Of an all-to-all-v; else null.
+  std::shared_ptr<const SizeTable> sizes_of(const Op& op) const {
+    return op.sizes.valid() ? size_tables_[op.sizes.index()] : nullptr;
+  }
   const std::string& stream_name(StreamId id) const { return streams_.texts[id.index()]; }
   std::size_t stream_count() const { return streams_.texts.size(); }
   const std::string& text(LabelId id) const { return labels_.texts[id.index()]; }
@@ -138,6 +114,7 @@ class TaskGraph {
   std::vector<std::vector<Rank>> rank_sets_;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> rank_set_index_;  // (hash, id), sorted
   std::vector<Kernel> kernels_;
+  std::vector<std::shared_ptr<const SizeTable>> size_tables_;
   Names streams_;
   Names labels_;
   std::vector<LabelId> on_host_;  // few

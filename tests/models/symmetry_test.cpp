@@ -121,8 +121,8 @@ void expect_the_same(const Outcome& plain, const Outcome& folded) {
   EXPECT_NEAR(carried, folded_carried, 1e-12 * carried);  // sums in another order
 }
 
-/// A training-like step: computes, collectives in the nodes and across them, a pipeline from the
-/// first half of the nodes to the second, everything drawn.
+/// A training-like step: computes, collectives in the nodes, across them and of all, a pipeline
+/// from the first half of the nodes to the second, everything drawn.
 GraphOf random_step(int nodes, int devices, RandomStream& random) {
   GraphOf graph(nodes * devices);
   const auto pick = [&](std::int64_t low, std::int64_t high) { return random.integer(low, high); };
@@ -144,9 +144,12 @@ GraphOf random_step(int nodes, int devices, RandomStream& random) {
     Op op;
     op.stream = graph.stream(pick(0, 1) == 0 ? "compute" : "network");
     op.bytes = Bytes(pick(1, 40) * nodes * devices * 1000);
-    op.collective = static_cast<CollectiveKind>(pick(0, 4));
+    // Seldom those with a root, which sets ranks apart; never a table.
+    const std::int64_t kinds = static_cast<std::int64_t>(kCollectiveKinds.size()) - 1;
+    op.collective =
+        kCollectiveKinds[static_cast<std::size_t>(pick(0, pick(0, 5) > 0 ? 3 : kinds - 1))];
     op.priority = static_cast<std::int16_t>(pick(0, 1));
-    const std::int64_t kind = pick(0, 5);
+    const std::int64_t kind = pick(0, 6);
     if (kind == 0) {
       op.kind = OpKind::collective;
       op.ranks = everybody;
@@ -155,6 +158,10 @@ GraphOf random_step(int nodes, int devices, RandomStream& random) {
       op.kind = OpKind::collective;
       op.ranks = columns;
       op.group_size = static_cast<std::uint32_t>(nodes);
+    } else if (kind == 6) {
+      op.kind = OpKind::collective;
+      op.ranks = everybody;
+      op.group_size = static_cast<std::uint32_t>(nodes * devices);
     } else if (kind == 5) {
       op.kind = OpKind::transfer;
       op.copy = pick(0, 1) == 0 ? CopyKind::device_to_host : CopyKind::host_to_device;
@@ -170,6 +177,9 @@ GraphOf random_step(int nodes, int devices, RandomStream& random) {
       op.ranks = kind == 3 ? everybody : graph.rank_set(pick(0, 1) == 0 ? first : graph.all());
       op.kernel =
           graph.kernel(kernel_of(Flops(pick(0, 4'000'000'000)), Bytes(pick(1, 20'000'000))));
+    }
+    if (op.kind == OpKind::collective && has_root(op.collective)) {
+      op.root = static_cast<std::uint32_t>(pick(0, std::int64_t{op.group_size} - 1));
     }
     const OpId id = graph.add(op);
     if (last.valid() && pick(0, 1) == 0) graph.depend(id, last);
@@ -212,11 +222,10 @@ TEST(Symmetry, EveryAlgorithmOverSeveralNodesTakesTheSameTimesFolded) {
       const int devices = 4;
       GraphOf graph(nodes * devices);
       CollectiveChoice choice;
-      for (int kind = 0; kind < 5; ++kind) {
-        if (to_string(static_cast<CollectiveKind>(kind)) != entry.name.substr(0, slash)) continue;
+      for (const CollectiveKind kind : kCollectiveKinds) {
+        if (to_string(kind) != entry.name.substr(0, slash)) continue;
         choice.algorithm[static_cast<std::size_t>(kind)] = entry.name.substr(slash + 1);
-        graph.collective(static_cast<CollectiveKind>(kind), nodes * devices * 1_MiB,
-                         nodes * devices);
+        graph.collective(kind, nodes * devices * 1_MiB, nodes * devices);
       }
       ClusterSpec cluster = nodes_of(nodes, devices, 1.0);
       cluster.node.nics = devices;

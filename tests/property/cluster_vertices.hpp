@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "models/topology/routing.hpp"
 #include "tests/property/random_cluster.hpp"
 
 namespace orrery {
@@ -48,16 +49,14 @@ class ClusterVertices {
   static std::unique_ptr<Topology> topology_of(const JsonValue& section, const TopologySite& site) {
     Diagnostics diagnostics;
     const auto registry = topologies_with_drawn();
-    auto topology = registry.find(section.find("kind")->string)
-                        ->make(parameters_of(section, diagnostics), site);
+    JsonCursor cursor(section, diagnostics);
+    const std::string kind = cursor.at("kind").as_string();
+    read_routing(cursor);  // whatever it is, the links are the same
+    TopologySite with_kinds = site;
+    with_kinds.kinds = &registry;
+    auto topology = registry.find(kind)->make(cursor, with_kinds);
     diagnostics.throw_if_any();
     return topology;
-  }
-  /// "kind" is known before a topology is asked for.
-  static JsonCursor parameters_of(const JsonValue& section, Diagnostics& diagnostics) {
-    JsonCursor cursor(section, diagnostics);
-    cursor.has("kind");
-    return cursor;
   }
 
   /// Numbers for its switches; the first of them.

@@ -8,9 +8,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "tests/property/cluster_vertices.hpp"
+#include "tests/property/must_cross.hpp"
 #include "tests/property/simulate.hpp"
 
 namespace orrery {
@@ -18,57 +18,6 @@ namespace {
 
 constexpr std::uint64_t kCases = 1'000;
 constexpr double kPicoseconds = 1e12;
-
-/// A part of the bytes of an n-th, rounded down: parts of a buffer differ by at most one byte.
-double part(const Flow& flow) {
-  return std::floor(flow.bytes.as_double() / flow.group_size);
-}
-
-/// Least bytes of one group that cross from the members inside to those outside, by any algorithm;
-/// S is the size, n the members, m of them inside.
-///   broadcast       S, when the root is inside and anybody outside
-///   all-gather      m S/n: everybody outside gets to know the blocks of those inside
-///   reduce-scatter  (n-m) S/n: each result outside depends on what is inside
-///   all-reduce      S: the result outside depends on all S bytes of what is inside
-///   all-to-all      m (n-m) S/n: by definition
-/// Source: Chan, Heimlich, Purkayastha and van de Geijn 2007, Concurrency and Computation 19(13),
-/// §3 (lower bounds), for m = 1 and n-1; the same argument for any m.
-double must_cross(const Flow& flow, std::span<const Rank> group, const std::vector<bool>& inside) {
-  const auto n = static_cast<double>(group.size());
-  const auto m = static_cast<double>(std::count_if(
-      group.begin(), group.end(), [&](Rank r) { return inside[static_cast<std::size_t>(r)]; }));
-  if (m == 0 || m == n) return 0;
-  switch (flow.kind) {
-    case CollectiveKind::broadcast:
-      return inside[static_cast<std::size_t>(group.front())] ? flow.bytes.as_double() : 0;
-    case CollectiveKind::all_gather:
-      return m * part(flow);
-    case CollectiveKind::reduce_scatter:
-      return (n - m) * part(flow);
-    case CollectiveKind::all_reduce:
-      return flow.bytes.as_double();
-    case CollectiveKind::all_to_all:
-      return m * (n - m) * part(flow);
-  }
-  return 0;
-}
-
-double must_cross(const Traffic& traffic, const std::vector<bool>& inside) {
-  double bytes = 0;
-  for (const Flow& flow : traffic.flows) {
-    const std::span<const Rank> ranks = flow.ranks;
-    if (!flow.is_collective) {
-      const bool crosses =
-          inside[static_cast<std::size_t>(ranks[0])] && !inside[static_cast<std::size_t>(ranks[1])];
-      bytes += crosses ? flow.bytes.as_double() : 0;
-      continue;
-    }
-    for (std::size_t first = 0; first < ranks.size(); first += flow.group_size) {
-      bytes += must_cross(flow, ranks.subspan(first, flow.group_size), inside);
-    }
-  }
-  return bytes;
-}
 
 /// A random cluster with random traffic on it, and what came of it.
 struct Case {
@@ -152,19 +101,6 @@ TEST(CutBounds, NoDeviceMovesItsBytesFasterThanItsMemory) {
   EXPECT_GE(tightness.tight, 5);
 }
 
-/// Over the links that lead out of the vertices inside.
-double capacity_out_of(const std::vector<bool>& inside, const Case& that,
-                       const std::vector<LinkEnds>& ends) {
-  double capacity = 0;
-  for (std::size_t i = 0; i < ends.size(); ++i) {
-    if (inside[static_cast<std::size_t>(ends[i].from)] &&
-        !inside[static_cast<std::size_t>(ends[i].to)]) {
-      capacity += that.fabric->links()[i].capacity;
-    }
-  }
-  return capacity;
-}
-
 TEST(CutBounds, NothingLeavesOrEntersADeviceFasterThanItsLinksTogether) {
   Tightness tightness;
   for (std::uint64_t seed = 0; seed < kCases; ++seed) {
@@ -177,7 +113,7 @@ TEST(CutBounds, NothingLeavesOrEntersADeviceFasterThanItsLinksTogether) {
       inside[static_cast<std::size_t>(device)] = true;
       for (const char* direction : {"out of ", "into "}) {
         const double bytes = must_cross(that.traffic, inside);
-        const double capacity = capacity_out_of(inside, that, vertices.ends());
+        const double capacity = capacity_out_of(inside, *that.fabric, vertices.ends());
         closest = std::max(
             closest, that.expect_time_for(bytes, capacity, direction + std::to_string(device)));
         inside.flip();
@@ -202,7 +138,7 @@ TEST(CutBounds, NothingCrossesARandomCutFasterThanItsLinksTogether) {
       for (std::size_t v = 0; v < inside.size(); ++v) inside[v] = random.integer(0, 1) == 1;
       const double bytes = must_cross(that.traffic, inside);
       if (bytes == 0) continue;
-      const double capacity = capacity_out_of(inside, that, vertices.ends());
+      const double capacity = capacity_out_of(inside, *that.fabric, vertices.ends());
       closest = std::max(closest, that.expect_time_for(bytes, capacity, std::to_string(cut)));
     }
     tightness.add(closest);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -20,7 +21,9 @@ struct Flow {
   CollectiveKind kind = CollectiveKind::all_reduce;
   std::vector<Rank> ranks;
   std::uint32_t group_size = 0;
+  std::uint32_t root = 0;  // position in each group
   Bytes bytes;
+  std::shared_ptr<const SizeTable> sizes{};  // all_to_all_v
   std::int16_t priority = 0;
   int stream = 0;
   std::optional<std::size_t> after;
@@ -56,6 +59,8 @@ inline TrafficGraph graph_of(const Traffic& traffic, Rank world_size,
     if (flow.is_collective) {
       op.ranks = made.graph.rank_set(flow.ranks);
       op.group_size = flow.group_size;
+      op.root = flow.root;
+      if (flow.sizes != nullptr) op.sizes = made.graph.sizes(flow.sizes);
     } else {
       op.ranks = made.graph.rank_set({flow.ranks[0]});
       op.peers = made.graph.rank_set({flow.ranks[1]});
@@ -87,14 +92,14 @@ void for_each_send(const Fabric& fabric, const Traffic& traffic, const Flow& flo
   if (members == 1) return;
   std::vector<Send> sends;
   for (std::size_t first = 0; first < ranks.size(); first += flow.group_size) {
-    const auto program =
-        registry.find(algorithm_of(traffic, flow.kind))
-            ->make({.kind = flow.kind,
-                    .members = members,
-                    .size = flow.bytes,
-                    .root = 0,
-                    .chunk = traffic.choice.chunk,
-                    .site = site_of(fabric, ranks.subspan(first, flow.group_size))});
+    const auto program = registry.find(algorithm_of(traffic, flow.kind))
+                             ->make({.kind = flow.kind,
+                                     .members = members,
+                                     .size = flow.bytes,
+                                     .root = static_cast<int>(flow.root),
+                                     .chunk = traffic.choice.chunk,
+                                     .site = site_of(fabric, ranks.subspan(first, flow.group_size)),
+                                     .sizes = flow.sizes});
     for (int member = 0; member < members; ++member) {
       for (int step = 0; step < program->steps(); ++step) {
         sends.clear();
@@ -135,7 +140,7 @@ class RandomTraffic {
   void choose_algorithms() {
     const std::vector<std::string> names = builtin_collectives().names();
     for (std::size_t kind = 0; kind < traffic_.choice.algorithm.size(); ++kind) {
-      const std::string prefix = std::string(to_string(static_cast<CollectiveKind>(kind))) + "/";
+      const std::string prefix = std::string(to_string(kCollectiveKinds[kind])) + "/";
       std::vector<std::string> of_kind;
       for (const std::string& name : names) {
         if (name.starts_with(prefix)) of_kind.push_back(name.substr(prefix.size()));
@@ -148,7 +153,8 @@ class RandomTraffic {
   void add_flow() {
     Flow flow;
     flow.is_collective = limits_.collectives && (!limits_.transfers || random_.integer(0, 2) == 0);
-    flow.kind = static_cast<CollectiveKind>(random_.integer(0, 4));
+    flow.kind = kCollectiveKinds[static_cast<std::size_t>(
+        random_.integer(0, static_cast<std::int64_t>(kCollectiveKinds.size()) - 1))];
     const std::int64_t ranks = flow.is_collective ? random_.integer(1, devices_) : 2;
     for (Rank rank = 0; rank < devices_; ++rank) flow.ranks.push_back(rank);
     shuffle(flow.ranks, random_);
@@ -158,6 +164,11 @@ class RandomTraffic {
     } while (ranks % flow.group_size != 0);
     const bool small = random_.integer(0, 5) == 0;
     flow.bytes = Bytes(random_.integer(0, small ? 3 : 6'000'000));
+    if (flow.is_collective) {
+      flow.root = static_cast<std::uint32_t>(
+          has_root(flow.kind) ? random_.integer(0, std::int64_t{flow.group_size} - 1) : 0);
+      if (flow.kind == CollectiveKind::all_to_all_v) add_sizes(flow);
+    }
     if (limits_.priorities) flow.priority = static_cast<std::int16_t>(random_.integer(0, 1));
     const auto index = static_cast<std::int64_t>(traffic_.flows.size());
     flow.stream = static_cast<int>(limits_.streams == 0 ? index : index % limits_.streams);
@@ -165,6 +176,18 @@ class RandomTraffic {
       flow.after = static_cast<std::size_t>(random_.integer(0, index - 1));
     }
     traffic_.flows.push_back(std::move(flow));
+  }
+
+  /// A third of the pairs send nothing, the others up to what an all-to-all would.
+  void add_sizes(Flow& flow) {
+    const auto members = static_cast<std::size_t>(flow.group_size);
+    const std::int64_t most = flow.bytes.count() / flow.group_size;
+    std::vector<Bytes> bytes;
+    while (bytes.size() < members * members) {
+      bytes.push_back(Bytes(random_.integer(0, 2) == 0 ? 0 : random_.integer(0, most)));
+    }
+    flow.sizes = std::make_shared<SizeTable>(static_cast<int>(members), std::move(bytes));
+    flow.bytes = flow.sizes->busiest();
   }
 
   RandomStream random_;

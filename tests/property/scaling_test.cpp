@@ -20,6 +20,15 @@ Traffic scaled(Traffic traffic, std::int64_t factor) {
   for (Flow& flow : traffic.flows) {
     const std::int64_t unit = flow.is_collective ? flow.group_size * kPieces : 1;
     flow.bytes = factor * (flow.bytes.count() / unit) * Bytes(unit);
+    if (flow.sizes == nullptr) continue;
+    const int members = flow.sizes->members();
+    std::vector<Bytes> entries;
+    for (int pair = 0; pair < members * members; ++pair) {
+      const Bytes entry = flow.sizes->between(pair / members, pair % members);
+      entries.push_back(factor * (entry.count() / kPieces) * Bytes(kPieces));
+    }
+    flow.sizes = std::make_shared<SizeTable>(members, std::move(entries));
+    flow.bytes = flow.sizes->busiest();
   }
   // At most 7 pieces of what is 6 MB at most, or one. None that the algorithm likes: a broadcast
   // has a chunk of its own, which does not scale.

@@ -89,6 +89,34 @@ std::int64_t bits(int n) {
   return n * sum;
 }
 
+/// Of trees with places instead of distances.
+std::int64_t bits_of_places(int n) {
+  return bits(n) / n;
+}
+std::int64_t others(int n) {
+  return n - 1;
+}
+std::int64_t everything_from_each(int n) {
+  return std::int64_t{n} * n;
+}
+std::int64_t everything_and_a_block(int n) {
+  return everything_from_each(n) + n;
+}
+std::int64_t everything_often(int n) {
+  return everything_from_each(n) * log_up(n);
+}
+/// The power of two exchange all; those beyond hand in all and get all.
+std::int64_t doubled(int n) {
+  const int active = 1 << log_down(n);
+  return std::int64_t{n} * (active * log_down(n) + 2 * (n - active));
+}
+
+std::int64_t and_one(int n) {
+  return n + 1;
+}
+std::int64_t half(int n) {
+  return n / 2;
+}
 std::int64_t half_or_all(int n) {
   return is_power(n) ? n / 2 : n;
 }
@@ -122,6 +150,7 @@ const std::map<std::string, ClosedForm>& closed_forms() {
   constexpr auto kGather = CollectiveKind::all_gather;
   constexpr auto kScatter = CollectiveKind::reduce_scatter;
   constexpr auto kExchange = CollectiveKind::all_to_all;
+  constexpr auto kExchangeV = CollectiveKind::all_to_all_v;
   static const std::map<std::string, ClosedForm> forms = {
       {"all_reduce/ring", {kReduce, each, one, twice_around, twice, 2}},
       {"all_reduce/bidirectional_ring", {kReduce, twice_each, one, twice_around, twice, 4}},
@@ -148,6 +177,28 @@ const std::map<std::string, ClosedForm>& closed_forms() {
       {"all_to_all/direct", {kExchange, each, one, at_once, once, 1}},
       {"all_to_all/bruck", {kExchange, each, bruck_exchanges, doublings, bits, kByRounding}},
       {"all_to_all/hierarchical", {kExchange, each, one, two_rounds, once, kByRounding}},
+      {"all_reduce/recursive_doubling", {kReduce, each, each, recursive, doubled, kMembersDiffer}},
+      {"all_reduce/nvls", {kReduce, each, and_one, at_once, everything_and_a_block, kByRounding}},
+      {"all_reduce/sharp", {kReduce, one, one, at_once, everything_from_each, 0, true}},
+      {"all_gather/pat", {kGather, each, half, doublings, once, kByRounding}},
+      {"all_gather/nvls", {kGather, each, each, at_once, everything_from_each, 0}},
+      {"reduce_scatter/pat", {kScatter, each, half, doublings, once, kByRounding}},
+      {"reduce_scatter/nvls", {kScatter, each, each, at_once, everything_from_each, 0}},
+      {"broadcast/binomial",
+       {CollectiveKind::broadcast, one, one, doublings, once, kMembersDiffer}},
+      {"reduce/ring", {CollectiveKind::reduce, one, one, along_the_chain, once, kReduces, true}},
+      {"reduce/binomial", {CollectiveKind::reduce, one, one, doublings, once, kMembersDiffer}},
+      {"gather/direct", {CollectiveKind::gather, each, one, at_once, others, kMembersDiffer}},
+      {"gather/binomial",
+       {CollectiveKind::gather, each, bruck_gathers, doublings, bits_of_places, kMembersDiffer}},
+      {"scatter/direct", {CollectiveKind::scatter, each, one, at_once, others, kMembersDiffer}},
+      {"scatter/binomial",
+       {CollectiveKind::scatter, each, bruck_gathers, doublings, bits_of_places, kMembersDiffer}},
+      {"barrier/dissemination",
+       {CollectiveKind::barrier, one, one, doublings, everything_often, 0}},
+      {"send_recv/direct", {CollectiveKind::send_recv, one, one, at_once, everything_from_each, 0}},
+      {"all_to_all_v/direct", {kExchangeV, each, one, at_once, once, 1}},
+      {"all_to_all_v/pairwise", {kExchangeV, each, one, once_around, once, 1}},
       {"broadcast/ring",
        {CollectiveKind::broadcast, one, one, along_the_chain, once, kBroadcasts, true}}};
   return forms;

@@ -12,6 +12,7 @@ namespace orrery {
 
 inline constexpr int kBroadcasts = -1;
 inline constexpr int kMembersDiffer = -2;
+inline constexpr int kReduces = -3;
 inline constexpr int kByRounding =
     200;  // of many blocks; says nothing where n does not divide the size
 
@@ -26,7 +27,7 @@ struct ClosedForm {
   /// What all members together send, in n-ths of the size.
   std::int64_t (*nths)(int n) = nullptr;
   /// Every member sends an n-th of that, but for so many blocks that may be a byte smaller or
-  /// larger; or members differ: those of a broadcast as a case of its own says.
+  /// larger; or members differ: those of a chain as a case of its own says.
   int uneven_blocks = 0;
   bool pipeline = false;  // has a chunk of its own
 

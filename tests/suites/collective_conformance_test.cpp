@@ -27,8 +27,16 @@ class Collective : public testing::TestWithParam<std::string> {
 
   std::unique_ptr<CollectiveProgram> make(int n, Bytes size, int root, Bytes chunk) const {
     const auto registry = builtin_collectives();
-    return registry.find(GetParam())
-        ->make({.kind = form_.kind, .members = n, .size = size, .root = root, .chunk = chunk});
+    CollectiveCall call{
+        .kind = form_.kind, .members = n, .size = size, .root = root, .chunk = chunk};
+    if (form_.kind == CollectiveKind::all_to_all_v) call.sizes = equal_parts(n, size);
+    return registry.find(GetParam())->make(call);
+  }
+  /// With these an all-to-all-v is an all-to-all.
+  static std::shared_ptr<const SizeTable> equal_parts(int n, Bytes size) {
+    std::vector<Bytes> bytes;
+    for (int entry = 0; entry < n * n; ++entry) bytes.push_back(block_size(size, entry % n, n));
+    return std::make_shared<const SizeTable>(n, std::move(bytes));
   }
 
   std::vector<Bytes> sizes(int n) {
@@ -42,8 +50,7 @@ class Collective : public testing::TestWithParam<std::string> {
             Bytes(largest + 1)};
   }
   std::vector<int> roots(int n) const {
-    std::vector<int> roots(form_.kind == CollectiveKind::broadcast ? static_cast<std::size_t>(n)
-                                                                   : 1);
+    std::vector<int> roots(has_root(form_.kind) ? static_cast<std::size_t>(n) : 1);
     std::iota(roots.begin(), roots.end(), 0);
     return roots;
   }
@@ -124,7 +131,9 @@ TEST_P(Collective, MovesTheBytesOfItsClosedForm) {
       received[static_cast<std::size_t>(pair.second)] += bytes;
     }
     const std::int64_t nths = form_.nths(n);
-    if (nths % n != 0 && size.count() % n != 0) return;  // by blocks of different sizes
+    const bool of_some_blocks =
+        form_.kind == CollectiveKind::gather || form_.kind == CollectiveKind::scatter;
+    if ((of_some_blocks || nths % n != 0) && size.count() % n != 0) return;  // of different sizes
     const Bytes total = Bytes(nths % n == 0 ? nths / n * size.count() : nths * (size.count() / n));
     ASSERT_EQ(std::accumulate(sent.begin(), sent.end(), Bytes(0)), total);
     ASSERT_EQ(std::accumulate(received.begin(), received.end(), Bytes(0)), total);
@@ -136,12 +145,18 @@ TEST_P(Collective, MovesTheBytesOfItsClosedForm) {
         ASSERT_EQ(sent[m], (member + 1) % n == root ? Bytes(0) : size);
         continue;
       }
+      if (form_.uneven_blocks == kReduces) {
+        ASSERT_EQ(sent[m], member == root ? Bytes(0) : size);
+        ASSERT_EQ(received[m], (member + 1) % n == root ? Bytes(0) : size);
+        continue;
+      }
       // A block is size/n rounded to either side, so exact where n divides the size. An all-to-all
       // brings a member its own block n-1 times.
       const bool exact = size.count() % n == 0;
-      const int blocks_received = form_.kind == CollectiveKind::all_to_all
-                                      ? std::max(n - 1, form_.uneven_blocks)
-                                      : form_.uneven_blocks;
+      const int blocks_received =
+          form_.kind == CollectiveKind::all_to_all || form_.kind == CollectiveKind::all_to_all_v
+              ? std::max(n - 1, form_.uneven_blocks)
+              : form_.uneven_blocks;
       ASSERT_LE(std::abs(sent[m].count() * n - total.count()), exact ? 0 : form_.uneven_blocks * n);
       ASSERT_LE(std::abs(received[m].count() * n - total.count()), exact ? 0 : blocks_received * n);
     }
@@ -184,6 +199,29 @@ TEST_P(Collective, CutsNoMessageIntoMoreThanTheLimitOfPieces) {
       }
       EXPECT_EQ(largest, form_.widest(n) * Bytes(ceil_ratio(message.count(), pieces)));
     }
+  }
+}
+
+// Of n = 8 a member has 1, 2 and 4 children at distances 4, 2 and 1. Blocks of a MiB go up to four
+// together, as 4 MiB are buffered; of 3 MiB each goes alone.
+TEST(Pat, SendsAsManyBlocksTogetherAsTheBufferHolds) {
+  const int n = 8;
+  const auto registry = builtin_collectives();
+  for (const char* name : {"all_gather/pat", "reduce_scatter/pat"}) {
+    const auto program = [&](std::int64_t mebibytes) {
+      CollectiveCall call;
+      call.kind = closed_forms().at(name).kind;
+      call.members = n;
+      call.size = Bytes(n * mebibytes << 20);
+      return registry.find(name)->make(call);
+    };
+    EXPECT_EQ(program(1)->steps(), 3);
+    EXPECT_EQ(program(2)->steps(), 1 + 1 + 2);
+    EXPECT_EQ(program(3)->steps(), 1 + 2 + 4);
+    std::vector<Send> sends;
+    for (int step = 0; step < program(3)->steps(); ++step) program(3)->sends(5, step, sends);
+    ASSERT_EQ(sends.size(), 7U);
+    for (const Send& send : sends) EXPECT_EQ(send.bytes, Bytes(3 << 20));
   }
 }
 

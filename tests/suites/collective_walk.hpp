@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "models/collective/collective.hpp"
@@ -46,10 +47,15 @@ class CollectiveWalk {
       }
       moving_[pick] = moving_.back();
       moving_.pop_back();
-      hooks.arrived(parcel);
-      const int to = parcels_[parcel].send.to;
-      ++state(to).received[static_cast<std::size_t>(parcels_[parcel].step)];
-      if (state(to).unsent == 0) begin_steps(to, hooks);
+      const int step = parcels_[parcel].step;
+      if (!program_->meets(step)) {
+        receive(parcel, hooks);
+        continue;
+      }
+      std::vector<std::size_t>& met = met_[step];
+      met.push_back(parcel);
+      if (static_cast<int>(met.size()) < messages_of(step)) continue;
+      for (const std::size_t arrived : std::vector(met)) receive(arrived, hooks);
     }
   }
 
@@ -78,6 +84,17 @@ class CollectiveWalk {
     bool left = false;
   };
 
+  void receive(std::size_t parcel, const Hooks& hooks) {
+    hooks.arrived(parcel);
+    const int to = parcels_[parcel].send.to;
+    ++state(to).received[static_cast<std::size_t>(parcels_[parcel].step)];
+    if (state(to).unsent == 0) begin_steps(to, hooks);
+  }
+  int messages_of(int step) const {
+    int messages = 0;
+    for (int member = 0; member < members_; ++member) messages += program_->receives(member, step);
+    return messages;
+  }
   State& state(int member) { return states_[static_cast<std::size_t>(member)]; }
 
   void begin_steps(int member, const Hooks& hooks) {
@@ -106,6 +123,7 @@ class CollectiveWalk {
   std::vector<State> states_;
   std::vector<Parcel> parcels_;
   std::vector<Moving> moving_;
+  std::map<int, std::vector<std::size_t>> met_;  // by step: parcels that have come
 };
 
 /// Bytes [from, to) of a buffer cut into `count` blocks are block `index`; floor(i * size / count)

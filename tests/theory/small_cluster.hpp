@@ -156,6 +156,12 @@ struct GraphOf : TaskGraph {
     op.ranks = rank_set(all());
     op.group_size = static_cast<std::uint32_t>(members);
     op.bytes = bytes;
+    if (kind == CollectiveKind::all_to_all_v) {  // equal parts of `bytes`
+      const auto pairs = static_cast<std::size_t>(members) * op.group_size;
+      const auto table = std::make_shared<SizeTable>(members, std::vector(pairs, bytes / members));
+      op.sizes = sizes(table);
+      op.bytes = table->busiest();
+    }
     return add(op);
   }
   OpId compute(std::vector<Rank> ranks, const Kernel& what, const std::string& on = "compute") {

@@ -28,16 +28,18 @@ std::string rate_text(double bytes_per_second) {
   return format("%.4g GB/s", bytes_per_second / 1e9);
 }
 
-std::string exact(Duration duration) {
-  return std::to_string(duration.count()) + " ps";
+/// The bus bandwidth of an all-reduce counts its bytes as they must cross where members add; where
+/// switches do, each link carries them once (nccl-tests, doc/PERFORMANCE.md: "busbw" of NVLS and
+/// SHARP may exceed the links' bandwidth).
+double in_network_gain(const CollectiveRecord& record) {
+  if (!record.in_network || record.kind != CollectiveKind::all_reduce) return 1;
+  // Of nvls a link carries a member's own block twice (models/collective/nvls.cpp).
+  const double carried = record.algorithm == "nvls" ? record.members + 1 : record.members;
+  return std::max(1.0, 2.0 * (record.members - 1) / carried);
 }
 
-/// Raw bandwidth of the links into a member, in bus bandwidth. Where the switch adds, they carry
-/// (m+1)/m of the buffer for the 2 (m-1)/m that count (models/collective/nvls.cpp).
-double bus_limit(const CollectiveRecord& record) {
-  const double members = record.members;
-  const double gain = record.algorithm == "nvls" ? 2 * (members - 1) / (members + 1) : 1;
-  return record.port_limit * std::max(1.0, gain);
+std::string exact(Duration duration) {
+  return std::to_string(duration.count()) + " ps";
 }
 
 }  // namespace
@@ -54,9 +56,16 @@ double bus_bandwidth(CollectiveKind kind, Bytes size, int members, Duration time
     case CollectiveKind::all_gather:
     case CollectiveKind::reduce_scatter:
     case CollectiveKind::all_to_all:
+    case CollectiveKind::gather:
+    case CollectiveKind::scatter:
       return algorithm_bandwidth * others;
     case CollectiveKind::broadcast:
+    case CollectiveKind::reduce:
+    case CollectiveKind::send_recv:
+    case CollectiveKind::all_to_all_v:  // its size is what crosses the busiest member's links
       return algorithm_bandwidth;
+    case CollectiveKind::barrier:
+      return 0;
   }
   return 0;
 }
@@ -78,7 +87,7 @@ Check check_bus_bandwidth(const Evidence& evidence) {
     // Compared at the longest time that rounds to the one measured.
     const double bandwidth =
         bus_bandwidth(record.kind, record.size, record.members, record.fastest + kRounding);
-    const double limit = bus_limit(record);
+    const double limit = record.port_limit * in_network_gain(record);
     if (bandwidth > limit) {
       check.holds = false;
       check.sentence = std::string(to_string(record.kind)) + " of " + to_text(record.size) +

@@ -55,7 +55,9 @@ std::vector<Check> check_all(const Evidence& evidence);
 
 /// nccl-tests' bus bandwidth of a collective that took `time`, in bytes/s; 0 when it took none.
 /// Source: nccl-tests, doc/PERFORMANCE.md: (size / time) times 2(n-1)/n for all-reduce, (n-1)/n for
-/// all-gather, reduce-scatter and all-to-all, 1 for broadcast.
+/// all-gather, reduce-scatter and all-to-all, 1 for broadcast and reduce; src/gather.cu,
+/// scatter.cu, sendrecv.cu: (n-1)/n for gather and scatter, 1 for send-recv. Of an all-to-all-v 1,
+/// as its size is what the busiest member exchanges with others; 0 for a barrier.
 double bus_bandwidth(CollectiveKind kind, Bytes size, int members, Duration time);
 
 }  // namespace orrery

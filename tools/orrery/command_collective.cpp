@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <span>
 #include <sstream>
 
 #include "sim/base/json_cursor.hpp"
@@ -17,17 +18,20 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::size_t kMostSizes = 10'000;
-constexpr std::array kKinds = {CollectiveKind::all_reduce, CollectiveKind::all_gather,
-                               CollectiveKind::reduce_scatter, CollectiveKind::all_to_all,
-                               CollectiveKind::broadcast};
+/// All but an all-to-all-v, which is a table of sizes and not one: a scenario says it.
+constexpr std::span kKinds = std::span(kCollectiveKinds).first<kCollectiveKinds.size() - 1>();
+static_assert(kCollectiveKinds.back() == CollectiveKind::all_to_all_v);
 
 constexpr const char* kHelp =
     "usage: orrery collective KIND --cluster NAME [options]\n\n"
     "Simulates one collective alone, as NCCL would run it, and prints a table in the form of\n"
     "nccl-tests: size, time, algorithm and bus bandwidth. KIND: all_reduce, all_gather,\n"
-    "reduce_scatter, all_to_all, broadcast. Sizes mean what they mean in nccl-tests: the buffer "
-    "of\n"
-    "a rank, of all-gather, reduce-scatter and all-to-all the full one of all parts.\n\n"
+    "reduce_scatter, all_to_all, broadcast, reduce, gather, scatter, send_recv, barrier "
+    "(all_to_all_v\n"
+    "has a table of sizes: workload `collective` of `orrery run`). Sizes mean what they mean in\n"
+    "nccl-tests: the buffer of a rank; of all-gather, reduce-scatter, all-to-all, gather and "
+    "scatter\n"
+    "the full one of all parts; of a barrier a signal, which has no bandwidth.\n\n"
     "example\n"
     "  orrery collective all_reduce --cluster dgx_h100 --ranks 8 --sizes 1KiB..4GiB\n\n";
 
@@ -126,9 +130,12 @@ CollectiveQuestion question_from(const po::variables_map& options, const Builtin
   require_known("--algorithm", question.algorithm, algorithms);
   question.protocol = options["protocol"].as<std::string>();
   require_known("--protocol", question.protocol, {"auto", "ll", "ll128", "simple"});
-  if (question.kind == CollectiveKind::all_to_all && question.protocol != "auto") {
-    throw UsageError("--protocol: expected auto, as all_to_all chooses by size, got \"" +
-                     question.protocol + "\"");
+  constexpr std::array kBySize = {CollectiveKind::all_to_all, CollectiveKind::gather,
+                                  CollectiveKind::scatter, CollectiveKind::send_recv};
+  if (std::find(kBySize.begin(), kBySize.end(), question.kind) != kBySize.end() &&
+      question.protocol != "auto") {
+    throw UsageError("--protocol: expected auto, as " + std::string(to_string(question.kind)) +
+                     " chooses by size, got \"" + question.protocol + "\"");
   }
   question.library = options["library"].as<std::string>();
   require_known("--library", question.library, collective_libraries());

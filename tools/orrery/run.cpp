@@ -13,11 +13,12 @@
 namespace orrery {
 namespace {
 
-/// Operations the model needs over what the devices could do in that time at their peak.
+/// Operations the model needs over what the devices could do in that time at their peak; none when
+/// it needs none.
 std::optional<double> model_utilisation(double operations, const Job& job, const DeviceSpec& device,
                                         Duration makespan) {
   const std::optional<FlopRate> peak = device.peak_of(job.precision);
-  if (!peak || makespan <= Duration(0)) {
+  if (!peak || makespan <= Duration(0) || operations <= 0) {
     return std::nullopt;
   }
   return operations / (to_seconds(makespan) * peak->as_double() * job.graph.world_size());

@@ -1,7 +1,10 @@
 #include "tools/orrery/scenario.hpp"
 
+#include <set>
+#include <tuple>
 #include <utility>
 
+#include "models/collective/collective_site.hpp"
 #include "sim/base/hash.hpp"
 #include "tools/orrery/calibrations.hpp"
 #include "tools/orrery/data_folders.hpp"
@@ -191,6 +194,33 @@ class Reader {
   bool degrades_ = false;
 };
 
+/// Algorithms that some site refuses ask something of the places of the groups that run them.
+void report_refused_collectives(const Scenario& scenario, const TaskGraph& graph,
+                                Diagnostics& mistakes) {
+  std::set<std::tuple<CollectiveKind, RankSetId, std::uint32_t>> seen;
+  for (const Op& op : graph.ops()) {
+    if (op.kind != OpKind::collective || op.group_size < 2) continue;
+    const std::string kind{to_string(op.collective)};
+    const std::string name =
+        kind + "/" + scenario.collectives.algorithm[static_cast<std::size_t>(op.collective)];
+    if (collective_refusal(name, CollectiveSite{}).empty()) continue;
+    if (!seen.insert({op.collective, op.ranks, op.group_size}).second) continue;
+    const std::span<const Rank> ranks = graph.ranks(op.ranks);
+    for (std::size_t first = 0; first < ranks.size(); first += op.group_size) {
+      const std::string refusal =
+          collective_refusal(name, site_of(*scenario.fabric, ranks.subspan(first, op.group_size)));
+      if (refusal.empty()) continue;
+      const JsonValue* place = value_at(scenario.resolved, "/collectives/" + kind);
+      ORRERY_CHECK(place != nullptr, "an algorithm that was read stands in the document");
+      report_at(*place,
+                refusal + "; one of " + std::to_string(op.group_size) + " begins at rank " +
+                    std::to_string(ranks[first]),
+                mistakes);
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 Scenario load_scenario(const std::string& path, std::span<const std::string> overrides,
@@ -234,6 +264,7 @@ Job build_job(const Scenario& scenario) {
       report_at(*place, refusal, mistakes);
     }
   }
+  report_refused_collectives(scenario, job.graph, mistakes);
   mistakes.throw_if_any();
   return job;
 }

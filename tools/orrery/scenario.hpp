@@ -52,7 +52,7 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
                        const Catalog& catalog);
 
 /// The task graph of the scenario's workload. Throws ScenarioError when its cluster's device cannot
-/// run one of the kernels.
+/// run one of the kernels, or a group of ranks not the algorithm that was chosen for it.
 Job build_job(const Scenario& scenario);
 
 /// What runs its collectives: "nccl, constants of nvlink4, measured on h100_sxm", or "plain", with

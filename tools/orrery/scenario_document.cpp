@@ -76,9 +76,7 @@ void write_defaults(JsonValue& document) {
   if (collectives == nullptr) {
     return;
   }
-  for (const auto kind :
-       {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
-        CollectiveKind::all_to_all, CollectiveKind::broadcast}) {
+  for (const CollectiveKind kind : kCollectiveKinds) {
     add_default(*collectives, "/collectives", std::string(to_string(kind)), json_string("auto"));
   }
   add_default(*collectives, "/collectives", "library", json_string("auto"));

@@ -20,9 +20,7 @@ using schema::text;
 
 JsonValue collectives_schema(const Builtins& builtins) {
   Members properties;
-  for (const auto kind :
-       {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
-        CollectiveKind::all_to_all, CollectiveKind::broadcast}) {
+  for (const CollectiveKind kind : kCollectiveKinds) {
     const std::string name{to_string(kind)};
     std::vector<std::string> algorithms = {"auto"};
     for (const std::string& entry : builtins.collectives.names()) {
@@ -53,6 +51,8 @@ JsonValue workload_schema(const Builtins& builtins, const Catalog& catalog) {
   for (const std::string& name : builtins.workloads.names()) {
     if (name == "transformer_training") {
       kinds.push_back(transformer_training_schema(catalog));
+    } else if (name == "collective") {
+      kinds.push_back(collective_benchmark_schema());
     } else if (name == "transformer_inference") {
       kinds.push_back(transformer_inference_schema(catalog));
     } else {

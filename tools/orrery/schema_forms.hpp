@@ -39,6 +39,8 @@ JsonValue placement();
 JsonValue transformer_training_schema(const Catalog& catalog);
 /// Keys of the workload "transformer_inference"; workloads/inference_settings.cpp reads them.
 JsonValue transformer_inference_schema(const Catalog& catalog);
+/// Keys of the workload "collective"; workloads/collective_benchmark.cpp reads them.
+JsonValue collective_benchmark_schema();
 
 /// The key "variability"; models/variability.cpp reads it.
 JsonValue variability_schema();

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <vector>
 
@@ -49,6 +51,26 @@ TEST_F(ActivityTest, OneMebibyteAtOneGigabytePerSecondIsExact) {
   engine.run();
   EXPECT_EQ(ends.at[1], Time(transfer_time(1_MiB, 1_GBps)));
   EXPECT_EQ(ends.at[1].picoseconds(), 1'048'576'000);
+}
+
+// A half of a picosecond stays one whatever the last bits of the rate, and what is less by more
+// than rounding does not become one.
+TEST_F(ActivityTest, EndsDoNotDependOnTheLastBitsOfARate) {
+  const double third = 25e9 / 3;
+  const double work = 5647.0625;  // 677 647.5 ps
+  double faster = third;
+  double slower = third;
+  for (int bit = 0; bit < 4; ++bit) {
+    faster = std::nextafter(faster, 1e12);
+    slower = std::nextafter(slower, 0);
+  }
+  const double rates[] = {third, faster, slower, third * (1 + 1e-10)};
+  for (std::uint64_t i = 0; i < std::size(rates); ++i) {
+    start(work, activities.add_resource(rates[i]), i);
+  }
+  engine.run();
+  for (const std::uint64_t i : {0, 1, 2}) EXPECT_EQ(ends.at[i].picoseconds(), 677'648) << i;
+  EXPECT_EQ(ends.at[3].picoseconds(), 677'647) << "67 millionths of a picosecond less";
 }
 
 TEST_F(ActivityTest, TwoEqualsShareAndTheSecondSpeedsUpWhenTheFirstEnds) {

@@ -53,6 +53,22 @@ TEST(Checks, ABusBandwidthAboveTheLinksIsFound) {
   EXPECT_TRUE(check_bus_bandwidth(evidence).holds);
 }
 
+// Links carry once what members would send twice: by 3/2, of 4 members.
+TEST(Checks, InTheNetworkAnAllReduceMayCountTwiceWhatTheLinksCarry) {
+  Evidence evidence = good();
+  CollectiveRecord& record = evidence.collectives[0].record;
+  record.kind = CollectiveKind::all_reduce;
+  record.size = 4_MB;
+  record.members = 4;
+  record.port_limit = 4e6 / 3e-6;
+  record.fastest = 3_us;
+  EXPECT_FALSE(check_bus_bandwidth(evidence).holds);
+  record.in_network = true;
+  EXPECT_TRUE(check_bus_bandwidth(evidence).holds);
+  record.fastest = 3_us - 3_ps;
+  EXPECT_FALSE(check_bus_bandwidth(evidence).holds);
+}
+
 TEST(Checks, AKernelFasterThanThePeaksIsFound) {
   Evidence evidence = good();
   evidence.kernels.push_back({"attention", 3_us, 3.000002e-6});
@@ -110,6 +126,12 @@ TEST(Checks, BusBandwidthFollowsNcclTests) {
   EXPECT_DOUBLE_EQ(of(CollectiveKind::reduce_scatter, 4), kAlgorithmBandwidth * 3 / 4);
   EXPECT_DOUBLE_EQ(of(CollectiveKind::all_to_all, 4), kAlgorithmBandwidth * 3 / 4);
   EXPECT_DOUBLE_EQ(of(CollectiveKind::broadcast, 4), kAlgorithmBandwidth);
+  EXPECT_DOUBLE_EQ(of(CollectiveKind::reduce, 4), kAlgorithmBandwidth);
+  EXPECT_DOUBLE_EQ(of(CollectiveKind::gather, 4), kAlgorithmBandwidth * 3 / 4);
+  EXPECT_DOUBLE_EQ(of(CollectiveKind::scatter, 4), kAlgorithmBandwidth * 3 / 4);
+  EXPECT_DOUBLE_EQ(of(CollectiveKind::send_recv, 4), kAlgorithmBandwidth);
+  EXPECT_DOUBLE_EQ(of(CollectiveKind::all_to_all_v, 4), kAlgorithmBandwidth);
+  EXPECT_EQ(of(CollectiveKind::barrier, 4), 0);
   EXPECT_EQ(bus_bandwidth(CollectiveKind::broadcast, 1_MB, 4, 0_ps), 0);
 }
 

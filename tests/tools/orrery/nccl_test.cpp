@@ -73,8 +73,8 @@ TEST(CollectiveCommand, DoublesFromTheFirstSizeToTheLast) {
 
 TEST(CollectiveCommand, RunsOnEveryNodeOfTheCatalogueAndOverSeveral) {
   const Catalog catalog = open_catalog(find_data_folders());
-  for (const char* kind :
-       {"all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast"}) {
+  for (const char* kind : {"all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast",
+                           "reduce", "gather", "scatter", "send_recv", "barrier"}) {
     for (const Catalog::Entry& node : catalog.list("nodes")) {
       EXPECT_NE(output_of({kind, "--cluster", node.name, "--sizes", "1MiB"}), "") << node.name;
     }
@@ -134,6 +134,9 @@ TEST(CollectiveCommand, NamesWhatItDoesNotKnow) {
   refuses({"all_reduce", "--cluster", "dgx_h100", "--algorithm", "rings"}, "\"ring\"");
   refuses({"all_reduce", "--cluster", "dgx_h100", "--protocol", "ll64"}, "--protocol");
   refuses({"all_to_all", "--cluster", "dgx_h100", "--protocol", "simple"}, "chooses by size");
+  refuses({"all_to_all_v", "--cluster", "dgx_h100"}, "KIND");
+  refuses({"all_reduce", "--cluster", "dgx_a100", "--algorithm", "nvls"}, "a switch that adds");
+  refuses({"all_reduce", "--cluster", "dgx_h100", "--algorithm", "sharp"}, "several nodes");
 }
 
 }  // namespace
