@@ -3,6 +3,7 @@
 #include <numeric>
 #include <utility>
 
+#include "models/collective/collective_site.hpp"
 #include "models/machine.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/graph/executor.hpp"
@@ -79,6 +80,12 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   impl_->fabric = fabric_of(impl_->cluster, builtins);
   CollectiveChoice& choice = impl_->choice;
   choice.algorithm[static_cast<std::size_t>(impl_->question.kind)] = impl_->question.algorithm;
+  std::vector<Rank> all(static_cast<std::size_t>(ranks));
+  std::iota(all.begin(), all.end(), 0);
+  const std::string name =
+      std::string(to_string(impl_->question.kind)) + "/" + impl_->question.algorithm;
+  const std::string cannot = collective_refusal(name, site_of(*impl_->fabric, all));
+  if (!cannot.empty()) throw UsageError("--algorithm: " + cannot);
   const DeviceSpec& device = impl_->cluster.node.device;
   const std::string& library = impl_->question.library;
   const std::string refusal = library_refusal(library, impl_->cluster, *impl_->fabric);

@@ -64,7 +64,7 @@ class Messages {
   /// Calls visit(from, to) for every pair of devices between which something is sent.
   template <class Visit>
   void for_each(Visit visit) {
-    std::set<std::tuple<std::size_t, std::uint32_t, int, std::int64_t>> known;
+    std::set<std::tuple<std::size_t, std::uint32_t, int, std::int64_t, std::uint32_t>> known;
     for (const Op& op : graph_->ops()) {
       const std::span<const Rank> ranks = graph_->ranks(op.ranks);
       if (op.kind == OpKind::transfer && op.copy == CopyKind::device_to_device) {
@@ -73,7 +73,7 @@ class Messages {
       } else if (op.kind == OpKind::collective && op.group_size > 1 &&
                  known
                      .emplace(op.ranks.index(), op.group_size, static_cast<int>(op.collective),
-                              op.bytes.count())
+                              op.bytes.count(), op.root)
                      .second) {
         for (std::size_t begin = 0; begin < ranks.size(); begin += op.group_size) {
           visit_group(op, ranks.subspan(begin, op.group_size), visit);
@@ -92,7 +92,7 @@ class Messages {
 
   template <class Visit>
   void visit_group(const Op& op, std::span<const Rank> group, Visit& visit) {
-    const CollectiveProgram& program = calls_.program_for(op, group);
+    const CollectiveProgram& program = calls_.program_for(*graph_, op, group);
     std::vector<Send> sends;
     for (int step = 0; step < program.steps(); ++step) {
       if (program.pattern(step) != step || seen_.size() > kMostPairs) continue;
