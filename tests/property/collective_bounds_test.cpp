@@ -49,7 +49,7 @@ ClusterSpec cluster_of(const Sample& sample, const std::string& routing) {
 /// Expects that what must cross has had its time; says how much of the time it needed.
 class Bounds {
  public:
-  Bounds(const ClusterSpec& cluster, const Traffic& traffic, const Outcome& outcome)
+  Bounds(const ClusterSpec& cluster, const DrawnTraffic& traffic, const Outcome& outcome)
       : cluster_(&cluster),
         traffic_(&traffic),
         outcome_(&outcome),
@@ -104,7 +104,7 @@ class Bounds {
   }
 
   const ClusterSpec* cluster_;
-  const Traffic* traffic_;
+  const DrawnTraffic* traffic_;
   const Outcome* outcome_;
   std::unique_ptr<Fabric> fabric_;
   ClusterVertices vertices_;
@@ -127,7 +127,7 @@ TEST(CollectiveBounds, NoAlgorithmOnAnyFabricBeatsTheBandwidthBound) {
                      std::to_string(++seed));
         const int devices = static_cast<int>(cluster.device_count());
         const TrafficLimits limits{.flows = 1 + 2 * draw, .transfers = false};
-        const Traffic traffic = RandomTraffic(seed, devices, limits).traffic();
+        const DrawnTraffic traffic = RandomTraffic(seed, devices, limits).traffic();
         const Outcome outcome = simulate(cluster, graph_of(traffic, devices).graph, traffic.choice);
         for (const Flow& flow : traffic.flows) seen.insert(algorithm_of(traffic, flow.kind));
         const Bounds bounds(cluster, traffic, outcome);

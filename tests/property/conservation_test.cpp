@@ -23,7 +23,7 @@ struct Tally {
     memory[static_cast<std::size_t>(from)] += size.as_double();
     memory[static_cast<std::size_t>(to)] += written * size.as_double();
   }
-  void add(const Traffic& traffic) {
+  void add(const DrawnTraffic& traffic) {
     for (const Flow& flow : traffic.flows) {
       if (!flow.is_collective) add(flow.ranks[0], flow.ranks[1], flow.bytes, 1);
       if (!flow.is_collective) continue;
@@ -69,7 +69,7 @@ TEST(Conservation, EveryLinkCarriesTheMessagesWhoseRouteCrossesIt) {
     SCOPED_TRACE(seed);
     const RandomCluster cluster(seed, shape_of(seed));
     const int devices = cluster.busy_devices();
-    const Traffic traffic = RandomTraffic(seed, devices, {.streams = 3}).traffic();
+    const DrawnTraffic traffic = RandomTraffic(seed, devices, {.streams = 3}).traffic();
     const auto outcome = simulate(cluster.spec(), graph_of(traffic, devices).graph, traffic.choice);
     const auto fabric = fabric_of(cluster.spec());
     Tally tally(*fabric, static_cast<std::size_t>(devices));
@@ -94,7 +94,7 @@ TEST(Conservation, EveryMemoryCarriesWhatItsDeviceReadsAndWrites) {
     SCOPED_TRACE(seed);
     const RandomCluster cluster(seed, shape_of(seed));
     const int devices = cluster.busy_devices();
-    const Traffic traffic = RandomTraffic(seed, devices, {.streams = 3}).traffic();
+    const DrawnTraffic traffic = RandomTraffic(seed, devices, {.streams = 3}).traffic();
     const auto outcome = simulate(cluster.spec(), graph_of(traffic, devices).graph, traffic.choice);
     const auto fabric = fabric_of(cluster.spec());
     Tally tally(*fabric, static_cast<std::size_t>(devices));

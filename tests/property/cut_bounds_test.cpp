@@ -40,7 +40,7 @@ struct Case {
 
   RandomCluster cluster;
   int devices;
-  Traffic traffic;
+  DrawnTraffic traffic;
   TrafficGraph made;
   std::unique_ptr<Fabric> fabric;
   Outcome outcome;

@@ -76,7 +76,7 @@ inline double must_cross(const Flow& flow, std::span<const Rank> group,
   return 0;
 }
 
-inline double must_cross(const Traffic& traffic, const std::vector<bool>& inside) {
+inline double must_cross(const DrawnTraffic& traffic, const std::vector<bool>& inside) {
   double bytes = 0;
   for (const Flow& flow : traffic.flows) {
     const std::span<const Rank> ranks = flow.ranks;

@@ -17,7 +17,7 @@ constexpr std::uint64_t kCases = 400;
 
 /// One run, with all that could tell it from another.
 struct Result {
-  Result(const RandomCluster& cluster, const Traffic& traffic,
+  Result(const RandomCluster& cluster, const DrawnTraffic& traffic,
          const std::vector<std::size_t>& order) {
     const TrafficGraph made = graph_of(traffic, cluster.busy_devices(), order);
     const Outcome outcome = simulate(cluster.spec(), made.graph, traffic.choice);
@@ -45,7 +45,7 @@ struct Result {
 /// hardly ever. What a link carries are whole bytes, whose sums are exact.
 class Comparison {
  public:
-  void add(const Result& one, const Result& other, const Traffic& traffic) {
+  void add(const Result& one, const Result& other, const DrawnTraffic& traffic) {
     ++count_;
     equal_ += one == other ? 1 : 0;
     EXPECT_EQ(one.messages, other.messages);
@@ -67,7 +67,7 @@ class Comparison {
 };
 
 /// Every other one with priorities.
-Traffic traffic_of(std::uint64_t seed, const RandomCluster& cluster, TrafficLimits limits) {
+DrawnTraffic traffic_of(std::uint64_t seed, const RandomCluster& cluster, TrafficLimits limits) {
   limits.priorities = seed / kShapes % 2 == 1;
   return RandomTraffic(seed, cluster.busy_devices(), limits).traffic();
 }
@@ -76,7 +76,7 @@ TEST(Order, TheSameRunTwiceGivesTheSame) {
   for (std::uint64_t seed = 0; seed < kCases; ++seed) {
     SCOPED_TRACE(seed);
     const RandomCluster cluster(seed, shape_of(seed));
-    const Traffic traffic = traffic_of(seed, cluster, {.streams = 3});
+    const DrawnTraffic traffic = traffic_of(seed, cluster, {.streams = 3});
     const Result first(cluster, traffic, as_drawn(traffic));
     EXPECT_EQ(Result(cluster, traffic, as_drawn(traffic)), first);
     const RandomCluster same(seed, shape_of(seed));
@@ -91,7 +91,7 @@ TEST(Order, OpsCanBeAddedInAnyOrder) {
   for (std::uint64_t seed = 0; seed < kCases; ++seed) {
     SCOPED_TRACE(seed);
     const RandomCluster cluster(seed, shape_of(seed));
-    const Traffic traffic = traffic_of(seed, cluster, {.flows = 12});
+    const DrawnTraffic traffic = traffic_of(seed, cluster, {.flows = 12});
     std::vector<std::size_t> order = as_drawn(traffic);
     const Result first(cluster, traffic, order);
     most = std::max(most, order.size());
@@ -128,7 +128,7 @@ std::vector<std::vector<std::string>> routes_of(const RandomCluster& cluster) {
 void compare_on_equal_routes(std::uint64_t seed, const RandomCluster& one,
                              const RandomCluster& other, Comparison& comparison) {
   if (routes_of(one) != routes_of(other)) return;
-  const Traffic traffic = traffic_of(seed, one, {.streams = 4});
+  const DrawnTraffic traffic = traffic_of(seed, one, {.streams = 4});
   comparison.add(Result(other, traffic, as_drawn(traffic)), Result(one, traffic, as_drawn(traffic)),
                  traffic);
 }

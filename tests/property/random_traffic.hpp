@@ -29,12 +29,12 @@ struct Flow {
   std::optional<std::size_t> after;
 };
 
-struct Traffic {
+struct DrawnTraffic {
   std::vector<Flow> flows;
   CollectiveChoice choice;
 };
 
-inline std::vector<std::size_t> as_drawn(const Traffic& traffic) {
+inline std::vector<std::size_t> as_drawn(const DrawnTraffic& traffic) {
   std::vector<std::size_t> order(traffic.flows.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   return order;
@@ -45,7 +45,7 @@ struct TrafficGraph {
   TaskGraph graph;
   std::vector<OpId> ids;
 };
-inline TrafficGraph graph_of(const Traffic& traffic, Rank world_size,
+inline TrafficGraph graph_of(const DrawnTraffic& traffic, Rank world_size,
                              const std::vector<std::size_t>& order) {
   TrafficGraph made{TaskGraph(world_size), std::vector<OpId>(traffic.flows.size())};
   for (const std::size_t index : order) {
@@ -73,11 +73,11 @@ inline TrafficGraph graph_of(const Traffic& traffic, Rank world_size,
   }
   return made;
 }
-inline TrafficGraph graph_of(const Traffic& traffic, Rank world_size) {
+inline TrafficGraph graph_of(const DrawnTraffic& traffic, Rank world_size) {
   return graph_of(traffic, world_size, as_drawn(traffic));
 }
 
-inline std::string algorithm_of(const Traffic& traffic, CollectiveKind kind) {
+inline std::string algorithm_of(const DrawnTraffic& traffic, CollectiveKind kind) {
   const std::string kind_name(to_string(kind));
   const std::string& chosen = traffic.choice.algorithm[static_cast<std::size_t>(kind)];
   return kind_name + "/" + (chosen == "auto" ? "ring" : chosen);
@@ -85,7 +85,8 @@ inline std::string algorithm_of(const Traffic& traffic, CollectiveKind kind) {
 
 /// Calls visit(group, member, send) for each message of the program, group by group.
 template <class Visit>
-void for_each_send(const Fabric& fabric, const Traffic& traffic, const Flow& flow, Visit visit) {
+void for_each_send(const Fabric& fabric, const DrawnTraffic& traffic, const Flow& flow,
+                   Visit visit) {
   const auto registry = builtin_collectives();
   const std::span<const Rank> ranks = flow.ranks;
   const int members = static_cast<int>(flow.group_size);
@@ -133,7 +134,7 @@ class RandomTraffic {
     while (static_cast<std::int64_t>(traffic_.flows.size()) < flows) add_flow();
   }
 
-  const Traffic& traffic() const { return traffic_; }
+  const DrawnTraffic& traffic() const { return traffic_; }
 
  private:
   /// Every registered algorithm comes up.
@@ -193,7 +194,7 @@ class RandomTraffic {
   RandomStream random_;
   int devices_;
   TrafficLimits limits_;
-  Traffic traffic_;
+  DrawnTraffic traffic_;
 };
 
 }  // namespace orrery

@@ -15,7 +15,7 @@ constexpr std::uint64_t kCases = 400;
 /// All flows, and the pieces that they are cut into, `factor` times as large. Sizes are made whole
 /// multiples of all that they are ever divided by: n parts, and each of these into equal pieces; a
 /// part that differs from the others by a byte does not scale.
-Traffic scaled(Traffic traffic, std::int64_t factor) {
+DrawnTraffic scaled(DrawnTraffic traffic, std::int64_t factor) {
   constexpr std::int64_t kPieces = 840;  // divisible by 1 … 8
   for (Flow& flow : traffic.flows) {
     const std::int64_t unit = flow.is_collective ? flow.group_size * kPieces : 1;
@@ -42,7 +42,8 @@ struct Result {
          const TrafficLimits& limits) {
     const RandomCluster cluster(seed, shape_of(seed), variation);
     const int devices = cluster.busy_devices();
-    const Traffic traffic = scaled(RandomTraffic(seed, devices, limits).traffic(), size_factor);
+    const DrawnTraffic traffic =
+        scaled(RandomTraffic(seed, devices, limits).traffic(), size_factor);
     const TrafficGraph made = graph_of(traffic, devices);
     const Outcome outcome = simulate(cluster.spec(), made.graph, traffic.choice);
     times = outcome.times(made);

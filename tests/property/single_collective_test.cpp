@@ -63,7 +63,7 @@ struct Call {
 
   Duration on(const Star& star) const {
     const auto members = static_cast<std::int64_t>(star.up.size());
-    Traffic traffic;
+    DrawnTraffic traffic;
     traffic.choice.algorithm[static_cast<std::size_t>(kind)] = algorithm;
     traffic.choice.chunk = piece;
     Flow flow;
@@ -205,7 +205,7 @@ TEST(SingleCollective, AroundARingOfAnyLinksNoSingleLinkHelpsByBeingWorse) {
 TEST(SingleCollective, ALargerBufferCanBeFasterWhereItIsCutMore) {
   const Star star = symmetric(4, wire(10_GBps, 50_us));
   const auto took = [&](Bytes part) {
-    Traffic traffic;
+    DrawnTraffic traffic;
     traffic.choice.chunk = 1_MB;
     Flow flow;
     flow.is_collective = true;

@@ -39,7 +39,7 @@ Flow transfer_of(Rank from, Rank to, Bytes bytes) {
 
 Duration alone(const RandomCluster& cluster, Flow flow) {
   flow.after.reset();
-  const Traffic traffic{.flows = {flow}, .choice = {}};
+  const DrawnTraffic traffic{.flows = {flow}, .choice = {}};
   const TrafficGraph made = graph_of(traffic, cluster.busy_devices());
   return simulate(cluster.spec(), made.graph, {}).end.since_start();
 }
@@ -81,7 +81,7 @@ TEST(SingleFlow, IsNeverFasterAmongOthersThanAlone) {
     SCOPED_TRACE(seed);
     const RandomCluster cluster(seed, shape_of(seed));
     const int devices = cluster.busy_devices();
-    const Traffic traffic = RandomTraffic(seed, devices, {.streams = 4}).traffic();
+    const DrawnTraffic traffic = RandomTraffic(seed, devices, {.streams = 4}).traffic();
     const TrafficGraph made = graph_of(traffic, devices);
     const Outcome outcome = simulate(cluster.spec(), made.graph, traffic.choice);
     for (std::size_t i = 0; i < traffic.flows.size(); ++i) {
@@ -125,7 +125,7 @@ TEST(SingleFlow, FlowsOfOneRouteShareItEvenlyToTheLast) {
   for (std::uint64_t seed = 0; seed < kCases; ++seed) {
     SCOPED_TRACE(seed);
     Drawn drawn(seed);
-    Traffic traffic;
+    DrawnTraffic traffic;
     std::vector<Bytes> sizes;
     for (std::int64_t flows = drawn.random.integer(2, 12); flows > 0; --flows) {
       sizes.emplace_back(drawn.random.integer(1, 9'000'000));
@@ -158,7 +158,7 @@ TEST(SingleFlow, FlowsOfOneRouteShareItEvenlyToTheLast) {
 // second: 95 MB end at 10 ms. With a first link of 20 GB/s, B and C halve the second: B's 10 MB end
 // at 2 ms, and C, which has 85 MB left for 10 GB/s, at 10.5 ms. D takes 10 ms more, and ends last.
 TEST(SingleFlow, AFasterLinkCanDelayOthersAndTheEndOfAll) {
-  Traffic traffic;
+  DrawnTraffic traffic;
   traffic.flows = {transfer_of(0, 1, 5_MB), transfer_of(0, 2, 10_MB), transfer_of(1, 2, 95_MB),
                    transfer_of(2, 3, 100_MB)};
   for (int i = 0; i < 4; ++i) traffic.flows[static_cast<std::size_t>(i)].stream = i;

@@ -42,7 +42,7 @@ class Simulation {
 
  private:
   RandomCluster cluster_;
-  Traffic traffic_;
+  DrawnTraffic traffic_;
   TrafficGraph made_;
 };
 

@@ -111,7 +111,9 @@ TEST(CollectivesAtOnce, InTheSwitchNobodyIsDoneBeforeAllHaveSent) {
   const auto both = run(cluster, graph, at_once("nvls"));
   const Duration later = transfer_time((n + 2) * 1_MB, kLink) + 2 * kLatency;
   for (const Span& span : both.spans) {
-    if (span.instance.op == OpId(0)) EXPECT_EQ(span.end, Time(later)) << span.rank;
+    if (span.instance.op == OpId(0)) {
+      EXPECT_EQ(span.end, Time(later)) << span.rank;
+    }
   }
 }
 
