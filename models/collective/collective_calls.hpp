@@ -33,9 +33,9 @@ struct CollectiveRecord {
   Bytes size;
   int members = 0;
   std::string algorithm;
-  std::string protocol;  // with a library, as are these
-  int channels = 0;      // cores that it takes of each member
-  std::string reason;    // why these three
+  std::string protocol{};  // with a library, as are these
+  int channels = 0;        // cores that it takes of each member
+  std::string reason{};    // why these three
   std::uint64_t runs = 0;
   Duration total;  // start (all members there) to the last member's end, summed over runs
   Duration fastest;
