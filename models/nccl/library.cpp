@@ -146,7 +146,7 @@ class Nccl final : public CollectiveLibrary {
   static const std::vector<Candidate>& candidates();
 
   bool always(const CollectiveCall&) const { return true; }
-  bool several_nodes(const CollectiveCall& call) const { return !call.site.node.empty(); }
+  bool trees(const CollectiveCall& call) const { return options_.trees && !call.site.node.empty(); }
   bool switch_adds(const CollectiveCall& call) const {
     return call.site.node.empty() && place_.switch_adds && formulas_.fit().nvls && options_.nvls &&
            options_.floats && options_.protocol == "auto";
@@ -182,8 +182,8 @@ const std::vector<Nccl::Candidate>& Nccl::candidates() {
   static const std::vector<Candidate> all = {
       {Kind::all_reduce, "ring", make_ring_all_reduce, &Nccl::always, &Nccl::ring},
       {Kind::all_reduce, "nvls", make_nvls_all_reduce, &Nccl::switch_adds, &Nccl::nvls},
-      {Kind::all_reduce, "double_binary_tree", make_double_binary_tree_all_reduce,
-       &Nccl::several_nodes, &Nccl::tree},
+      {Kind::all_reduce, "double_binary_tree", make_double_binary_tree_all_reduce, &Nccl::trees,
+       &Nccl::tree},
       {Kind::all_gather, "ring", make_ring_all_gather, &Nccl::always, &Nccl::ring},
       {Kind::reduce_scatter, "ring", make_ring_reduce_scatter, &Nccl::always, &Nccl::ring},
       {Kind::all_to_all, "direct", make_direct_all_to_all, &Nccl::always, &Nccl::direct},

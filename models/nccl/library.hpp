@@ -14,6 +14,8 @@ struct NcclOptions {
   std::string protocol = "auto";  // "ll", "ll128", "simple": for all but all-to-all
   bool floats = true;             // what is reduced; switches add nothing else
   bool nvls = true;               // whether switches may add
+  bool trees = true;              // whether it may choose trees; they have roots, so that ranks
+                                  // which are alike otherwise are not
 };
 
 /// What a node has inside, for its fit; "" when it has one device.
