@@ -102,7 +102,7 @@ std::multiset<std::string> lines_of(const std::string& path) {
 TEST_F(NetworkTest, AGraphMlThatWasWrittenIsReadToTheSameNetwork) {
   for (const char* fabric :
        {R"({"kind": "crossbar"})",
-        R"({"kind": "fat_tree", "nodes_per_leaf": 1, "oversubscription": 3, "spines": 2,
+        R"({"kind": "fat_tree", "nodes_per_leaf": 1, "oversubscription": 2, "spines": 2,
             "link": "infiniband_hdr"})",
         R"({"kind": "torus", "dimensions": [2], "links_per_pair": 4, "link": "infiniband_hdr"})"}) {
     const std::string first = (folder_ / "first.graphml").string();
@@ -144,9 +144,9 @@ class GraphMlTest : public NetworkTest {
   Outcome links(const std::string& graphml, const std::string& link = R"("pcie4_x16")") {
     write_file(folder_ / "net.graphml", graphml);
     write_file(scenario_, R"({"orrery": 1,
-      "cluster": {"use": "dgx_a100", "with": {"devices": 2, "nics": 1, "fabric":
+      "cluster": {"nodes": 1, "node": {"use": "dgx_a100", "with": {"devices": 2, "nics": 1, "fabric":
         {"links_per_device": null, "kind": "graph", "file": "net.graphml", "link": )" +
-                              link + R"(}}},
+                              link + R"(}}}},
       "workload": {"kind": "transformer_training", "network": "gpt2", "parallel": {"tensor": 2},
                    "sequence_length": 128, "micro_batch": 1, "global_batch": 4}})");
     return run_orrery({"topology", scenario_, "--links"});
@@ -175,7 +175,7 @@ TEST_F(GraphMlTest, MistakesNameTheFileAndWhatIsWrongInIt) {
                           const std::string& link = R"("pcie4_x16")") {
     const Outcome outcome = links(graphml, link);
     EXPECT_EQ(outcome.exit_code, 2);
-    EXPECT_NE(outcome.err.find("scenario.json#/cluster/with/fabric/file: " + says),
+    EXPECT_NE(outcome.err.find("scenario.json#/cluster/node/with/fabric/file: " + says),
               std::string::npos)
         << outcome.err;
   };
