@@ -76,6 +76,8 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   result.kv_cache = kv_cache_room(job, graph, memory.devices(), machine.device());
   result.collectives = collective_uses(machine.collective_records());
   result.faults = machine.fault_records();
+  // The engine runs until all of them are over; what comes after the last op changed nothing.
+  for (FaultRecord& record : result.faults) record.happened = record.fault->at <= end;
   result.resources = resource_uses(machine.resources(), result.makespan);
   result.critical_path = causes(graph, path, machine);
   result.waits = wait_figures(graph, find_waits(graph, spans, classes), classes);

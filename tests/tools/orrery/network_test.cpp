@@ -102,7 +102,7 @@ std::multiset<std::string> lines_of(const std::string& path) {
 TEST_F(NetworkTest, AGraphMlThatWasWrittenIsReadToTheSameNetwork) {
   for (const char* fabric :
        {R"({"kind": "crossbar"})",
-        R"({"kind": "fat_tree", "nodes_per_leaf": 1, "oversubscription": 3, "spines": 2,
+        R"({"kind": "fat_tree", "nodes_per_leaf": 1, "oversubscription": 2, "spines": 2,
             "link": "infiniband_hdr"})",
         R"({"kind": "torus", "dimensions": [2], "links_per_pair": 4, "link": "infiniband_hdr"})"}) {
     const std::string first = (folder_ / "first.graphml").string();
@@ -144,9 +144,9 @@ class GraphMlTest : public NetworkTest {
   Outcome links(const std::string& graphml, const std::string& link = R"("pcie4_x16")") {
     write_file(folder_ / "net.graphml", graphml);
     write_file(scenario_, R"({"orrery": 1,
-      "cluster": {"use": "dgx_a100", "with": {"devices": 2, "nics": 1, "fabric":
+      "cluster": {"nodes": 1, "node": {"use": "dgx_a100", "with": {"devices": 2, "nics": 1, "fabric":
         {"links_per_device": null, "kind": "graph", "file": "net.graphml", "link": )" +
-                              link + R"(}}},
+                              link + R"(}}}},
       "workload": {"kind": "transformer_training", "network": "gpt2", "parallel": {"tensor": 2},
                    "sequence_length": 128, "micro_batch": 1, "global_batch": 4}})");
     return run_orrery({"topology", scenario_, "--links"});
@@ -175,7 +175,7 @@ TEST_F(GraphMlTest, MistakesNameTheFileAndWhatIsWrongInIt) {
                           const std::string& link = R"("pcie4_x16")") {
     const Outcome outcome = links(graphml, link);
     EXPECT_EQ(outcome.exit_code, 2);
-    EXPECT_NE(outcome.err.find("scenario.json#/cluster/with/fabric/file: " + says),
+    EXPECT_NE(outcome.err.find("scenario.json#/cluster/node/with/fabric/file: " + says),
               std::string::npos)
         << outcome.err;
   };
@@ -202,21 +202,23 @@ TEST_F(GraphMlTest, AMissingFileIsAMistakeOfTheScenario) {
 
 TEST_F(NetworkTest, EveryShapeOfTheCatalogueRuns) {
   struct Job {
-    const char* cluster;
-    const char* parallel;
-    const char* precision;
+    std::string cluster;
+    int tensor;
+    int data;
+    std::string precision;
   };
-  for (const Job& job :
-       {Job{"dgx1_v100", R"({"tensor": 4, "data": 2})", "fp16"},
-        Job{"gb200_nvl72", R"({"tensor": 4, "data": 18})", "bf16"},
-        Job{"a10_pcie_tree_4", R"({"tensor": 2, "data": 2})", "bf16"},
-        Job{"ascend_910b_8", R"({"tensor": 4, "data": 2})", "bf16"},
-        Job{"tpu_v4_pod", R"({"tensor": 4, "data": 16})", "bf16"},
-        Job{"cloudmatrix384", R"({"tensor": 4, "data": 96})", "bf16"},
-        Job{"dgx_h100_superpod_3_level", R"({"tensor": 4, "data": 512})", "bf16"}}) {
-    const JsonValue found = result(
-        {std::string("/cluster=") + job.cluster, std::string("/workload/parallel=") + job.parallel,
-         std::string("/workload/precision=") + job.precision, "/workload/global_batch=512"});
+  // Of the largest two pods of one scalable unit each, of four nodes.
+  const std::string pods = R"({"use": "dgx_h100_superpod_3_level",
+                               "with": {"nodes": 8, "fabric": {"nodes_per_leaf": 1}}})";
+  for (const Job& job : {Job{"dgx1_v100", 4, 2, "fp16"}, Job{"gb200_nvl72", 4, 18, "bf16"},
+                         Job{"a10_pcie_tree_4", 2, 2, "bf16"}, Job{"ascend_910b_8", 4, 2, "bf16"},
+                         Job{"tpu_v4_pod", 4, 16, "bf16"}, Job{"cloudmatrix384", 4, 96, "bf16"},
+                         Job{pods, 4, 16, "bf16"}}) {
+    const JsonValue found = result({"/cluster=" + job.cluster, "/workload/parallel/pipeline=1",
+                                    "/workload/parallel/tensor=" + std::to_string(job.tensor),
+                                    "/workload/parallel/data=" + std::to_string(job.data),
+                                    "/workload/precision=" + job.precision,
+                                    "/workload/global_batch=" + std::to_string(job.data)});
     EXPECT_GT(at(found, "/step_time_s").real, 0) << job.cluster;
     for (const JsonValue& check : at(found, "/checks").items) {
       EXPECT_TRUE(check.find("holds")->boolean) << job.cluster << check.find("name")->string;
