@@ -12,6 +12,7 @@ void run_cublaslt_int8(Session& session);
 void run_cublaslt_tf32(Session& session);
 void run_decode_attention(Session& session);
 void run_gemm(Session& session);
+void run_overlap(Session& session);
 void run_page_selector(Session& session);
 void run_softmax(Session& session);
 
@@ -27,6 +28,7 @@ std::vector<Family> builtin_families() {
       {"cublaslt_tf32", "cuBLASLt's matrix products in tf32", run_cublaslt_tf32},
       {"decode_attention", "decode over a paged cache of 16, 8 and 4 bits", run_decode_attention},
       {"gemm", "our GEMM by shape and by SMs", run_gemm},
+      {"overlap", "a GEMM whose finished tiles are added elsewhere meanwhile", run_overlap},
       {"page_selector", "scan of page bounds and choice of pages", run_page_selector},
       {"softmax", "softmax in three and two passes and online", run_softmax},
   };
