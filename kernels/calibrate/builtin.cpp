@@ -1,0 +1,37 @@
+#include "kernels/calibrate/family.hpp"
+
+namespace orrery::kernels {
+
+void run_attention(Session& session);
+void run_contention(Session& session);
+void run_copy(Session& session);
+void run_cublaslt_bf16(Session& session);
+void run_cublaslt_fp16(Session& session);
+void run_cublaslt_fp8(Session& session);
+void run_cublaslt_int8(Session& session);
+void run_cublaslt_tf32(Session& session);
+void run_decode_attention(Session& session);
+void run_gemm(Session& session);
+void run_overlap(Session& session);
+void run_page_selector(Session& session);
+void run_softmax(Session& session);
+
+std::vector<Family> builtin_families() {
+  return {
+      {"attention", "attention of blocks with log-sum-exp, and its merge", run_attention},
+      {"contention", "a GEMM and a copy at once, SMs divided or shared", run_contention},
+      {"copy", "copy, reduce and op-and-store by bytes and by SMs", run_copy},
+      {"cublaslt_bf16", "cuBLASLt's matrix products in bf16", run_cublaslt_bf16},
+      {"cublaslt_fp16", "cuBLASLt's matrix products in fp16", run_cublaslt_fp16},
+      {"cublaslt_fp8", "cuBLASLt's matrix products in fp8 (E4M3)", run_cublaslt_fp8},
+      {"cublaslt_int8", "cuBLASLt's matrix products in int8", run_cublaslt_int8},
+      {"cublaslt_tf32", "cuBLASLt's matrix products in tf32", run_cublaslt_tf32},
+      {"decode_attention", "decode over a paged cache of 16, 8 and 4 bits", run_decode_attention},
+      {"gemm", "our GEMM by shape and by SMs", run_gemm},
+      {"overlap", "a GEMM whose finished tiles are added elsewhere meanwhile", run_overlap},
+      {"page_selector", "scan of page bounds and choice of pages", run_page_selector},
+      {"softmax", "softmax in three and two passes and online", run_softmax},
+  };
+}
+
+}  // namespace orrery::kernels
