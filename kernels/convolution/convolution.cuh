@@ -24,11 +24,11 @@ struct Convolution {
   int width;
   int inputs;              // channels; a multiple of 32
   int outputs;             // channels
-  const bfloat16_t* input;       // (images, rows, width, inputs)
-  const bfloat16_t* halo_above;  // (images, width, inputs), or null
-  const bfloat16_t* halo_below;  // (images, width, inputs), or null
-  const bfloat16_t* weight;      // (outputs, 3, 3, inputs)
-  bfloat16_t* output;            // (images, rows, width, outputs)
+  const bfloat16_t* input = nullptr;       // (images, rows, width, inputs)
+  const bfloat16_t* halo_above = nullptr;  // (images, width, inputs), or null
+  const bfloat16_t* halo_below = nullptr;  // (images, width, inputs), or null
+  const bfloat16_t* weight = nullptr;      // (outputs, 3, 3, inputs)
+  bfloat16_t* output = nullptr;            // (images, rows, width, outputs)
 };
 
 /// Where 8 channels of the pixel at (row, column) lie; null outside the image.
@@ -47,7 +47,7 @@ inline __device__ const bfloat16_t* pixel(const Convolution& args, int image, in
   return args.input + at * args.inputs + channel;
 }
 
-/// Grid (ceil(outputs / kN), ceil(images * rows * width / kM)), kBlockThreads threads.
+/// A block computes kM pixels x kN output channels.
 template <int kM, int kN>
 __global__ void convolve_3x3(Convolution args) {
   static_assert(kM >= 32 && kN >= 16, "a tile has at least one fragment for each warp");
@@ -84,6 +84,14 @@ __global__ void convolve_3x3(Convolution args) {
       args.output[std::int64_t{row0 + row} * args.outputs + column0 + column] = from_float<bfloat16_t>(element);
     }
   });
+}
+
+template <int kM, int kN>
+Launch convolve_3x3_launch(const Convolution& args) {
+  return {.grid = {static_cast<unsigned>(ceil_div(args.outputs, kN)),
+                   static_cast<unsigned>(ceil_div(args.images * args.rows * args.width, kM)), 1},
+          .block = {kBlockThreads, 1, 1},
+          .shared_bytes = sizeof(BlockTile<kM, kN>)};
 }
 
 }  // namespace orrery::kernels

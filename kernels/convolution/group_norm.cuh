@@ -9,9 +9,11 @@
 
 #include <cstdint>
 
-#include "kernels/product/words.cuh"
+#include "kernels/common/warp.cuh"
 
 namespace orrery::kernels {
+
+inline constexpr int kGroupNormThreads = 512;
 
 struct GroupNorm {
   int images;
@@ -19,18 +21,18 @@ struct GroupNorm {
   int channels;  // a multiple of groups
   int groups;
   float epsilon;
-  const bfloat16_t* input;          // (images, pixels, channels)
-  float* partial;             // (2, images, groups): E[x], E[x^2] of this band
-  const float* stale_all;     // (2, images, groups): of all bands, a step ago; null: use `partial`
-  const float* stale_own;     // (2, images, groups): of this band, a step ago
-  const float* scale;         // (channels)
-  const float* shift;         // (channels)
-  bfloat16_t* output;               // (images, pixels, channels)
+  const bfloat16_t* input = nullptr;          // (images, pixels, channels)
+  float* partial = nullptr;             // (2, images, groups): E[x], E[x^2] of this band
+  const float* stale_all = nullptr;     // (2, images, groups): of all bands, a step ago; null: use `partial`
+  const float* stale_own = nullptr;     // (2, images, groups): of this band, a step ago
+  const float* scale = nullptr;         // (channels)
+  const float* shift = nullptr;         // (channels)
+  bfloat16_t* output = nullptr;               // (images, pixels, channels)
 };
 
-/// Grid (groups, images), a multiple of 32 threads, at most 1024.
+/// A block for each group of each image.
 __global__ void group_norm_partial(GroupNorm args) {
-  constexpr int kWarps = 32;
+  constexpr int kWarps = kGroupNormThreads / 32;
   auto& part = shared_memory<float[2][kWarps]>();
   const auto group = static_cast<int>(blockIdx.x);
   const auto image = static_cast<int>(blockIdx.y);
@@ -39,15 +41,13 @@ __global__ void group_norm_partial(GroupNorm args) {
 
   float sum = 0;
   float squares = 0;
-  for (int i = static_cast<int>(threadIdx.x); i < args.pixels * width; i += static_cast<int>(blockDim.x)) {
+  for (int i = static_cast<int>(threadIdx.x); i < args.pixels * width; i += kGroupNormThreads) {
     const float x = to_float(input[std::int64_t{i / width} * args.channels + i % width]);
     sum += x;
     squares += x * x;
   }
-  for (int distance = 16; distance > 0; distance /= 2) {
-    sum += __shfl_xor_sync(kFullWarp, sum, distance);
-    squares += __shfl_xor_sync(kFullWarp, squares, distance);
-  }
+  sum = warp_sum(sum);
+  squares = warp_sum(squares);
   if (threadIdx.x % 32 == 0) {
     part[0][threadIdx.x / 32] = sum;
     part[1][threadIdx.x / 32] = squares;
@@ -56,7 +56,7 @@ __global__ void group_norm_partial(GroupNorm args) {
   if (threadIdx.x == 0) {
     sum = 0;
     squares = 0;
-    for (unsigned warp = 0; warp < blockDim.x / 32; ++warp) {
+    for (int warp = 0; warp < kWarps; ++warp) {
       sum += part[0][warp];
       squares += part[1][warp];
     }
@@ -67,7 +67,13 @@ __global__ void group_norm_partial(GroupNorm args) {
   }
 }
 
-/// Any grid of one dimension: threads stride over the elements.
+inline Launch group_norm_partial_launch(const GroupNorm& args) {
+  return {.grid = {static_cast<unsigned>(args.groups), static_cast<unsigned>(args.images), 1},
+          .block = {kGroupNormThreads, 1, 1},
+          .shared_bytes = sizeof(float[2][kGroupNormThreads / 32])};
+}
+
+/// Threads stride over the elements, so any grid of one dimension will do.
 __global__ void group_norm_normalise(GroupNorm args) {
   const int width = args.channels / args.groups;
   const int second = args.images * args.groups;
@@ -90,6 +96,13 @@ __global__ void group_norm_normalise(GroupNorm args) {
     const float x = (to_float(args.input[i]) - mean) / sqrtf(fmaxf(variance, 0) + args.epsilon);
     args.output[i] = from_float<bfloat16_t>(x * args.scale[channel] + args.shift[channel]);
   }
+}
+
+inline Launch group_norm_normalise_launch(const GroupNorm& args) {
+  const std::int64_t count = std::int64_t{args.images} * args.pixels * args.channels;
+  const std::int64_t blocks = ceil_div(count, std::int64_t{256});
+  return {.grid = {static_cast<unsigned>(blocks < 16384 ? blocks : 16384), 1, 1},
+          .block = {256, 1, 1}};
 }
 
 }  // namespace orrery::kernels

@@ -47,7 +47,6 @@ inline __device__ void stage_transposed(const bfloat16_t* first, const bfloat16_
 }
 
 /// state of one chunk; a block for each 64 x 64 part of it.
-/// Grid (chunks, heads, (D / 64)^2), kBlockThreads threads.
 template <int kD>
 __global__ void chunk_state(LinearAttention args) {
   static_assert(kD % 64 == 0, "a head is cut into columns of 64");
@@ -86,14 +85,20 @@ __global__ void chunk_state(LinearAttention args) {
   });
 }
 
+template <int kD>
+Launch chunk_state_launch(const LinearAttention& args) {
+  return {.grid = {static_cast<unsigned>(args.tokens / kAttentionChunk),
+                   static_cast<unsigned>(args.heads), kD / 64 * (kD / 64)},
+          .block = {kBlockThreads, 1, 1},
+          .shared_bytes = sizeof(BlockTile<64, 64>)};
+}
+
 /// prefix and final from the states: a thread for each element of a state.
-/// Grid (D * D / threads, heads). Reads 4 and writes 2 bytes per element of the states.
+/// Reads 4 and writes 2 bytes per element of the states.
 template <int kD>
 __global__ void state_prefix(LinearAttention args) {
+  static_assert(kD % 16 == 0, "blocks of 256 threads divide a state");
   const int element = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (element >= kD * kD) {
-    return;
-  }
   const auto head = static_cast<int>(blockIdx.y);
   const int chunks = args.tokens / kAttentionChunk;
   float sum = args.initial == nullptr ? 0.0F : args.initial[head * kD * kD + element];
@@ -105,6 +110,11 @@ __global__ void state_prefix(LinearAttention args) {
   args.final[head * kD * kD + element] = sum;
 }
 
+template <int kD>
+Launch state_prefix_launch(const LinearAttention& args) {
+  return {.grid = {kD * kD / 256, static_cast<unsigned>(args.heads), 1}, .block = {256, 1, 1}};
+}
+
 /// Shared memory of `chunk_output`.
 struct ChunkOutputTile {
   static constexpr int kStride = kAttentionChunk / 2 + 4;  // words; see kStageStride
@@ -114,7 +124,6 @@ struct ChunkOutputTile {
 };
 
 /// output of one chunk.
-/// Grid (chunks, heads), kBlockThreads threads.
 template <int kD>
 __global__ void chunk_output(LinearAttention args) {
   static_assert(kD % 64 == 0, "a head is cut into columns of 64");
@@ -168,6 +177,13 @@ __global__ void chunk_output(LinearAttention args) {
       output[row * kD + column0 + column] = from_float<bfloat16_t>(element);
     });
   }
+}
+
+inline Launch chunk_output_launch(const LinearAttention& args) {
+  return {.grid = {static_cast<unsigned>(args.tokens / kAttentionChunk),
+                   static_cast<unsigned>(args.heads), 1},
+          .block = {kBlockThreads, 1, 1},
+          .shared_bytes = sizeof(ChunkOutputTile)};
 }
 
 }  // namespace orrery::kernels

@@ -25,7 +25,7 @@ inline int most_row_tiles(int rows, int experts, int tile_rows) {
   return rows / tile_rows + (experts < rows ? experts : rows);
 }
 
-/// Grid (ceil(n / kN), most_row_tiles), kBlockThreads threads.
+/// A block finds its expert by walking the offsets; those beyond the last tile have nothing to do.
 template <int kM, int kN>
 __global__ void grouped_gemm(GroupedGemm args) {
   static_assert(kM >= 32 && kN >= 16, "a tile has at least one fragment for each warp");
@@ -67,6 +67,15 @@ __global__ void grouped_gemm(GroupedGemm args) {
       args.output[std::int64_t{row0 + row} * args.n + column0 + column] = from_float<bfloat16_t>(element);
     }
   });
+}
+
+/// `rows` of all experts together.
+template <int kM, int kN>
+Launch grouped_gemm_launch(const GroupedGemm& args, int rows) {
+  return {.grid = {static_cast<unsigned>(ceil_div(args.n, kN)),
+                   static_cast<unsigned>(most_row_tiles(rows, args.experts, kM)), 1},
+          .block = {kBlockThreads, 1, 1},
+          .shared_bytes = sizeof(BlockTile<kM, kN>)};
 }
 
 }  // namespace orrery::kernels

@@ -12,9 +12,12 @@
 
 #include <cstdint>
 
+#include "kernels/common/warp.cuh"
 #include "kernels/product/words.cuh"
 
 namespace orrery::kernels {
+
+inline constexpr int kRouteThreads = 512;
 
 struct Routing {
   int tokens;
@@ -27,28 +30,26 @@ struct Routing {
 };
 
 /// offset, position and source: a counting sort in which each expert's block reads the whole table, which
-/// stays in L2. Grid (experts), a multiple of 32 threads, at most 1024.
+/// stays in L2.
 __global__ void route(Routing args) {
-  auto& warp_count = shared_memory<int[2][32]>();  // (smaller experts or this one, warps)
+  constexpr int kWarps = kRouteThreads / 32;
+  auto& warp_count = shared_memory<int[2][kWarps]>();  // (smaller experts or this one, warps)
   const auto expert = static_cast<int>(blockIdx.x);
   const auto lane = threadIdx.x % 32;
   const auto warp = threadIdx.x / 32;
-  const int warps = static_cast<int>(blockDim.x / 32);
   const int count = args.tokens * args.choices;
 
   int before = 0;  // entries of smaller experts
-  for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
+  for (int i = static_cast<int>(threadIdx.x); i < count; i += kRouteThreads) {
     before += args.expert_of[i] < expert ? 1 : 0;
   }
-  for (int distance = 16; distance > 0; distance /= 2) {
-    before += __shfl_xor_sync(kFullWarp, before, distance);
-  }
+  before = warp_sum(before);
   if (lane == 0) {
     warp_count[0][warp] = before;
   }
   __syncthreads();
   int row = 0;  // of the next entry of this expert
-  for (int w = 0; w < warps; ++w) {
+  for (int w = 0; w < kWarps; ++w) {
     row += warp_count[0][w];
   }
   if (threadIdx.x == 0) {
@@ -57,7 +58,7 @@ __global__ void route(Routing args) {
       args.offset[args.experts] = count;
     }
   }
-  for (int first = 0; first < count; first += static_cast<int>(blockDim.x)) {
+  for (int first = 0; first < count; first += kRouteThreads) {
     const int i = first + static_cast<int>(threadIdx.x);
     const bool here = i < count && args.expert_of[i] == expert;
     const unsigned lanes = __ballot_sync(kFullWarp, here);
@@ -66,7 +67,7 @@ __global__ void route(Routing args) {
     }
     __syncthreads();
     int mine = row + __popc(lanes & ((1U << lane) - 1));
-    for (int w = 0; w < warps; ++w) {
+    for (int w = 0; w < kWarps; ++w) {
       mine += w < static_cast<int>(warp) ? warp_count[1][w] : 0;
       row += warp_count[1][w];
     }
@@ -78,7 +79,7 @@ __global__ void route(Routing args) {
   }
 }
 
-/// rows[r] = token_of(r)'s row. Grid (tokens * k), any number of threads.
+/// rows[r] = token_of(r)'s row.
 ///   from (tokens, width)   rows (tokens * k, width), width a multiple of 8
 __global__ void permute(Routing args, const bfloat16_t* from, bfloat16_t* rows, int width) {
   const auto row = static_cast<std::int64_t>(blockIdx.x);
@@ -90,7 +91,7 @@ __global__ void permute(Routing args, const bfloat16_t* from, bfloat16_t* rows, 
   }
 }
 
-/// to[t] = the sum over its choices of weight x row. Grid (tokens), any number of threads.
+/// to[t] = the sum over its choices of weight x row.
 ///   rows (tokens * k, width)   weight (tokens, k)   to (tokens, width)
 __global__ void unpermute(Routing args, const bfloat16_t* rows, const float* weight, bfloat16_t* to,
                                  int width) {
@@ -116,6 +117,18 @@ __global__ void unpermute(Routing args, const bfloat16_t* rows, const float* wei
     }
     store_16_bytes(to + token * width + 8 * i, words);
   }
+}
+
+inline Launch route_launch(const Routing& args) {
+  return {.grid = {static_cast<unsigned>(args.experts), 1, 1},
+          .block = {kRouteThreads, 1, 1},
+          .shared_bytes = sizeof(int[2][kRouteThreads / 32])};
+}
+inline Launch permute_launch(const Routing& args) {
+  return {.grid = {static_cast<unsigned>(args.tokens * args.choices), 1, 1}, .block = {128, 1, 1}};
+}
+inline Launch unpermute_launch(const Routing& args) {
+  return {.grid = {static_cast<unsigned>(args.tokens), 1, 1}, .block = {128, 1, 1}};
 }
 
 }  // namespace orrery::kernels

@@ -66,4 +66,31 @@ __global__ void move_strided(StridedBlock block, std::uint8_t* strided, std::uin
   }
 }
 
+inline constexpr int kPackThreads = 256;
+
+/// As many blocks as there are words for, up to `most_blocks`.
+inline Launch move_strided_launch(const StridedBlock& block, int word, int most_blocks) {
+  const std::int64_t words = block.counts[0] / word * block.counts[1] * block.counts[2];
+  const std::int64_t blocks = ceil_div(words, std::int64_t{kPackThreads});
+  return {.grid = {static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks), 1, 1},
+          .block = {kPackThreads, 1, 1}};
+}
+
+/// Calls use(kernel) with the kernel that moves words of `word` bytes.
+template <Direction kDirection, class Use>
+void with_word(int word, const Use& use) {
+  switch (word) {
+    case 16:
+      return use(move_strided<uint4, kDirection>);
+    case 8:
+      return use(move_strided<uint2, kDirection>);
+    case 4:
+      return use(move_strided<std::uint32_t, kDirection>);
+    case 2:
+      return use(move_strided<std::uint16_t, kDirection>);
+    default:
+      return use(move_strided<std::uint8_t, kDirection>);
+  }
+}
+
 }  // namespace orrery::kernels

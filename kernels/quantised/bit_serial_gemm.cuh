@@ -26,7 +26,7 @@ struct BitSerialGemm {
   std::int32_t* c;         // (m, n)
 };
 
-/// By b1 products. Grid (ceil(n / kN), ceil(m / kM)), kBlockThreads threads.
+/// By b1 products. A block computes a tile of kM x kN.
 template <int kP, int kQ, int kM, int kN>
 __global__ void bit_serial_mma(BitSerialGemm args) {
   static_assert(kP >= 1 && kQ >= 1 && kP + kQ <= 16, "sums of k <= 2^15 stay below 2^31");
@@ -80,7 +80,7 @@ struct BitPlanes {
   std::uint32_t b[kQ][64][17];
 };
 
-/// By popcounts: a block of 64 x 64, a thread of 4 x 4. Grid (ceil(n / 64), ceil(m / 64)), 256 threads.
+/// By popcounts: a block of 64 x 64, a thread of 4 x 4.
 template <int kP, int kQ>
 __global__ void bit_serial_popc(BitSerialGemm args) {
   static_assert(sizeof(BitPlanes<kP, kQ>) <= 48 * 1024,
@@ -128,6 +128,22 @@ __global__ void bit_serial_popc(BitSerialGemm args) {
           ((1 << kP) - 1) * ((1 << kQ) - 1) * args.k - 2 * total[e / 4][e % 4];
     }
   }
+}
+
+template <int kM, int kN>
+Launch bit_serial_mma_launch(const BitSerialGemm& args) {
+  return {.grid = {static_cast<unsigned>(ceil_div(args.n, kN)),
+                   static_cast<unsigned>(ceil_div(args.m, kM)), 1},
+          .block = {kBlockThreads, 1, 1},
+          .shared_bytes = sizeof(BlockTile<kM, kN>)};
+}
+
+template <int kP, int kQ>
+Launch bit_serial_popc_launch(const BitSerialGemm& args) {
+  return {.grid = {static_cast<unsigned>(ceil_div(args.n, 64)),
+                   static_cast<unsigned>(ceil_div(args.m, 64)), 1},
+          .block = {256, 1, 1},
+          .shared_bytes = sizeof(BitPlanes<kP, kQ>)};
 }
 
 }  // namespace orrery::kernels

@@ -33,7 +33,7 @@ template <int kEntries, int kV>
 inline constexpr int kStagedCodebookBytes =
     kEntries * kV * 2 <= kStagedBytes ? kEntries * kV * 2 : 0;
 
-/// A warp computes one row. Grid (ceil(n / 8)), kLookupThreads threads.
+/// A warp computes one row.
 template <class Index, int kEntries, int kV>
 __global__ void lookup_gemv(LookupGemv<Index> args) {
   static_assert(kV % 8 == 0, "a vector is whole loads of 16 bytes");
@@ -76,6 +76,13 @@ __global__ void lookup_gemv(LookupGemv<Index> args) {
   if (lane == 0) {
     args.y[row] = sum;
   }
+}
+
+template <class Index, int kEntries, int kV>
+Launch lookup_gemv_launch(const LookupGemv<Index>& args) {
+  return {.grid = {static_cast<unsigned>(ceil_div(args.n, kLookupThreads / 32)), 1, 1},
+          .block = {kLookupThreads, 1, 1},
+          .shared_bytes = kStagedCodebookBytes<kEntries, kV>};
 }
 
 }  // namespace orrery::kernels

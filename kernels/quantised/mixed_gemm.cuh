@@ -87,7 +87,7 @@ __device__ void add_product(const MixedGemm& args, BlockTile<kM, kN>& tile, int 
   });
 }
 
-/// Grid: as many blocks as fit the device at once, or fewer; kBlockThreads threads.
+/// Each block draws tiles until none is left.
 template <int kM, int kN>
 __global__ void mixed_gemm(MixedGemm args) {
   static_assert(kM >= 32 && kN >= 16, "a tile has at least one fragment for each warp");
@@ -115,6 +115,14 @@ __global__ void mixed_gemm(MixedGemm args) {
                            args.k4, args.scale4, 1.0F, PlainFragment{});
     }
   }
+}
+
+/// `blocks` take part; as many as the device holds at once is best.
+template <int kM, int kN>
+Launch mixed_gemm_launch(int blocks) {
+  return {.grid = {static_cast<unsigned>(blocks), 1, 1},
+          .block = {kBlockThreads, 1, 1},
+          .shared_bytes = sizeof(MixedTile<kM, kN>)};
 }
 
 }  // namespace orrery::kernels

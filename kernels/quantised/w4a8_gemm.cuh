@@ -53,7 +53,7 @@ struct ProgressiveFragment {
   }
 };
 
-/// Grid (ceil(n / kN), ceil(m / kM)), kBlockThreads threads.
+/// A block computes a tile of kM x kN.
 template <int kM, int kN>
 __global__ void w4a8_gemm(W4A8Gemm args) {
   static_assert(kWeightGroup == 2 * 64, "two stages of 64 values share a group's scale");
@@ -84,6 +84,14 @@ __global__ void w4a8_gemm(W4A8Gemm args) {
           from_float<bfloat16_t>(static_cast<float>(element) * scale);
     }
   });
+}
+
+template <int kM, int kN>
+Launch w4a8_gemm_launch(const W4A8Gemm& args) {
+  return {.grid = {static_cast<unsigned>(ceil_div(args.n, kN)),
+                   static_cast<unsigned>(ceil_div(args.m, kM)), 1},
+          .block = {kBlockThreads, 1, 1},
+          .shared_bytes = sizeof(BlockTile<kM, kN>)};
 }
 
 }  // namespace orrery::kernels
