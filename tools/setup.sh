@@ -9,6 +9,7 @@ packages=(
   g++
   git
   libbenchmark-dev
+  libboost-context-dev
   libboost-graph-dev
   libboost-program-options-dev
   libgtest-dev
