@@ -7,9 +7,9 @@
 
 namespace orrery::kernels {
 
-/// How far a kernel's result is from its reference. A family's check.hpp holds functions that return
-/// these; they run a kernel through a runner, `EmulatedRunner` in the tests and `DeviceRunner` on a GPU,
-/// so that both judge the same kernel by the same reference. A runner has
+/// How far a kernel's result is from its reference. A family's check.hpp holds functions that
+/// return these; they run a kernel through a runner, `EmulatedRunner` in the tests and
+/// `DeviceRunner` on a GPU, so that both judge the same kernel by the same reference. A runner has
 ///   Array<T>                            made from a vector or a count of zeros; data(), host()
 ///   launch(shape, kernel, arguments...)
 struct Verdict {

@@ -12,7 +12,8 @@
 
 namespace orrery::kernels {
 
-/// Rows [first, first + rows) of each image of a tensor (images, height, row_size); none outside it.
+/// Rows [first, first + rows) of each image of a tensor (images, height, row_size); none outside
+/// it.
 template <class T>
 std::vector<T> rows_of(const std::vector<T>& tensor, int images, int height, int first, int rows) {
   std::vector<T> band;
@@ -23,14 +24,14 @@ std::vector<T> rows_of(const std::vector<T>& tensor, int images, int height, int
   for (int image = 0; image < images; ++image) {
     const std::size_t from = static_cast<std::size_t>(image * height + first) * row_size;
     band.insert(band.end(), tensor.begin() + static_cast<std::ptrdiff_t>(from),
-                tensor.begin() + static_cast<std::ptrdiff_t>(
-                                     from + static_cast<std::size_t>(rows) * row_size));
+                tensor.begin() +
+                    static_cast<std::ptrdiff_t>(from + static_cast<std::size_t>(rows) * row_size));
   }
   return band;
 }
 
-/// `bands` bands of an image, each with its neighbours' rows as halo, against the convolution of the
-/// whole.
+/// `bands` bands of an image, each with its neighbours' rows as halo, against the convolution of
+/// the whole.
 template <int kM, int kN, class Runner>
 std::vector<Verdict> check_convolution(Runner& runner, Convolution args, int bands) {
   using Elements = typename Runner::template Array<bfloat16_t>;
@@ -43,9 +44,8 @@ std::vector<Verdict> check_convolution(Runner& runner, Convolution args, int ban
       reference::uniform(size(args.images, height, args.width, args.inputs), "convolution input"));
   const auto weight = narrow<bfloat16_t>(
       reference::uniform(size(args.outputs, 3, 3, args.inputs), "convolution weight"));
-  const auto expected =
-      reference::convolution_3x3(args.images, height, args.width, args.inputs, args.outputs,
-                                 widen(input), widen(weight));
+  const auto expected = reference::convolution_3x3(args.images, height, args.width, args.inputs,
+                                                   args.outputs, widen(input), widen(weight));
   Elements weight_array(weight);
   double error = 0;
   for (int band = 0; band < bands; ++band) {
@@ -68,8 +68,11 @@ std::vector<Verdict> check_convolution(Runner& runner, Convolution args, int ban
     error = band_error <= error ? error : band_error;  // a NaN stays
   }
   return {{"convolve_3x3",
-           {{"images", args.images}, {"rows", args.rows}, {"width", args.width},
-            {"inputs", args.inputs}, {"outputs", args.outputs}},
+           {{"images", args.images},
+            {"rows", args.rows},
+            {"width", args.width},
+            {"inputs", args.inputs},
+            {"outputs", args.outputs}},
            error,
            kBf16Rounding}};  // of the output
 }
@@ -116,10 +119,9 @@ std::vector<Verdict> check_group_norm(Runner& runner, GroupNorm args) {
       corrected[second + at] = squares;
     }
   }
-  const auto expected =
-      reference::normalise(args.images, args.pixels, args.channels, args.groups,
-                           static_cast<double>(args.epsilon), widen(input), corrected, widen(scale),
-                           widen(shift));
+  const auto expected = reference::normalise(args.images, args.pixels, args.channels, args.groups,
+                                             static_cast<double>(args.epsilon), widen(input),
+                                             corrected, widen(scale), widen(shift));
   const std::vector<std::pair<std::string, std::int64_t>> shape{{"images", args.images},
                                                                 {"pixels", args.pixels},
                                                                 {"channels", args.channels},

@@ -1,14 +1,15 @@
 #pragma once
 
-// A 3x3 convolution of stride 1 on a band of rows of an image, as an implicit matrix product: rows of A
-// are pixels, its columns the 9 taps x input channels, gathered as they are needed and never stored.
-// The rows above and below the band belong to neighbours and come as tensors of their own, the halo;
-// a null halo is the image's border and reads as zeros. In patch-parallel diffusion a device
-// convolves its band with halos of the step before.
-// Source: DistriFusion (Li et al., CVPR 2024), section 4; its code, modules/pp/conv2d.py.
+// A 3x3 convolution of stride 1 on a band of rows of an image, as an implicit matrix product: rows
+// of A are pixels, its columns the 9 taps x input channels, gathered as they are needed and never
+// stored. The rows above and below the band belong to neighbours and come as tensors of their own,
+// the halo; a null halo is the image's border and reads as zeros. In patch-parallel diffusion a
+// device convolves its band with halos of the step before. Source: DistriFusion (Li et al., CVPR
+// 2024), section 4; its code, modules/pp/conv2d.py.
 //
 //   halo_above   ...........   row -1        FLOPs 2 * 9 * pixels * inputs * outputs
-//   input        ...........   row 0         bytes 2 * (inputs * (pixels + halo) + 9 * inputs * outputs
+//   input        ...........   row 0         bytes 2 * (inputs * (pixels + halo) + 9 * inputs *
+//   outputs
 //                ...........   row rows - 1              + outputs * pixels)
 //   halo_below   ...........   row rows
 
@@ -20,10 +21,10 @@ namespace orrery::kernels {
 
 struct Convolution {
   int images;
-  int rows;                // of the band
+  int rows;  // of the band
   int width;
-  int inputs;              // channels; a multiple of 32
-  int outputs;             // channels
+  int inputs;                              // channels; a multiple of 32
+  int outputs;                             // channels
   const bfloat16_t* input = nullptr;       // (images, rows, width, inputs)
   const bfloat16_t* halo_above = nullptr;  // (images, width, inputs), or null
   const bfloat16_t* halo_below = nullptr;  // (images, width, inputs), or null
@@ -33,7 +34,7 @@ struct Convolution {
 
 /// Where 8 channels of the pixel at (row, column) lie; null outside the image.
 inline __device__ const bfloat16_t* pixel(const Convolution& args, int image, int row, int column,
-                                    int channel) {
+                                          int channel) {
   if (column < 0 || column >= args.width) {
     return nullptr;
   }
@@ -81,7 +82,8 @@ __global__ void convolve_3x3(Convolution args) {
       PlainFragment{}, sum);
   visit_sum(sum, [&](int row, int column, float element) {
     if (row0 + row < pixels && column0 + column < args.outputs) {
-      args.output[std::int64_t{row0 + row} * args.outputs + column0 + column] = from_float<bfloat16_t>(element);
+      args.output[std::int64_t{row0 + row} * args.outputs + column0 + column] =
+          from_float<bfloat16_t>(element);
     }
   });
 }

@@ -1,11 +1,12 @@
 #pragma once
 
-// Group normalisation of a band of rows: what each device computes of its own band, (mean, mean of squares)
-// per image and group, and the normalisation by statistics in which other bands took part.
+// Group normalisation of a band of rows: what each device computes of its own band, (mean, mean of
+// squares) per image and group, and the normalisation by statistics in which other bands took part.
 // Source: DistriFusion (Li et al., CVPR 2024), section 4, "Corrected asynchronous GroupNorm"; its
-// code, modules/pp/groupnorm.py: the statistics of the last step, of all bands, corrected by how much this
-// band's have changed since; the band's own where the corrected variance is negative.
-// Both kernels are bound by memory: partial reads 2, normalise reads 2 and writes 2 bytes per element.
+// code, modules/pp/groupnorm.py: the statistics of the last step, of all bands, corrected by how
+// much this band's have changed since; the band's own where the corrected variance is negative.
+// Both kernels are bound by memory: partial reads 2, normalise reads 2 and writes 2 bytes per
+// element.
 
 #include <cstdint>
 
@@ -21,13 +22,14 @@ struct GroupNorm {
   int channels;  // a multiple of groups
   int groups;
   float epsilon;
-  const bfloat16_t* input = nullptr;          // (images, pixels, channels)
-  float* partial = nullptr;             // (2, images, groups): E[x], E[x^2] of this band
-  const float* stale_all = nullptr;     // (2, images, groups): of all bands, a step ago; null: use `partial`
-  const float* stale_own = nullptr;     // (2, images, groups): of this band, a step ago
-  const float* scale = nullptr;         // (channels)
-  const float* shift = nullptr;         // (channels)
-  bfloat16_t* output = nullptr;               // (images, pixels, channels)
+  const bfloat16_t* input = nullptr;  // (images, pixels, channels)
+  float* partial = nullptr;           // (2, images, groups): E[x], E[x^2] of this band
+  const float* stale_all =
+      nullptr;  // (2, images, groups): of all bands, a step ago; null: use `partial`
+  const float* stale_own = nullptr;  // (2, images, groups): of this band, a step ago
+  const float* scale = nullptr;      // (channels)
+  const float* shift = nullptr;      // (channels)
+  bfloat16_t* output = nullptr;      // (images, pixels, channels)
 };
 
 /// A block for each group of each image.
@@ -37,7 +39,8 @@ __global__ void group_norm_partial(GroupNorm args) {
   const auto group = static_cast<int>(blockIdx.x);
   const auto image = static_cast<int>(blockIdx.y);
   const int width = args.channels / args.groups;
-  const bfloat16_t* input = args.input + std::int64_t{image} * args.pixels * args.channels + group * width;
+  const bfloat16_t* input =
+      args.input + std::int64_t{image} * args.pixels * args.channels + group * width;
 
   float sum = 0;
   float squares = 0;
@@ -79,7 +82,8 @@ __global__ void group_norm_normalise(GroupNorm args) {
   const int second = args.images * args.groups;
   const std::int64_t count = std::int64_t{args.images} * args.pixels * args.channels;
   const std::int64_t stride = std::int64_t{gridDim.x} * blockDim.x;
-  for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += stride) {
+  for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count;
+       i += stride) {
     const auto channel = static_cast<int>(i % args.channels);
     const auto image = static_cast<int>(i / args.channels / args.pixels);
     const int at = image * args.groups + channel / width;

@@ -43,13 +43,14 @@ std::vector<Verdict> check_linear_attention(Runner& runner, int heads, int token
   const auto expected = reference::linear_attention(heads, tokens, kD, widen(query), widen(key),
                                                     widen(value), widen(initial));
   const double state_error = reference::largest_error(widen(final.host()), expected.final);
-  return {{"chunk_state", {{"heads", heads}, {"tokens", tokens}, {"d", kD}}, state_error, kFp32Sums},
-          {"state_prefix", {{"heads", heads}, {"tokens", tokens}, {"d", kD}}, state_error, kFp32Sums},
-          // Scores, prefix and output are each rounded to bf16 once.
-          {"chunk_output",
-           {{"heads", heads}, {"tokens", tokens}, {"d", kD}},
-           reference::largest_error(widen(output.host()), expected.output),
-           3 * kBf16Rounding}};
+  return {
+      {"chunk_state", {{"heads", heads}, {"tokens", tokens}, {"d", kD}}, state_error, kFp32Sums},
+      {"state_prefix", {{"heads", heads}, {"tokens", tokens}, {"d", kD}}, state_error, kFp32Sums},
+      // Scores, prefix and output are each rounded to bf16 once.
+      {"chunk_output",
+       {{"heads", heads}, {"tokens", tokens}, {"d", kD}},
+       reference::largest_error(widen(output.host()), expected.output),
+       3 * kBf16Rounding}};
 }
 
 }  // namespace orrery::kernels

@@ -1,14 +1,15 @@
 #pragma once
 
 // Causal linear attention without decay, in chunks: with K_t, V_t the keys and values of chunk t,
-//   state   M_t = V_t^T K_t                                    (the transpose of the paper's K_t^T V_t)
-//   prefix  P_t = P_0 + M_0 + ... + M_(t-1)                    (P_0: the chunks of ranks before this one)
-//   output  O_t = ((Q_t K_t^T) * lower triangle) V_t + Q_t P_t^T      (intra-chunk, and apply)
+//   state   M_t = V_t^T K_t                                    (the transpose of the paper's K_t^T
+//   V_t) prefix  P_t = P_0 + M_0 + ... + M_(t-1)                    (P_0: the chunks of ranks
+//   before this one) output  O_t = ((Q_t K_t^T) * lower triangle) V_t + Q_t P_t^T (intra-chunk, and
+//   apply)
 // so that a rank sends one (D, D) state per head however long its part of the sequence is.
 // Source: LASP-2 (Sun et al. 2025, arXiv 2502.07563) section 3, Algorithm 2.
 //
-// Work per head and chunk of C tokens, as it is executed: state 2 C D^2, output 2 C D^2 + 4 C^2 D FLOPs
-// (the masked half of the scores is computed and thrown away).
+// Work per head and chunk of C tokens, as it is executed: state 2 C D^2, output 2 C D^2 + 4 C^2 D
+// FLOPs (the masked half of the scores is computed and thrown away).
 
 #include <cstdint>
 
@@ -21,20 +22,21 @@ inline constexpr int kAttentionChunk = 64;
 /// Tensors of `heads` independent heads (batch x heads) of `tokens` tokens.
 struct LinearAttention {
   int heads;
-  int tokens;            // a multiple of kAttentionChunk
-  const bfloat16_t* query;     // (heads, tokens, D)
-  const bfloat16_t* key;       // (heads, tokens, D)
-  const bfloat16_t* value;     // (heads, tokens, D)
-  float* state;          // (heads, chunks, D of value, D of key)
-  const float* initial;  // (heads, D of value, D of key), or null for zeros
-  bfloat16_t* prefix;          // (heads, chunks, D of value, D of key)
-  float* final;          // (heads, D of value, D of key): initial and all states added up
-  bfloat16_t* output;          // (heads, tokens, D)
+  int tokens;               // a multiple of kAttentionChunk
+  const bfloat16_t* query;  // (heads, tokens, D)
+  const bfloat16_t* key;    // (heads, tokens, D)
+  const bfloat16_t* value;  // (heads, tokens, D)
+  float* state;             // (heads, chunks, D of value, D of key)
+  const float* initial;     // (heads, D of value, D of key), or null for zeros
+  bfloat16_t* prefix;       // (heads, chunks, D of value, D of key)
+  float* final;             // (heads, D of value, D of key): initial and all states added up
+  bfloat16_t* output;       // (heads, tokens, D)
 };
 
-/// Turns 8 columns of two adjacent tokens into 8 rows of one word: (token, column) -> (column, token).
-inline __device__ void stage_transposed(const bfloat16_t* first, const bfloat16_t* second, std::uint32_t* words,
-                                        int stride) {
+/// Turns 8 columns of two adjacent tokens into 8 rows of one word: (token, column) -> (column,
+/// token).
+inline __device__ void stage_transposed(const bfloat16_t* first, const bfloat16_t* second,
+                                        std::uint32_t* words, int stride) {
   std::uint32_t low[4];
   std::uint32_t high[4];
   load_16_bytes(first, low);
@@ -138,7 +140,8 @@ __global__ void chunk_output(LinearAttention args) {
   const bfloat16_t* query = args.query + first;  // (C, D)
   const bfloat16_t* key = args.key + first;      // (C, D)
   const bfloat16_t* value = args.value + first;  // (C, D)
-  const bfloat16_t* prefix = args.prefix + (std::int64_t{head} * chunks + chunk) * kD * kD;  // (D, D)
+  const bfloat16_t* prefix =
+      args.prefix + (std::int64_t{head} * chunks + chunk) * kD * kD;  // (D, D)
   const auto row_of = [](const bfloat16_t* matrix, int row, int stage, int part) {
     return matrix + row * kD + stage * 2 * kStageWords + part * 8;
   };

@@ -17,7 +17,8 @@ namespace orrery::kernels {
 /// Choices of which the first experts get most: expert floor(experts u^(1 + skew)) for uniform u.
 inline std::vector<int> skewed_choices(int tokens, int choices, int experts, double skew) {
   std::vector<int> chosen;
-  for (const double u : reference::uniform(static_cast<std::size_t>(tokens * choices), "routing", 0, 1)) {
+  for (const double u :
+       reference::uniform(static_cast<std::size_t>(tokens * choices), "routing", 0, 1)) {
     chosen.push_back(static_cast<int>(experts * std::pow(u, 1 + skew)));
   }
   return chosen;
@@ -25,7 +26,8 @@ inline std::vector<int> skewed_choices(int tokens, int choices, int experts, dou
 
 /// Routes, permutes, multiplies by each expert's weights (width x width) and brings the sum back.
 template <int kM, int kN, class Runner>
-std::vector<Verdict> check_experts(Runner& runner, int tokens, int choices, int experts, int width) {
+std::vector<Verdict> check_experts(Runner& runner, int tokens, int choices, int experts,
+                                   int width) {
   using Elements = typename Runner::template Array<bfloat16_t>;
   using Integers = typename Runner::template Array<int>;
   using Sums = typename Runner::template Array<float>;

@@ -1,7 +1,8 @@
 #pragma once
 
-// One launch for the matrix products of all experts, each with as many rows as tokens were routed to it.
-// An expert without tokens costs nothing; one with a few costs a whole tile: time is that of the busiest SM.
+// One launch for the matrix products of all experts, each with as many rows as tokens were routed
+// to it. An expert without tokens costs nothing; one with a few costs a whole tile: time is that of
+// the busiest SM.
 //   FLOPs 2 rows n k, bytes 2 (rows (k + n) + experts with tokens * n k)
 
 #include <cstdint>
@@ -13,11 +14,11 @@ namespace orrery::kernels {
 struct GroupedGemm {
   int experts;
   int n;
-  int k;              // a multiple of 32
-  const int* offset;  // (experts + 1): rows [offset[e], offset[e + 1]) are expert e's
-  const bfloat16_t* input;  // (rows, k)
-  const bfloat16_t* weight; // (experts, n, k)
-  bfloat16_t* output;       // (rows, n)
+  int k;                     // a multiple of 32
+  const int* offset;         // (experts + 1): rows [offset[e], offset[e + 1]) are expert e's
+  const bfloat16_t* input;   // (rows, k)
+  const bfloat16_t* weight;  // (experts, n, k)
+  bfloat16_t* output;        // (rows, n)
 };
 
 /// The most tiles of kM rows that `rows` rows of `experts` experts can fall into.
@@ -64,7 +65,8 @@ __global__ void grouped_gemm(GroupedGemm args) {
       PlainFragment{}, sum);
   visit_sum(sum, [&](int row, int column, float element) {
     if (row0 + row < end && column0 + column < args.n) {
-      args.output[std::int64_t{row0 + row} * args.n + column0 + column] = from_float<bfloat16_t>(element);
+      args.output[std::int64_t{row0 + row} * args.n + column0 + column] =
+          from_float<bfloat16_t>(element);
     }
   });
 }

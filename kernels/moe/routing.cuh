@@ -1,14 +1,15 @@
 #pragma once
 
-// A mixture of experts' routing: which row of the experts' input each token's choice becomes, the gather
-// into that order and the weighted sum back. Rows of one expert lie together, in the order of the tokens,
-// whatever order the threads run in.
+// A mixture of experts' routing: which row of the experts' input each token's choice becomes, the
+// gather into that order and the weighted sum back. Rows of one expert lie together, in the order
+// of the tokens, whatever order the threads run in.
 //
 //   expert_of (tokens, k)   2 0 | 2 1 | 0 2          offset   0 2 3 6   (experts + 1)
-//   position  (tokens, k)   3 0 | 4 2 | 1 5          source   1 4 3 0 2 5   token x k + choice of each row
+//   position  (tokens, k)   3 0 | 4 2 | 1 5          source   1 4 3 0 2 5   token x k + choice of
+//   each row
 //
-// Bytes for rows of w bytes: permute and unpermute each 2 tokens k w, less what is read once for k choices:
-// permute reads tokens w when the rows stay in L2, unpermute writes tokens w.
+// Bytes for rows of w bytes: permute and unpermute each 2 tokens k w, less what is read once for k
+// choices: permute reads tokens w when the rows stay in L2, unpermute writes tokens w.
 
 #include <cstdint>
 
@@ -21,7 +22,7 @@ inline constexpr int kRouteThreads = 512;
 
 struct Routing {
   int tokens;
-  int choices;           // k experts of each token
+  int choices;  // k experts of each token
   int experts;
   const int* expert_of;  // (tokens, k), in [0, experts)
   int* offset;           // (experts + 1): first row of each expert, and their number
@@ -29,8 +30,8 @@ struct Routing {
   int* source;           // (tokens * k): token * k + choice of each row
 };
 
-/// offset, position and source: a counting sort in which each expert's block reads the whole table, which
-/// stays in L2.
+/// offset, position and source: a counting sort in which each expert's block reads the whole table,
+/// which stays in L2.
 __global__ void route(Routing args) {
   constexpr int kWarps = kRouteThreads / 32;
   auto& warp_count = shared_memory<int[2][kWarps]>();  // (smaller experts or this one, warps)
@@ -94,7 +95,7 @@ __global__ void permute(Routing args, const bfloat16_t* from, bfloat16_t* rows, 
 /// to[t] = the sum over its choices of weight x row.
 ///   rows (tokens * k, width)   weight (tokens, k)   to (tokens, width)
 __global__ void unpermute(Routing args, const bfloat16_t* rows, const float* weight, bfloat16_t* to,
-                                 int width) {
+                          int width) {
   const auto token = static_cast<std::int64_t>(blockIdx.x);
   const std::int64_t first = token * args.choices;
   for (int i = static_cast<int>(threadIdx.x); i < width / 8; i += static_cast<int>(blockDim.x)) {

@@ -24,7 +24,8 @@ inline std::vector<std::size_t> bytes_of(const StridedBlock& block) {
   return offsets;
 }
 
-/// Packs a block of a buffer of `extent` bytes and unpacks it into another, of which no other byte may change.
+/// Packs a block of a buffer of `extent` bytes and unpacks it into another, of which no other byte
+/// may change.
 template <class Runner>
 std::vector<Verdict> check_pack(Runner& runner, const StridedBlock& block, std::size_t extent) {
   using Bytes = typename Runner::template Array<std::uint8_t>;

@@ -1,13 +1,14 @@
 #pragma once
 
-// Gathers a strided block of up to three dimensions into contiguous memory, and scatters it back: what an
-// MPI derived type of vectors and subarrays asks for, in one launch instead of one copy per block.
-// The contiguous side may be device memory or mapped pinned memory of the host ("one-shot"): the kernel
-// only sees a pointer.
-// Source: TEMPI (Pearson et al., HPDC 2021, arXiv 2012.14363), sections 3 and 4: canonical form
-// StridedBlock {start, counts, strides}, a word as wide as alignment allows. Bytes moved: 2 x block.
+// Gathers a strided block of up to three dimensions into contiguous memory, and scatters it back:
+// what an MPI derived type of vectors and subarrays asks for, in one launch instead of one copy per
+// block. The contiguous side may be device memory or mapped pinned memory of the host ("one-shot"):
+// the kernel only sees a pointer. Source: TEMPI (Pearson et al., HPDC 2021, arXiv 2012.14363),
+// sections 3 and 4: canonical form StridedBlock {start, counts, strides}, a word as wide as
+// alignment allows. Bytes moved: 2 x block.
 //
-//   counts[0] bytes, contiguous        strides[1]            counts[1] of them, and counts[2] of those
+//   counts[0] bytes, contiguous        strides[1]            counts[1] of them, and counts[2] of
+//   those
 //   |#####|.............|#####|.............|#####|
 
 #include <cstdint>
@@ -16,8 +17,8 @@
 
 namespace orrery::kernels {
 
-/// Bytes {start + x + y strides[1] + z strides[2]} of a buffer, x < counts[0] and so on. A dimension that
-/// is not there has a count of 1.
+/// Bytes {start + x + y strides[1] + z strides[2]} of a buffer, x < counts[0] and so on. A
+/// dimension that is not there has a count of 1.
 struct StridedBlock {
   std::int64_t start;
   std::int64_t counts[3];   // counts[0] in bytes; >= 1
@@ -25,9 +26,11 @@ struct StridedBlock {
 };
 
 /// The widest word, of 16, 8, 4, 2 or 1 bytes, in which the block can be moved to or from memory at
-/// `strided` and `packed`: one that divides the addresses, the block length and the strides that are used.
+/// `strided` and `packed`: one that divides the addresses, the block length and the strides that
+/// are used.
 inline int word_bytes(const StridedBlock& block, const void* strided, const void* packed) {
-  std::uint64_t all = reinterpret_cast<std::uintptr_t>(strided) + static_cast<std::uint64_t>(block.start);
+  std::uint64_t all =
+      reinterpret_cast<std::uintptr_t>(strided) + static_cast<std::uint64_t>(block.start);
   all |= reinterpret_cast<std::uintptr_t>(packed) | static_cast<std::uint64_t>(block.counts[0]);
   for (int i = 1; i < 3; ++i) {
     all |= block.counts[i] > 1 ? static_cast<std::uint64_t>(block.strides[i]) : 0;

@@ -1,19 +1,21 @@
 #pragma once
 
-// What every matrix product of this room shares: a block of 128 threads multiplies a tile of kM x kN,
-// k in stages of 64 bytes, the next stage on its way into shared memory while this one is multiplied.
+// What every matrix product of this room shares: a block of 128 threads multiplies a tile of kM x
+// kN, k in stages of 64 bytes, the next stage on its way into shared memory while this one is
+// multiplied.
 //
 //   four warps, 2 x 2 over the tile         a stage in shared memory
-//   +--------+--------+                     row r: 16 words + 4 of padding, so that the eight rows and
-//   | warp 0 | warp 1 |  kM / 2             four words a warp reads at once lie in 32 different banks
+//   +--------+--------+                     row r: 16 words + 4 of padding, so that the eight rows
+//   and | warp 0 | warp 1 |  kM / 2             four words a warp reads at once lie in 32 different
+//   banks
 //   +--------+--------+
 //   | warp 2 | warp 3 |
 //   +--------+--------+
 //    kN / 2
 //
-// Where the 16 bytes of a row come from is a function the kernel hands in: a row of a matrix, a pixel
-// under a filter's tap, a token routed to an expert. So is how a word of B becomes a fragment, which is
-// where weights of 4 bits are widened in registers.
+// Where the 16 bytes of a row come from is a function the kernel hands in: a row of a matrix, a
+// pixel under a filter's tap, a token routed to an expert. So is how a word of B becomes a
+// fragment, which is where weights of 4 bits are widened in registers.
 
 #include <cstddef>
 #include <cstdint>
@@ -52,7 +54,8 @@ struct BlockSum {
   }
 };
 
-/// Begins to copy 16 bytes to shared memory, or stores zeros if `source` is null. Both are aligned to 16.
+/// Begins to copy 16 bytes to shared memory, or stores zeros if `source` is null. Both are aligned
+/// to 16.
 inline __device__ void copy_16_bytes(std::uint32_t* shared, const void* source) {
   if (source == nullptr) {
     *reinterpret_cast<uint4*>(shared) = make_uint4(0, 0, 0, 0);
@@ -88,8 +91,8 @@ __device__ void wait_for_copies() {
 /// A fragment of B that is stored as it is multiplied.
 struct PlainFragment {
   static constexpr int kChunks = kStageChunks;
-  __device__ void operator()(const std::uint32_t* row, int /*column*/, int /*stage*/, int half, int t,
-                             std::uint32_t (&b)[2]) const {
+  __device__ void operator()(const std::uint32_t* row, int /*column*/, int /*stage*/, int half,
+                             int t, std::uint32_t (&b)[2]) const {
     b[0] = row[8 * half + t];
     b[1] = row[8 * half + t + 4];
   }
@@ -98,8 +101,9 @@ struct PlainFragment {
 /// sum += A B^T over `halves` runs of eight words that lie in shared memory.
 ///   a (kM, stride words)   b (kN, stride words)   fragment(row of b, column, stage, half, t, out)
 template <class Mma, int kM, int kN, class Fragment>
-__device__ void multiply_stage(const std::uint32_t* a, const std::uint32_t* b, int stride, int halves,
-                               int stage, const Fragment& fragment, BlockSum<Mma, kM, kN>& sum) {
+__device__ void multiply_stage(const std::uint32_t* a, const std::uint32_t* b, int stride,
+                               int halves, int stage, const Fragment& fragment,
+                               BlockSum<Mma, kM, kN>& sum) {
   const int lane = static_cast<int>(threadIdx.x % 32);
   const int warp = static_cast<int>(threadIdx.x / 32);
   const int g = lane / 4;
@@ -129,10 +133,10 @@ __device__ void multiply_stage(const std::uint32_t* a, const std::uint32_t* b, i
   }
 }
 
-/// sum += A B^T, k in `stages` stages. All threads of the block call it together; none may still read
-/// `tile` when it begins, and none does when it ends.
-///   source_a(row, stage, chunk)   address of 16 bytes, or null for zeros; row in [0, kM), chunk in [0, 4)
-///   source_b(row, stage, chunk)   the same, row in [0, kN), chunk in [0, Fragment::kChunks)
+/// sum += A B^T, k in `stages` stages. All threads of the block call it together; none may still
+/// read `tile` when it begins, and none does when it ends.
+///   source_a(row, stage, chunk)   address of 16 bytes, or null for zeros; row in [0, kM), chunk in
+///   [0, 4) source_b(row, stage, chunk)   the same, row in [0, kN), chunk in [0, Fragment::kChunks)
 template <class Mma, int kM, int kN, class SourceA, class SourceB, class Fragment>
 __device__ void multiply_block(BlockTile<kM, kN>& tile, int stages, const SourceA& source_a,
                                const SourceB& source_b, const Fragment& fragment,
@@ -165,8 +169,8 @@ __device__ void multiply_block(BlockTile<kM, kN>& tile, int stages, const Source
       wait_for_copies<0>();
     }
     __syncthreads();  // every thread's copies of this stage have landed
-    multiply_stage<Mma, kM, kN>(tile.a[stage % 2], tile.b[stage % 2], kStageStride, 2, stage, fragment,
-                                sum);
+    multiply_stage<Mma, kM, kN>(tile.a[stage % 2], tile.b[stage % 2], kStageStride, 2, stage,
+                                fragment, sum);
     __syncthreads();  // before the stage after the next overwrites it
   }
 }

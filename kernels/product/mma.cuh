@@ -2,17 +2,17 @@
 
 // One warp's matrix multiply-accumulate, of one shape for every type.
 //
-// Each 16x8 form of mma.sync used here sees A as 16 rows and B as 8 rows (columns of the product) of
-// eight 32-bit words along k; the type says only what a word holds: 2 bf16, 4 int8, 8 int4 or 32 bits.
-// With g = lane / 4 and t = lane % 4, a lane holds
+// Each 16x8 form of mma.sync used here sees A as 16 rows and B as 8 rows (columns of the product)
+// of eight 32-bit words along k; the type says only what a word holds: 2 bf16, 4 int8, 8 int4 or 32
+// bits. With g = lane / 4 and t = lane % 4, a lane holds
 //   a[r]   row g + 8 (r % 2), word t + 4 (r / 2)
 //   b[r]   row g, word t + 4 r
 //   c[r]   row g + 8 (r / 2), column 2 t + r % 2
-// Source: PTX ISA 9.0, "Matrix multiply-accumulate operation using mma instruction", the fragments of
-// .m16n8k16 (bf16), .m16n8k32 (s8), .m16n8k64 (s4) and .m16n8k256 (b1).
+// Source: PTX ISA 9.0, "Matrix multiply-accumulate operation using mma instruction", the fragments
+// of .m16n8k16 (bf16), .m16n8k32 (s8), .m16n8k64 (s4) and .m16n8k256 (b1).
 //
-// On the host the warp meets and multiplies its words one by one: the layout above is what is emulated, so
-// a kernel that loads a fragment wrongly computes wrongly in the tests.
+// On the host the warp meets and multiplies its words one by one: the layout above is what is
+// emulated, so a kernel that loads a fragment wrongly computes wrongly in the tests.
 
 #include <cstdint>
 
@@ -34,14 +34,16 @@ struct MmaInt8 {
   static __host__ __device__ Sum dot(std::uint32_t a, std::uint32_t b, Sum sum);
 };
 
-/// Eight signed nibbles a word; exact sums. Tensor cores since Hopper have no such rate: ptxas expands it.
+/// Eight signed nibbles a word; exact sums. Tensor cores since Hopper have no such rate: ptxas
+/// expands it.
 struct MmaInt4 {
   using Sum = std::int32_t;
   static constexpr int kPerWord = 8;
   static __host__ __device__ Sum dot(std::uint32_t a, std::uint32_t b, Sum sum);
 };
 
-/// 32 bits a word; the sum counts the positions in which they differ. Expanded by ptxas since Hopper.
+/// 32 bits a word; the sum counts the positions in which they differ. Expanded by ptxas since
+/// Hopper.
 struct MmaBit {
   using Sum = std::int32_t;
   static constexpr int kPerWord = 32;
@@ -82,10 +84,10 @@ inline __host__ __device__ std::int32_t MmaBit::dot(std::uint32_t a, std::uint32
 
 #if defined(__CUDACC__)
 
-#define ORRERY_MMA(FORM, CONSTRAINT)                                                          \
+#define ORRERY_MMA(FORM, CONSTRAINT)                                                             \
   asm volatile("mma.sync.aligned." FORM " {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};" \
-               : "+" CONSTRAINT(c[0]), "+" CONSTRAINT(c[1]), "+" CONSTRAINT(c[2]),            \
-                 "+" CONSTRAINT(c[3])                                                         \
+               : "+" CONSTRAINT(c[0]), "+" CONSTRAINT(c[1]), "+" CONSTRAINT(c[2]),               \
+                 "+" CONSTRAINT(c[3])                                                            \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
 
 /// c += A B^T for the 16x8 tile that the warp's fragments hold. All 32 lanes call it together.

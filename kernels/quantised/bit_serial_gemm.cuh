@@ -1,15 +1,16 @@
 #pragma once
 
-// Matrix product of integers of any number of bits as a sum over pairs of bit planes. Numbers are bipolar: bit
-// b stands for 2 b - 1, a number of p bits for the sum of 2^i (2 b_i - 1), so that there is neither a zero
-// point nor a sign bit, and a pair of planes multiplies by counting the positions that differ:
+// Matrix product of integers of any number of bits as a sum over pairs of bit planes. Numbers are
+// bipolar: bit b stands for 2 b - 1, a number of p bits for the sum of 2^i (2 b_i - 1), so that
+// there is neither a zero point nor a sign bit, and a pair of planes multiplies by counting the
+// positions that differ:
 //   sum over k of (2 a_k - 1)(2 b_k - 1) = k - 2 popcount(a xor b)
 //   C = (2^p - 1)(2^q - 1) k - 2 sum over i, j of 2^(i + j) popcount(a_i xor b_j)
-// Source: Ma et al. 2024, "Efficient Arbitrary Precision Acceleration for Large Language Models on GPU
-// Tensor Cores" (arXiv 2409.17870), bipolar-INT and recovery by shift and add.
+// Source: Ma et al. 2024, "Efficient Arbitrary Precision Acceleration for Large Language Models on
+// GPU Tensor Cores" (arXiv 2409.17870), bipolar-INT and recovery by shift and add.
 //
-// Operations 2 m n k p q of one bit, bytes (p m + q n) k / 8 + 4 m n. Two ways: tensor cores' b1 product
-// (Ampere; ptxas expands it on later ones) and the popcount of the ordinary cores.
+// Operations 2 m n k p q of one bit, bytes (p m + q n) k / 8 + 4 m n. Two ways: tensor cores' b1
+// product (Ampere; ptxas expands it on later ones) and the popcount of the ordinary cores.
 
 #include <cstdint>
 

@@ -53,7 +53,8 @@ std::vector<Verdict> check_w4a8(Runner& runner, int m, int n, int k) {
   typename Runner::template Array<std::int8_t> activation_array(activation);
   typename Runner::template Array<float> scale_array(scale), channel(weights.channel_scale);
   typename Runner::template Array<std::uint32_t> weight(pack_to_widen(weights.q));
-  typename Runner::template Array<std::uint8_t> group(weights.group_scale), offset(weights.group_offset);
+  typename Runner::template Array<std::uint8_t> group(weights.group_scale),
+      offset(weights.group_offset);
   typename Runner::template Array<bfloat16_t> output(rows * columns);
   const W4A8Gemm args{.m = m,
                       .n = n,
@@ -179,9 +180,8 @@ std::vector<Verdict> check_bit_serial(Runner& runner, int m, int n, int k) {
                          reference::bipolar(kQ, columns, depth, b));
   const std::vector<std::pair<std::string, std::int64_t>> shape{
       {"m", m}, {"n", n}, {"k", k}, {"p", kP}, {"q", kQ}};
-  return {
-      {"bit_serial_mma", shape, reference::largest_error(widen(by_mma.host()), expected), 0},
-      {"bit_serial_popc", shape, reference::largest_error(widen(by_popc.host()), expected), 0}};
+  return {{"bit_serial_mma", shape, reference::largest_error(widen(by_mma.host()), expected), 0},
+          {"bit_serial_popc", shape, reference::largest_error(widen(by_popc.host()), expected), 0}};
 }
 
 }  // namespace orrery::kernels

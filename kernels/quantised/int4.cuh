@@ -1,9 +1,9 @@
 #pragma once
 
-// How 4-bit integers lie in words, and how a word of eight becomes the two words of four bytes that the int8
-// fragment of a tensor core wants. Weights are stored in the order in which threads need them, so that
-// this costs three logic operations for eight weights and no shuffles.
-// Source: QServe (Lin et al. 2024, arXiv 2405.04532), section 5.2, "compute-aware weight reorder" and
+// How 4-bit integers lie in words, and how a word of eight becomes the two words of four bytes that
+// the int8 fragment of a tensor core wants. Weights are stored in the order in which threads need
+// them, so that this costs three logic operations for eight weights and no shuffles. Source: QServe
+// (Lin et al. 2024, arXiv 2405.04532), section 5.2, "compute-aware weight reorder" and
 // "register-level parallelism".
 //
 //   word t of a run of 32 values    byte 0        byte 1        byte 2        byte 3
@@ -35,8 +35,8 @@ __host__ __device__ inline std::uint32_t pack_int4_to_widen(const std::int8_t* v
   return word;
 }
 
-/// Byte by byte x - y modulo 256. No borrow crosses a byte: the top bits are set before and mended after.
-/// Source: Warren, Hacker's Delight, 2nd ed., section 2-18.
+/// Byte by byte x - y modulo 256. No borrow crosses a byte: the top bits are set before and mended
+/// after. Source: Warren, Hacker's Delight, 2nd ed., section 2-18.
 __host__ __device__ inline std::uint32_t subtract_bytes(std::uint32_t x, std::uint32_t y) {
   constexpr std::uint32_t kTop = 0x80808080U;
   return ((x | kTop) - (y & ~kTop)) ^ ((x ^ ~y) & kTop);

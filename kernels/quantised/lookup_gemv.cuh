@@ -1,10 +1,10 @@
 #pragma once
 
 // y = W x for weights that are stored as indices into a codebook of vectors: what decoding with
-// vector-quantised weights of two to four bits does. Bound by the indices' bytes while the codebook stays
-// close: in shared memory up to kStagedBytes, else in L1 and L2.
-// Source: VPTQ (Liu et al., EMNLP 2024, arXiv 2409.17066), section 2: one index of log2(entries) bits for a
-// vector of v weights; its residual codebook and its outliers are left out.
+// vector-quantised weights of two to four bits does. Bound by the indices' bytes while the codebook
+// stays close: in shared memory up to kStagedBytes, else in L1 and L2. Source: VPTQ (Liu et al.,
+// EMNLP 2024, arXiv 2409.17066), section 2: one index of log2(entries) bits for a vector of v
+// weights; its residual codebook and its outliers are left out.
 //
 // FLOPs 2 n k, bytes n k / v * sizeof(Index) + entries * v * 2 + 2 k + 4 n.
 
@@ -30,8 +30,7 @@ struct LookupGemv {
 
 /// The shared memory that `lookup_gemv` asks for, in bytes.
 template <int kEntries, int kV>
-inline constexpr int kStagedCodebookBytes =
-    kEntries * kV * 2 <= kStagedBytes ? kEntries * kV * 2 : 0;
+inline constexpr int kStagedCodebookBytes = kEntries* kV * 2 <= kStagedBytes ? kEntries* kV * 2 : 0;
 
 /// A warp computes one row.
 template <class Index, int kEntries, int kV>
@@ -40,7 +39,7 @@ __global__ void lookup_gemv(LookupGemv<Index> args) {
   static_assert((std::uint64_t{1} << (8 * sizeof(Index))) >= kEntries,
                 "an index can name every entry");
   const bfloat16_t* codebook = args.codebook;  // (entries, v)
-  if constexpr (kStagedCodebookBytes<kEntries, kV> > 0) {
+  if constexpr (kStagedCodebookBytes < kEntries, kV >> 0) {
     auto& staged = shared_memory<uint4[kEntries * kV / 8]>();
     for (int i = static_cast<int>(threadIdx.x); i < kEntries * kV / 8; i += kLookupThreads) {
       staged[i] = reinterpret_cast<const uint4*>(args.codebook)[i];

@@ -1,14 +1,16 @@
 #pragma once
 
-// Matrix product of 4-bit weights with activations of which some channels have 8 bits and the rest 4: the
-// few channels with outliers are moved to the front (k8 of them), and only they pay for int8. Tiles of the two
-// kinds take different times, so persistent blocks draw them from a queue, the dear ones first.
-// Source: COMET (Liu et al. 2024, arXiv 2410.12168), W4Ax: fine-grained mixed precision, fast conversion of
-// int4 to int8 and its scheduling of tiles. COMET scales each block of 128 channels; here a row has one
-// scale for each kind of channel, so that a tile runs through without a pause.
+// Matrix product of 4-bit weights with activations of which some channels have 8 bits and the rest
+// 4: the few channels with outliers are moved to the front (k8 of them), and only they pay for
+// int8. Tiles of the two kinds take different times, so persistent blocks draw them from a queue,
+// the dear ones first. Source: COMET (Liu et al. 2024, arXiv 2410.12168), W4Ax: fine-grained mixed
+// precision, fast conversion of int4 to int8 and its scheduling of tiles. COMET scales each block
+// of 128 channels; here a row has one scale for each kind of channel, so that a tile runs through
+// without a pause.
 //
-// FLOPs 2 m n (k8 at the int8 rate + k4 at the int4 rate), bytes n (k8 + k4) / 2 + m (k8 + k4 / 2) + 8 m n.
-// Only Ampere has an int4 rate; later tensor cores do int4 by other instructions (see MmaInt4).
+// FLOPs 2 m n (k8 at the int8 rate + k4 at the int4 rate), bytes n (k8 + k4) / 2 + m (k8 + k4 / 2)
+// + 8 m n. Only Ampere has an int4 rate; later tensor cores do int4 by other instructions (see
+// MmaInt4).
 
 #include <cstdint>
 
@@ -33,12 +35,12 @@ struct MixedGemm {
   float* output;                     // (m, n), zeros before the launch
 };
 
-/// Eight signed weights become int8, sixteen times too large: a nibble at the top of its byte needs no
-/// extension of its sign.
+/// Eight signed weights become int8, sixteen times too large: a nibble at the top of its byte needs
+/// no extension of its sign.
 struct SixteenfoldFragment {
   static constexpr int kChunks = 2;  // 64 weights
-  __device__ void operator()(const std::uint32_t* row, int /*column*/, int /*stage*/, int half, int t,
-                             std::uint32_t (&b)[2]) const {
+  __device__ void operator()(const std::uint32_t* row, int /*column*/, int /*stage*/, int half,
+                             int t, std::uint32_t (&b)[2]) const {
     const std::uint32_t packed = row[4 * half + t];
     b[0] = (packed << 4) & 0xf0f0f0f0U;
     b[1] = packed & 0xf0f0f0f0U;
@@ -52,8 +54,9 @@ struct MixedTile {
   unsigned drawn;
 };
 
-/// Adds one kind's product, A (m, k) and B (n, k) in rows of bytes, to a tile of the output. Each element is
-/// added to twice, by two additions to zero that commute, so the order of the tiles does not show.
+/// Adds one kind's product, A (m, k) and B (n, k) in rows of bytes, to a tile of the output. Each
+/// element is added to twice, by two additions to zero that commute, so the order of the tiles does
+/// not show.
 template <class Mma, int kM, int kN, class Fragment>
 __device__ void add_product(const MixedGemm& args, BlockTile<kM, kN>& tile, int row0, int column0,
                             const void* a, const void* b, int k, const float* row_scale,

@@ -1,12 +1,13 @@
 #pragma once
 
-// Matrix product of 8-bit activations with 4-bit weights that are widened in registers, by progressive
-// quantisation: a weight is
-//   w = channel_scale (q group_scale - group_offset),  q in [0, 15], group_offset = zero group_scale,
-// whose bracket is an 8-bit integer, so that the product itself is int8. Multiplying before subtracting lets
-// one 32-bit multiplication serve four weights: no byte of q group_scale exceeds 255.
-// Source: QServe (Lin et al. 2024, arXiv 2405.04532), section 4.1 (progressive group quantisation and its
-// protective range) and section 5.2 (subtraction after multiplication).
+// Matrix product of 8-bit activations with 4-bit weights that are widened in registers, by
+// progressive quantisation: a weight is
+//   w = channel_scale (q group_scale - group_offset),  q in [0, 15], group_offset = zero
+//   group_scale,
+// whose bracket is an 8-bit integer, so that the product itself is int8. Multiplying before
+// subtracting lets one 32-bit multiplication serve four weights: no byte of q group_scale exceeds
+// 255. Source: QServe (Lin et al. 2024, arXiv 2405.04532), section 4.1 (progressive group
+// quantisation and its protective range) and section 5.2 (subtraction after multiplication).
 //
 // FLOPs 2 m n k as int8 operations, bytes n k / 2 + m k + 2 m n + 2 n k / 128.
 
@@ -72,9 +73,9 @@ __global__ void w4a8_gemm(W4A8Gemm args) {
                    : nullptr;
       },
       [&](int row, int stage, int chunk) -> const std::uint32_t* {
-        return column0 + row < args.n
-                   ? args.weight + std::int64_t{column0 + row} * (args.k / 8) + 8 * stage + 4 * chunk
-                   : nullptr;
+        return column0 + row < args.n ? args.weight + std::int64_t{column0 + row} * (args.k / 8) +
+                                            8 * stage + 4 * chunk
+                                      : nullptr;
       },
       fragment, sum);
   visit_sum(sum, [&](int row, int column, std::int32_t element) {

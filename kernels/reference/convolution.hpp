@@ -6,12 +6,12 @@
 
 namespace orrery::kernels::reference {
 
-/// A 3x3 convolution of stride 1 with a border of zeros, as its definition says (cross-correlation, as
-/// in every framework). Sizes are of the whole image.
+/// A 3x3 convolution of stride 1 with a border of zeros, as its definition says (cross-correlation,
+/// as in every framework). Sizes are of the whole image.
 ///   input (images, height, width, inputs)   weight (outputs, 3, 3, inputs)
 ///   result (images, height, width, outputs)
-inline std::vector<double> convolution_3x3(int images, int height, int width, int inputs, int outputs,
-                                           const std::vector<double>& input,
+inline std::vector<double> convolution_3x3(int images, int height, int width, int inputs,
+                                           int outputs, const std::vector<double>& input,
                                            const std::vector<double>& weight) {
   const auto pixel = [&](int image, int y, int x, int channel) {
     if (y < 0 || y >= height || x < 0 || x >= width) {
@@ -67,8 +67,8 @@ inline std::vector<double> normalise(int images, int pixels, int channels, int g
   for (std::size_t i = 0; i < input.size(); ++i) {
     const std::size_t channel = i % static_cast<std::size_t>(channels);
     const std::size_t image = i / static_cast<std::size_t>(channels * pixels);
-    const std::size_t at =
-        image * static_cast<std::size_t>(groups) + channel / static_cast<std::size_t>(channels / groups);
+    const std::size_t at = image * static_cast<std::size_t>(groups) +
+                           channel / static_cast<std::size_t>(channels / groups);
     const double mean = moments[at];
     const double variance = moments[static_cast<std::size_t>(images * groups) + at] - mean * mean;
     result[i] = (input[i] - mean) / std::sqrt(variance + epsilon) * scale[channel] + shift[channel];

@@ -15,9 +15,9 @@ struct ProgressiveWeights {
   std::vector<float> channel_scale;        // (n)
 };
 
-/// Rounds weights (n, k) to 8 bits by row, then to 4 bits by group. The first scale stops at 119, so that
-/// what the second restores fits 8 bits again: a range of 238 in 15 steps is 16 at most, half a step 8.
-/// Source: QServe (Lin et al. 2024, arXiv 2405.04532), section 4.1.
+/// Rounds weights (n, k) to 8 bits by row, then to 4 bits by group. The first scale stops at 119,
+/// so that what the second restores fits 8 bits again: a range of 238 in 15 steps is 16 at most,
+/// half a step 8. Source: QServe (Lin et al. 2024, arXiv 2405.04532), section 4.1.
 inline ProgressiveWeights progressive(std::size_t n, std::size_t k, std::size_t group,
                                       const std::vector<double>& weights) {
   constexpr double kProtectedRange = 119;
@@ -57,7 +57,8 @@ inline ProgressiveWeights progressive(std::size_t n, std::size_t k, std::size_t 
 inline std::vector<double> widened(const ProgressiveWeights& weights, std::size_t group) {
   std::vector<double> bytes;
   for (std::size_t i = 0; i < weights.q.size(); ++i) {
-    bytes.push_back(weights.q[i] * weights.group_scale[i / group] - weights.group_offset[i / group]);
+    bytes.push_back(weights.q[i] * weights.group_scale[i / group] -
+                    weights.group_offset[i / group]);
   }
   return bytes;
 }

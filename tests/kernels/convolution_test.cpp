@@ -7,8 +7,8 @@
 namespace orrery::kernels {
 namespace {
 
-// Three bands: one at either border, one with two neighbours. Neither the 30 pixels nor the 40 outputs
-// of a band fill their tiles.
+// Three bands: one at either border, one with two neighbours. Neither the 30 pixels nor the 40
+// outputs of a band fill their tiles.
 TEST(Convolution, BandsWithTheirHalosEqualTheWholeImage) {
   for (const char* order : {"one order", "another"}) {
     EmulatedRunner runner(order);
@@ -27,8 +27,7 @@ TEST(GroupNorm, BandStatisticsCorrectThoseOfAllBands) {
   for (const char* order : {"one order", "another"}) {
     EmulatedRunner runner(order);
     expect_right(check_group_norm(
-        runner,
-        {.images = 2, .pixels = 77, .channels = 24, .groups = 4, .epsilon = 1e-5F}));
+        runner, {.images = 2, .pixels = 77, .channels = 24, .groups = 4, .epsilon = 1e-5F}));
   }
 }
 

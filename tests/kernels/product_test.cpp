@@ -14,7 +14,8 @@ namespace {
 
 /// One warp multiplies A (16, k) by B (8, k), rows of eight words each.
 template <class Mma>
-__global__ void multiply_once(const std::uint32_t* a, const std::uint32_t* b, typename Mma::Sum* c) {
+__global__ void multiply_once(const std::uint32_t* a, const std::uint32_t* b,
+                              typename Mma::Sum* c) {
   const unsigned lane = threadIdx.x;
   std::uint32_t a_words[4];
   std::uint32_t b_words[2];
@@ -91,34 +92,51 @@ TEST(Mma, MultipliesPairsOfBf16) {
   const auto words = [](const std::vector<double>& values) {
     std::vector<std::uint32_t> packed;
     for (std::size_t i = 0; i < values.size(); i += 2) {
-      packed.push_back(pair_of_bf16(static_cast<float>(values[i]), static_cast<float>(values[i + 1])));
+      packed.push_back(
+          pair_of_bf16(static_cast<float>(values[i]), static_cast<float>(values[i + 1])));
     }
     return packed;
   };
-  const auto expected = reference::product(16, 8, 16, widen(narrow<bfloat16_t>(a)),
-                                           widen(narrow<bfloat16_t>(b)));
+  const auto expected =
+      reference::product(16, 8, 16, widen(narrow<bfloat16_t>(a)), widen(narrow<bfloat16_t>(b)));
   EXPECT_LE(reference::largest_error(product_of<MmaBf16>(words(a), words(b)), expected), 1e-6);
 }
 
-// The tables of the PTX ISA, element by element, against the words of mma.cuh: for m16n8k32 of bytes,
-//   a_i: row = g for i in [0, 4) and [8, 12), else g + 8; column = 4 t + i % 4, and 16 more from i = 8
-//   b_i: row = 4 t + i % 4, and 16 more from i = 4; column = g
-TEST(Mma, HoldsTheElementsThatThePtxManualSays) {
-  for (int lane = 0; lane < 32; ++lane) {
-    const int g = lane / 4;
-    const int t = lane % 4;
-    for (int i = 0; i < 16; ++i) {
-      const int row = i < 4 || (i >= 8 && i < 12) ? g : g + 8;
-      const int column = 4 * t + i % 4 + (i >= 8 ? 16 : 0);
-      const int r = i / 4;
-      EXPECT_EQ(row, g + 8 * (r % 2));
-      EXPECT_EQ(column / MmaInt8::kPerWord, t + 4 * (r / 2));
-    }
-    for (int i = 0; i < 8; ++i) {
-      const int row = 4 * t + i % 4 + (i >= 4 ? 16 : 0);
-      EXPECT_EQ(row / MmaInt8::kPerWord, t + 4 * (i / 4));
-    }
+/// One warp multiplies A (16, 32) by B (8, 32), of bytes, its fragments filled element by element
+/// as the PTX ISA tabulates them for m16n8k32 of .s8:
+///   a_i  row g for i in [0, 4) and [8, 12), else g + 8; column 4 t + i % 4, and 16 more from i = 8
+///   b_i  row of k 4 t + i % 4, and 16 more from i = 4; column g
+///   c_i  row g for i < 2, else g + 8; column 2 t + i % 2
+__global__ void multiply_by_the_manual(const std::int8_t* a, const std::int8_t* b,
+                                       std::int32_t* c) {
+  const unsigned g = threadIdx.x / 4;
+  const unsigned t = threadIdx.x % 4;
+  std::uint32_t a_words[4] = {};
+  std::uint32_t b_words[2] = {};
+  std::int32_t sum[4] = {};
+  for (unsigned i = 0; i < 16; ++i) {
+    const unsigned row = i < 4 || (i >= 8 && i < 12) ? g : g + 8;
+    const unsigned column = 4 * t + i % 4 + (i >= 8 ? 16 : 0);
+    a_words[i / 4] |= std::uint32_t{static_cast<std::uint8_t>(a[row * 32 + column])}
+                      << (8 * (i % 4));
   }
+  for (unsigned i = 0; i < 8; ++i) {
+    const unsigned row = 4 * t + i % 4 + (i >= 4 ? 16 : 0);
+    b_words[i / 4] |= std::uint32_t{static_cast<std::uint8_t>(b[g * 32 + row])} << (8 * (i % 4));
+  }
+  mma<MmaInt8>(sum, a_words, b_words);
+  for (unsigned i = 0; i < 4; ++i) {
+    c[(i < 2 ? g : g + 8) * 8 + 2 * t + i % 2] = sum[i];
+  }
+}
+
+TEST(Mma, TakesFragmentsAsThePtxManualTabulatesThem) {
+  const auto a = narrow<std::int8_t>(reference::uniform(16 * 32, "a", -128, 128));
+  const auto b = narrow<std::int8_t>(reference::uniform(8 * 32, "b", -128, 128));
+  std::vector<std::int32_t> c(16 * 8);
+  EmulatedRunner("manual").launch({.grid = {1, 1, 1}, .block = {32, 1, 1}}, multiply_by_the_manual,
+                                  a.data(), b.data(), c.data());
+  EXPECT_EQ(widen(c), reference::product(16, 8, 32, widen(a), widen(b)));
 }
 
 /// C = A B^T, one tile, k in any number of stages.
@@ -146,9 +164,10 @@ TEST(BlockGemm, MultipliesInAnyNumberOfStagesAndReadsNullAsZeros) {
     const auto a = narrow<bfloat16_t>(reference::uniform(kM * k, "a"));
     const auto b = narrow<bfloat16_t>(reference::uniform(kN * k, "b"));
     std::vector<float> c(kM * kN, -1);
-    EmulatedRunner("stages").launch(
-        {.grid = {1, 1, 1}, .block = {kBlockThreads, 1, 1}, .shared_bytes = sizeof(BlockTile<kM, kN>)},
-        multiply_tile<kM, kN>, a.data(), b.data(), c.data(), stages);
+    EmulatedRunner("stages").launch({.grid = {1, 1, 1},
+                                     .block = {kBlockThreads, 1, 1},
+                                     .shared_bytes = sizeof(BlockTile<kM, kN>)},
+                                    multiply_tile<kM, kN>, a.data(), b.data(), c.data(), stages);
     auto expected = reference::product(kM, kN, k, widen(a), widen(b));
     for (std::size_t column = 0; column < kN; ++column) {
       expected[(kM - 1) * kN + column] = 0;  // the row that had no address

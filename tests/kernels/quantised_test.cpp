@@ -22,7 +22,8 @@ TEST(ProgressiveWeights, EveryStepFitsItsByte) {
     ASSERT_LE(std::fabs(bytes[i]), 127);
     // Half a step of each scale, and half a step of the zero point.
     const double step = quantised.group_scale[i / kGroup];
-    ASSERT_LE(std::fabs(weights[i] / double{quantised.channel_scale[i / 512]} - bytes[i]), step + 0.6);
+    ASSERT_LE(std::fabs(weights[i] / double{quantised.channel_scale[i / 512]} - bytes[i]),
+              step + 0.6);
   }
 }
 
