@@ -16,24 +16,11 @@ thread_local Dim3 gridDim;
 
 namespace {
 
-constexpr std::size_t kStackBytes = std::size_t{128} << 10;
-
 /// Thrown in waiting threads when another one has failed, so that their stacks unwind.
 struct Cancelled {};
 
-/// Hands a fiber a stack that its thread owns.
-struct BorrowedStack {
-  std::byte* bottom;
-  boost::context::stack_context allocate() {
-    boost::context::stack_context context;
-    context.size = kStackBytes;
-    context.sp = bottom + kStackBytes;
-    return context;
-  }
-  void deallocate(boost::context::stack_context&) noexcept {}
-};
-
 thread_local Grid* active = nullptr;
+thread_local FiberPool pool;
 
 std::string text(const Index& index) {
   return "(" + std::to_string(index.x) + ", " + std::to_string(index.y) + ", " +
@@ -48,6 +35,7 @@ Grid::Grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const Order& order,
       block_(block),
       shared_bytes_(shared_bytes),
       body_(body),
+      task_([this] { run_body(current()); }),
       random_(order.seed),
       switches_left_(order.switch_limit) {
   const std::uint64_t count = std::uint64_t{grid.x} * grid.y * grid.z;
@@ -71,7 +59,6 @@ Grid::Grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const Order& order,
       thread.number = number;
       thread.index = {number % block_.x, number / block_.x % block_.y,
                       number / (block_.x * block_.y)};
-      start_fiber(thread);
     }
   }
 }
@@ -83,24 +70,6 @@ std::uint64_t Grid::draw(std::uint64_t limit) {
   bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
   bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
   return (bits ^ (bits >> 31)) % limit;
-}
-
-void Grid::start_fiber(Thread& thread) {
-  thread.stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
-  thread.annotation.set_stack(thread.stack.get(), kStackBytes);
-  thread.fiber = boost::context::fiber(std::allocator_arg, BorrowedStack{thread.stack.get()},
-                                       [this, &thread](boost::context::fiber&& scheduler) {
-                                         scheduler_annotation_.entered_new_stack();
-                                         thread.scheduler = std::move(scheduler);
-                                         while (!cancelled_) {
-                                           run_body(thread);
-                                           if (!cancelled_) {
-                                             leave(thread);
-                                           }
-                                         }
-                                         thread.annotation.leave_for_good(scheduler_annotation_);
-                                         return std::move(thread.scheduler);
-                                       });
 }
 
 void Grid::run_body(Thread& thread) {
@@ -143,21 +112,19 @@ void Grid::resume(std::size_t number) {
   Thread& thread = threads_[number];
   threadIdx = thread.index;
   blockIdx = thread.block->index;
-  scheduler_annotation_.leave(thread.annotation);
-  thread.fiber = std::move(thread.fiber).resume();
-  scheduler_annotation_.arrive();
-}
-
-void Grid::leave(Thread& thread) {
-  thread.annotation.leave(scheduler_annotation_);
-  thread.scheduler = std::move(thread.scheduler).resume();
-  thread.annotation.arrive();
+  if (thread.fiber == nullptr) {
+    thread.fiber = &pool.take(task_);
+  }
+  pool.enter(*thread.fiber);
+  if (thread.fiber->idle) {
+    thread.fiber = nullptr;
+  }
 }
 
 void Grid::wait(const char* what) {
   Thread& thread = current();
   thread.waits_for = what;
-  leave(thread);
+  pool.pause(*thread.fiber);
   thread.waits_for = nullptr;
   if (cancelled_) {
     throw Cancelled{};
@@ -171,7 +138,10 @@ void Grid::fail(const std::string& what) {
 }
 
 void Grid::run() {
-  Grid* const outer = std::exchange(active, this);
+  if (active != nullptr) {
+    throw Error("a kernel launches another one, which is not emulated");
+  }
+  active = this;
   blockDim = block_;
   gridDim = grid_;
   std::size_t busy = blocks_.size();
@@ -198,7 +168,7 @@ void Grid::run() {
     }
   }
   cancel_all();
-  active = outer;
+  active = nullptr;
   if (failure_) {
     std::rethrow_exception(failure_);
   }
@@ -207,7 +177,9 @@ void Grid::run() {
 void Grid::cancel_all() {
   cancelled_ = true;
   for (std::size_t number = 0; number < threads_.size(); ++number) {
-    resume(number);
+    if (threads_[number].fiber != nullptr) {
+      resume(number);
+    }
   }
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/context/fiber.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -10,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/emulation/fibers.hpp"
 #include "kernels/emulation/grid.hpp"
-#include "kernels/emulation/sanitizer.hpp"
 
 /// The state behind grid.hpp; only the sources of the emulation see it.
 namespace orrery::kernels::emulation {
@@ -45,10 +44,7 @@ struct Thread {
   const char* waits_for = nullptr;
   std::deque<std::vector<std::function<void()>>> async_groups;
   std::vector<std::function<void()>> async_open;
-  std::unique_ptr<std::byte[]> stack;
-  boost::context::fiber fiber;
-  boost::context::fiber scheduler;
-  FiberSwitch annotation;
+  Fiber* fiber = nullptr;  // none before it starts and after it ends
 };
 
 /// All of a launch.
@@ -68,10 +64,8 @@ class Grid {
 
  private:
   void start_block(Block& block);
-  void start_fiber(Thread& thread);
   void run_body(Thread& thread);
   void resume(std::size_t number);
-  void leave(Thread& thread);
   void cancel_all();
   std::string where_all_wait() const;
   std::uint64_t draw(std::uint64_t limit);
@@ -80,6 +74,7 @@ class Grid {
   Dim3 block_;
   std::size_t shared_bytes_;
   const std::function<void()>& body_;
+  std::function<void()> task_;
   std::uint64_t random_;
   std::uint64_t switches_left_;
   std::vector<std::uint64_t> blocks_to_run_;
@@ -89,7 +84,6 @@ class Grid {
   std::size_t running_ = 0;
   bool cancelled_ = false;
   std::exception_ptr failure_;
-  FiberSwitch scheduler_annotation_;
 };
 
 /// The grid that runs on this thread of the host. Throws Error when there is none.

@@ -23,9 +23,6 @@ class FiberSwitch {
   void leave(const FiberSwitch& next) {
     __sanitizer_start_switch_fiber(&saved_, next.bottom_, next.bytes_);
   }
-  void leave_for_good(const FiberSwitch& next) {
-    __sanitizer_start_switch_fiber(nullptr, next.bottom_, next.bytes_);
-  }
   /// On the stack that was left, after it is back.
   void arrive() {
     __sanitizer_finish_switch_fiber(saved_, nullptr, nullptr);
@@ -58,9 +55,6 @@ class FiberSwitch {
     if (fiber_ == nullptr) fiber_ = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(next.fiber_, 0);
   }
-  void leave_for_good(const FiberSwitch& next) {
-    __tsan_switch_to_fiber(next.fiber_, 0);
-  }
   void arrive() {}
   void entered_new_stack() {}
 
@@ -70,7 +64,6 @@ class FiberSwitch {
 #else
   void set_stack(const void*, std::size_t) {}
   void leave(const FiberSwitch&) {}
-  void leave_for_good(const FiberSwitch&) {}
   void arrive() {}
   void entered_new_stack() {}
 #endif
