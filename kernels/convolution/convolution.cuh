@@ -59,7 +59,6 @@ __global__ void convolve_3x3(Convolution args) {
   const int stages_per_tap = args.inputs / 32;
 
   BlockSum<MmaBf16, kM, kN> sum;  // (kM pixels, kN outputs)
-  sum.clear();
   multiply_block(
       tile, 9 * stages_per_tap,
       [&](int row, int stage, int chunk) -> const bfloat16_t* {

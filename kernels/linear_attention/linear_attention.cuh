@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "kernels/product/block_gemm.cuh"
+#include "kernels/product/words.cuh"
 
 namespace orrery::kernels {
 
@@ -69,7 +70,6 @@ __global__ void chunk_state(LinearAttention args) {
   const bfloat16_t* value = args.value + first;  // (C, D)
 
   BlockSum<MmaBf16, 64, 64> sum;
-  sum.clear();
   for (int token = 0; token < kAttentionChunk; token += 2 * kPairs) {
     const int row = (token + 2 * pair) * kD;
     stage_transposed(value + row + row0 + part, value + row + kD + row0 + part,
@@ -77,7 +77,7 @@ __global__ void chunk_state(LinearAttention args) {
     stage_transposed(key + row + column0 + part, key + row + kD + column0 + part,
                      tile.b[0] + part * kStageStride + pair, kStageStride);  // (64 of key, 32)
     __syncthreads();
-    multiply_stage(tile.a[0], tile.b[0], kStageStride, 2, 0, PlainFragment{}, sum);
+    multiply_stage(tile.a[0], tile.b[0], kStageStride, 0, PlainFragment{}, sum);
     __syncthreads();
   }
   const int chunks = args.tokens / kAttentionChunk;
@@ -121,8 +121,8 @@ Launch state_prefix_launch(const LinearAttention& args) {
 struct ChunkOutputTile {
   static constexpr int kStride = kAttentionChunk / 2 + 4;  // words; see kStageStride
   BlockTile<64, 64> operands;
-  std::uint32_t scores[kAttentionChunk * kStride];  // (C, C) of bf16
-  std::uint32_t value[64 * kStride];                // (64 of value, C) of bf16
+  alignas(16) std::uint32_t scores[kAttentionChunk * kStride];  // (C, C) of bf16
+  alignas(16) std::uint32_t value[64 * kStride];                // (64 of value, C) of bf16
 };
 
 /// output of one chunk.
@@ -150,7 +150,6 @@ __global__ void chunk_output(LinearAttention args) {
   };
 
   BlockSum<MmaBf16, 64, 64> scores;
-  scores.clear();
   multiply_block(
       tile.operands, kD / 32, query_row,
       [&](int row, int stage, int part) { return row_of(key, row, stage, part); }, PlainFragment{},
@@ -169,8 +168,10 @@ __global__ void chunk_output(LinearAttention args) {
     }
     __syncthreads();
     BlockSum<MmaBf16, 64, 64> sum;
-    sum.clear();
-    multiply_stage(tile.scores, tile.value, kStride, kAttentionChunk / 16, 0, PlainFragment{}, sum);
+    for (int stage = 0; stage < kAttentionChunk / 2 / kStageWords; ++stage) {
+      multiply_stage(tile.scores + stage * kStageWords, tile.value + stage * kStageWords, kStride,
+                     stage, PlainFragment{}, sum);
+    }
     multiply_block(
         tile.operands, kD / 32, query_row,
         [&](int row, int stage, int part) { return row_of(prefix, column0 + row, stage, part); },

@@ -9,7 +9,7 @@
 #include "kernels/common/verdict.hpp"
 #include "kernels/moe/grouped_gemm.cuh"
 #include "kernels/moe/routing.cuh"
-#include "kernels/reference/product.hpp"
+#include "kernels/reference/gemm.hpp"
 #include "kernels/reference/values.hpp"
 
 namespace orrery::kernels {
@@ -87,7 +87,7 @@ std::vector<Verdict> check_experts(Runner& runner, int tokens, int choices, int 
     const auto matrix =
         widen(std::vector(weight.begin() + static_cast<std::ptrdiff_t>(expert * w * w),
                           weight.begin() + static_cast<std::ptrdiff_t>((expert + 1) * w * w)));
-    const auto y = reference::product(1, w, w, x, matrix);
+    const auto y = reference::gemm(1, width, width, x, matrix);
     gathered.insert(gathered.end(), x.begin(), x.end());
     multiplied.insert(multiplied.end(), y.begin(), y.end());
     for (std::size_t i = 0; i < w; ++i) {

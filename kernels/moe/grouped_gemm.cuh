@@ -49,7 +49,6 @@ __global__ void grouped_gemm(GroupedGemm args) {
   const bfloat16_t* weight = args.weight + std::int64_t{expert} * args.n * args.k;  // (n, k)
 
   BlockSum<MmaBf16, kM, kN> sum;  // (kM rows, kN)
-  sum.clear();
   multiply_block(
       tile, args.k / 32,
       [&](int row, int stage, int chunk) -> const bfloat16_t* {

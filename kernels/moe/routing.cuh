@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "kernels/common/tensor_core.cuh"
 #include "kernels/common/warp.cuh"
 #include "kernels/product/words.cuh"
 
@@ -114,7 +115,7 @@ __global__ void unpermute(Routing args, const bfloat16_t* rows, const float* wei
     std::uint32_t words[4];
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      words[j] = pair_of_bf16(sum[2 * j], sum[2 * j + 1]);
+      words[j] = pack<bfloat16_t>(sum[2 * j], sum[2 * j + 1]);
     }
     store_16_bytes(to + token * width + 8 * i, words);
   }

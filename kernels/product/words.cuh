@@ -23,27 +23,27 @@ __host__ __device__ inline float high_bf16(std::uint32_t word) {
   std::memcpy(&value, &word, sizeof value);
   return value;
 }
-/// Two bf16, rounded, as one word.
-__host__ __device__ inline std::uint32_t pair_of_bf16(float low, float high) {
-  const bfloat16_t pair[2] = {from_float<bfloat16_t>(low), from_float<bfloat16_t>(high)};
-  std::uint32_t word;
-  std::memcpy(&word, pair, sizeof word);
-  return word;
-}
-
 /// One load of 16 bytes; `place` is aligned to them.
 template <class T>
-__device__ inline void load_16_bytes(const T* place, std::uint32_t (&words)[4]) {
+__device__ __forceinline__ void load_16_bytes(const T* place, std::uint32_t (&words)[4]) {
+#if defined(__CUDACC__)
   const uint4 held = *reinterpret_cast<const uint4*>(place);
   words[0] = held.x;
   words[1] = held.y;
   words[2] = held.z;
   words[3] = held.w;
+#else
+  std::memcpy(words, static_cast<const void*>(place), sizeof words);
+#endif
 }
 /// One store of 16 bytes; `place` is aligned to them.
 template <class T>
-__device__ inline void store_16_bytes(T* place, const std::uint32_t (&words)[4]) {
+__device__ __forceinline__ void store_16_bytes(T* place, const std::uint32_t (&words)[4]) {
+#if defined(__CUDACC__)
   *reinterpret_cast<uint4*>(place) = make_uint4(words[0], words[1], words[2], words[3]);
+#else
+  std::memcpy(static_cast<void*>(place), words, sizeof words);
+#endif
 }
 
 }  // namespace orrery::kernels

@@ -30,18 +30,16 @@ struct BitSerialGemm {
 /// By b1 products. A block computes a tile of kM x kN.
 template <int kP, int kQ, int kM, int kN>
 __global__ void bit_serial_mma(BitSerialGemm args) {
-  static_assert(kP >= 1 && kQ >= 1 && kP + kQ <= 16, "sums of k <= 2^15 stay below 2^31");
+  static_assert(kP >= 1 && kQ >= 1 && kP + kQ <= 14, "sums of k <= 2^15 stay below 2^31");
   auto& tile = shared_memory<BlockTile<kM, kN>>();
   const int row0 = static_cast<int>(blockIdx.y) * kM;
   const int column0 = static_cast<int>(blockIdx.x) * kN;
   const int words = args.k / 32;
-  BlockSum<MmaBit, kM, kN> differ;  // (kM, kN)
-  BlockSum<MmaBit, kM, kN> total;   // (kM, kN)
-  total.clear();
+  BlockSum<MmaBit, kM, kN> total;  // (kM, kN)
   for (int pair = 0; pair < kP * kQ; ++pair) {
     const std::uint32_t* a = args.a + std::int64_t{pair / kQ} * args.m * words;  // (m, k / 32)
     const std::uint32_t* b = args.b + std::int64_t{pair % kQ} * args.n * words;  // (n, k / 32)
-    differ.clear();
+    BlockSum<MmaBit, kM, kN> differ;                                             // (kM, kN)
     multiply_block(
         tile, words / kStageWords,
         [&](int row, int stage, int chunk) -> const std::uint32_t* {

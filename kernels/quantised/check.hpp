@@ -8,8 +8,8 @@
 #include "kernels/quantised/lookup_gemv.cuh"
 #include "kernels/quantised/mixed_gemm.cuh"
 #include "kernels/quantised/w4a8_gemm.cuh"
+#include "kernels/reference/gemm.hpp"
 #include "kernels/reference/low_bit.hpp"
-#include "kernels/reference/product.hpp"
 #include "kernels/reference/values.hpp"
 
 namespace orrery::kernels {
@@ -68,8 +68,8 @@ std::vector<Verdict> check_w4a8(Runner& runner, int m, int n, int k) {
                       .output = output.data()};
   runner.launch(w4a8_gemm_launch<kM, kN>(args), w4a8_gemm<kM, kN>, args);
 
-  auto expected = reference::product(rows, columns, depth, widen(activation),
-                                     reference::widened(weights, kWeightGroup));
+  auto expected =
+      reference::gemm(m, n, k, widen(activation), reference::widened(weights, kWeightGroup));
   for (std::size_t i = 0; i < expected.size(); ++i) {
     expected[i] *= double{scale[i / columns]} * double{weights.channel_scale[i % columns]};
   }
@@ -114,8 +114,8 @@ std::vector<Verdict> check_mixed(Runner& runner, int m, int n, int k8, int k4, i
                        .output = output.data()};
   runner.launch(mixed_gemm_launch<kM, kN>(blocks), mixed_gemm<kM, kN>, args);
 
-  const auto part8 = reference::product(rows, columns, deep8, widen(a8), widen(b8));
-  const auto part4 = reference::product(rows, columns, deep4, widen(a4), widen(b4));
+  const auto part8 = reference::gemm(m, n, k8, widen(a8), widen(b8));
+  const auto part4 = reference::gemm(m, n, k4, widen(a4), widen(b4));
   std::vector<double> expected;
   for (std::size_t i = 0; i < part8.size(); ++i) {
     expected.push_back(double{scale_w[i % columns]} * (double{scale8[i / columns]} * part8[i] +
@@ -154,8 +154,7 @@ std::vector<Verdict> check_lookup(Runner& runner, int n, int k) {
   }
   return {{"lookup_gemv",
            {{"n", n}, {"k", k}, {"entries", kEntries}, {"v", kV}},
-           reference::largest_error(widen(y.host()),
-                                    reference::product(rows, 1, depth, weights, widen(x))),
+           reference::largest_error(widen(y.host()), reference::gemm(n, 1, k, weights, widen(x))),
            kFp32Sums}};
 }
 
@@ -175,9 +174,8 @@ std::vector<Verdict> check_bit_serial(Runner& runner, int m, int n, int k) {
   args.c = by_popc.data();
   runner.launch(bit_serial_popc_launch<kP, kQ>(args), bit_serial_popc<kP, kQ>, args);
 
-  const auto expected =
-      reference::product(rows, columns, depth, reference::bipolar(kP, rows, depth, a),
-                         reference::bipolar(kQ, columns, depth, b));
+  const auto expected = reference::gemm(m, n, k, reference::bipolar(kP, rows, depth, a),
+                                        reference::bipolar(kQ, columns, depth, b));
   const std::vector<std::pair<std::string, std::int64_t>> shape{
       {"m", m}, {"n", n}, {"k", k}, {"p", kP}, {"q", kQ}};
   return {{"bit_serial_mma", shape, reference::largest_error(widen(by_mma.host()), expected), 0},

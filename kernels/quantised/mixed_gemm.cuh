@@ -39,11 +39,15 @@ struct MixedGemm {
 /// no extension of its sign.
 struct SixteenfoldFragment {
   static constexpr int kChunks = 2;  // 64 weights
-  __device__ void operator()(const std::uint32_t* row, int /*column*/, int /*stage*/, int half,
-                             int t, std::uint32_t (&b)[2]) const {
-    const std::uint32_t packed = row[4 * half + t];
-    b[0] = (packed << 4) & 0xf0f0f0f0U;
-    b[1] = packed & 0xf0f0f0f0U;
+  __device__ __forceinline__ void operator()(const std::uint32_t* rows, int stride, int /*column*/,
+                                             int /*stage*/, std::uint32_t (&b)[2][2]) const {
+    const auto lane = static_cast<int>(threadIdx.x % 32);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const std::uint32_t packed = rows[lane / 4 * stride + 4 * half + lane % 4];
+      b[half][0] = (packed << 4) & 0xf0f0f0f0U;
+      b[half][1] = packed & 0xf0f0f0f0U;
+    }
   }
 };
 
@@ -65,7 +69,6 @@ __device__ void add_product(const MixedGemm& args, BlockTile<kM, kN>& tile, int 
   const std::int64_t a_bytes = std::int64_t{k} * 4 / Mma::kPerWord;  // of a row
   const std::int64_t b_bytes = a_bytes * Fragment::kChunks / kStageChunks;
   BlockSum<Mma, kM, kN> sum;  // (kM, kN)
-  sum.clear();
   multiply_block(
       tile, k / per_stage,
       [&](int row, int stage, int chunk) -> const std::uint8_t* {

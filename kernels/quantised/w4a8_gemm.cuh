@@ -42,15 +42,20 @@ struct ProgressiveFragment {
   int column0;
   int last_column;
 
-  __device__ void operator()(const std::uint32_t* row, int column, int stage, int half, int t,
-                             std::uint32_t (&b)[2]) const {
-    const std::uint32_t packed = row[4 * half + t];
+  __device__ __forceinline__ void operator()(const std::uint32_t* rows, int stride, int column,
+                                             int stage, std::uint32_t (&b)[2][2]) const {
+    const auto lane = static_cast<int>(threadIdx.x % 32);
     // Columns beyond the matrix are not stored, but their scales must not be read either.
-    const int group = min(column0 + column, last_column) * groups + stage / 2;
+    const int own = min(column0 + column + lane / 4, last_column);
+    const int group = own * groups + stage / 2;
     const std::uint32_t factor = scale[group];
     const std::uint32_t minus = offset[group] * 0x01010101U;
-    b[0] = subtract_bytes((packed & 0x0f0f0f0fU) * factor, minus);
-    b[1] = subtract_bytes(((packed >> 4) & 0x0f0f0f0fU) * factor, minus);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const std::uint32_t packed = rows[lane / 4 * stride + 4 * half + lane % 4];
+      b[half][0] = subtract_bytes((packed & 0x0f0f0f0fU) * factor, minus);
+      b[half][1] = subtract_bytes(((packed >> 4) & 0x0f0f0f0fU) * factor, minus);
+    }
   }
 };
 
@@ -64,7 +69,6 @@ __global__ void w4a8_gemm(W4A8Gemm args) {
   const ProgressiveFragment fragment{args.group_scale, args.group_offset, args.k / kWeightGroup,
                                      column0, args.n - 1};
   BlockSum<MmaInt8, kM, kN> sum;  // (kM, kN)
-  sum.clear();
   multiply_block(
       tile, args.k / 64,
       [&](int row, int stage, int chunk) -> const std::int8_t* {

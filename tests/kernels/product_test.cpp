@@ -6,7 +6,7 @@
 #include "kernels/common/convert.hpp"
 #include "kernels/emulation/runner.hpp"
 #include "kernels/product/block_gemm.cuh"
-#include "kernels/reference/product.hpp"
+#include "kernels/reference/gemm.hpp"
 #include "kernels/reference/values.hpp"
 
 namespace orrery::kernels {
@@ -26,7 +26,7 @@ __global__ void multiply_once(const std::uint32_t* a, const std::uint32_t* b,
   for (unsigned r = 0; r < 2; ++r) {
     b_words[r] = b[lane / 4 * 8 + lane % 4 + 4 * r];
   }
-  mma<Mma>(sum, a_words, b_words);
+  Mma::multiply(sum, a_words, b_words);
   for (unsigned r = 0; r < 4; ++r) {
     c[(lane / 4 + 8 * (r / 2)) * 8 + 2 * (lane % 4) + r % 2] = sum[r];
   }
@@ -65,8 +65,8 @@ std::vector<double> product_of(std::vector<std::uint32_t> a, std::vector<std::ui
 TEST(Mma, MultipliesSignedBytesAndNibblesExactly) {
   const auto a = random_words(16 * 8, "a");
   const auto b = random_words(8 * 8, "b");
-  EXPECT_EQ(product_of<MmaInt8>(a, b), reference::product(16, 8, 32, fields(a, 8), fields(b, 8)));
-  EXPECT_EQ(product_of<MmaInt4>(a, b), reference::product(16, 8, 64, fields(a, 4), fields(b, 4)));
+  EXPECT_EQ(product_of<MmaInt8>(a, b), reference::gemm(16, 8, 32, fields(a, 8), fields(b, 8)));
+  EXPECT_EQ(product_of<MmaInt4>(a, b), reference::gemm(16, 8, 64, fields(a, 4), fields(b, 4)));
 }
 
 TEST(Mma, CountsTheBitsThatDiffer) {
@@ -79,7 +79,7 @@ TEST(Mma, CountsTheBitsThatDiffer) {
     }
     return values;
   };
-  auto expected = reference::product(16, 8, 256, sign(a), sign(b));  // equal less differing
+  auto expected = reference::gemm(16, 8, 256, sign(a), sign(b));  // equal less differing
   for (double& value : expected) {
     value = (256 - value) / 2;
   }
@@ -93,12 +93,12 @@ TEST(Mma, MultipliesPairsOfBf16) {
     std::vector<std::uint32_t> packed;
     for (std::size_t i = 0; i < values.size(); i += 2) {
       packed.push_back(
-          pair_of_bf16(static_cast<float>(values[i]), static_cast<float>(values[i + 1])));
+          pack<bfloat16_t>(static_cast<float>(values[i]), static_cast<float>(values[i + 1])));
     }
     return packed;
   };
   const auto expected =
-      reference::product(16, 8, 16, widen(narrow<bfloat16_t>(a)), widen(narrow<bfloat16_t>(b)));
+      reference::gemm(16, 8, 16, widen(narrow<bfloat16_t>(a)), widen(narrow<bfloat16_t>(b)));
   EXPECT_LE(reference::largest_error(product_of<MmaBf16>(words(a), words(b)), expected), 1e-6);
 }
 
@@ -124,7 +124,7 @@ __global__ void multiply_by_the_manual(const std::int8_t* a, const std::int8_t* 
     const unsigned row = 4 * t + i % 4 + (i >= 4 ? 16 : 0);
     b_words[i / 4] |= std::uint32_t{static_cast<std::uint8_t>(b[g * 32 + row])} << (8 * (i % 4));
   }
-  mma<MmaInt8>(sum, a_words, b_words);
+  MmaInt8::multiply(sum, a_words, b_words);
   for (unsigned i = 0; i < 4; ++i) {
     c[(i < 2 ? g : g + 8) * 8 + 2 * t + i % 2] = sum[i];
   }
@@ -136,7 +136,7 @@ TEST(Mma, TakesFragmentsAsThePtxManualTabulatesThem) {
   std::vector<std::int32_t> c(16 * 8);
   EmulatedRunner("manual").launch({.grid = {1, 1, 1}, .block = {32, 1, 1}}, multiply_by_the_manual,
                                   a.data(), b.data(), c.data());
-  EXPECT_EQ(widen(c), reference::product(16, 8, 32, widen(a), widen(b)));
+  EXPECT_EQ(widen(c), reference::gemm(16, 8, 32, widen(a), widen(b)));
 }
 
 /// C = A B^T, one tile, k in any number of stages.
@@ -144,7 +144,6 @@ template <int kM, int kN>
 __global__ void multiply_tile(const bfloat16_t* a, const bfloat16_t* b, float* c, int stages) {
   auto& tile = shared_memory<BlockTile<kM, kN>>();
   BlockSum<MmaBf16, kM, kN> sum;
-  sum.clear();
   const int k = 32 * stages;
   multiply_block(
       tile, stages,
@@ -159,7 +158,7 @@ __global__ void multiply_tile(const bfloat16_t* a, const bfloat16_t* b, float* c
 TEST(BlockGemm, MultipliesInAnyNumberOfStagesAndReadsNullAsZeros) {
   constexpr int kM = 64;
   constexpr int kN = 48;
-  for (const int stages : {0, 1, 2, 5}) {
+  for (const int stages : {0, 1, 2, kStages, 7}) {
     const auto k = static_cast<std::size_t>(32 * stages);
     const auto a = narrow<bfloat16_t>(reference::uniform(kM * k, "a"));
     const auto b = narrow<bfloat16_t>(reference::uniform(kN * k, "b"));
@@ -168,7 +167,7 @@ TEST(BlockGemm, MultipliesInAnyNumberOfStagesAndReadsNullAsZeros) {
                                      .block = {kBlockThreads, 1, 1},
                                      .shared_bytes = sizeof(BlockTile<kM, kN>)},
                                     multiply_tile<kM, kN>, a.data(), b.data(), c.data(), stages);
-    auto expected = reference::product(kM, kN, k, widen(a), widen(b));
+    auto expected = reference::gemm(kM, kN, 32 * stages, widen(a), widen(b));
     for (std::size_t column = 0; column < kN; ++column) {
       expected[(kM - 1) * kN + column] = 0;  // the row that had no address
     }
