@@ -105,8 +105,8 @@ __global__ void mixed_gemm(MixedGemm args) {
       shared.drawn = atomicAdd(args.next_tile, 1U);
     }
     __syncthreads();
+    // The product ends with a barrier: all have read this before it is drawn again.
     const auto drawn = static_cast<int>(shared.drawn);
-    __syncthreads();  // all have read it before it is drawn again
     if (drawn >= 2 * tiles) {
       return;
     }

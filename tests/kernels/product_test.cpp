@@ -139,20 +139,31 @@ TEST(Mma, TakesFragmentsAsThePtxManualTabulatesThem) {
   EXPECT_EQ(widen(c), reference::gemm(16, 8, 32, widen(a), widen(b)));
 }
 
-/// C = A B^T, one tile, k in any number of stages.
+/// C = A_0 B_0^T + A_1 B_1^T, one tile, by two products in the same shared memory.
+///   a (2, kM, k)   b (2, kN, k)   c (kM, kN)
 template <int kM, int kN>
 __global__ void multiply_tile(const bfloat16_t* a, const bfloat16_t* b, float* c, int stages) {
   auto& tile = shared_memory<BlockTile<kM, kN>>();
   BlockSum<MmaBf16, kM, kN> sum;
   const int k = 32 * stages;
-  multiply_block(
-      tile, stages,
-      [&](int row, int stage, int chunk) {
-        return row == kM - 1 ? nullptr : a + row * k + 32 * stage + 8 * chunk;
-      },
-      [&](int row, int stage, int chunk) { return b + row * k + 32 * stage + 8 * chunk; },
-      PlainFragment{}, sum);
+  for (int i = 0; i < 2; ++i) {
+    multiply_block(
+        tile, stages,
+        [&](int row, int stage, int chunk) {
+          return row == kM - 1 ? nullptr : a + (i * kM + row) * k + 32 * stage + 8 * chunk;
+        },
+        [&](int row, int stage, int chunk) {
+          return b + (i * kN + row) * k + 32 * stage + 8 * chunk;
+        },
+        PlainFragment{}, sum);
+  }
   visit_sum(sum, [&](int row, int column, float element) { c[row * kN + column] = element; });
+}
+
+/// One of the two matrices that lie one after the other.
+std::vector<double> half_of(const std::vector<bfloat16_t>& both, std::ptrdiff_t which) {
+  const auto size = static_cast<std::ptrdiff_t>(both.size() / 2);
+  return widen(std::vector(both.begin() + which * size, both.begin() + (which + 1) * size));
 }
 
 TEST(BlockGemm, MultipliesInAnyNumberOfStagesAndReadsNullAsZeros) {
@@ -160,14 +171,16 @@ TEST(BlockGemm, MultipliesInAnyNumberOfStagesAndReadsNullAsZeros) {
   constexpr int kN = 48;
   for (const int stages : {0, 1, 2, kStages, 7}) {
     const auto k = static_cast<std::size_t>(32 * stages);
-    const auto a = narrow<bfloat16_t>(reference::uniform(kM * k, "a"));
-    const auto b = narrow<bfloat16_t>(reference::uniform(kN * k, "b"));
+    const auto a = narrow<bfloat16_t>(reference::uniform(2 * kM * k, "a"));
+    const auto b = narrow<bfloat16_t>(reference::uniform(2 * kN * k, "b"));
     std::vector<float> c(kM * kN, -1);
     EmulatedRunner("stages").launch({.grid = {1, 1, 1},
                                      .block = {kBlockThreads, 1, 1},
                                      .shared_bytes = sizeof(BlockTile<kM, kN>)},
                                     multiply_tile<kM, kN>, a.data(), b.data(), c.data(), stages);
-    auto expected = reference::gemm(kM, kN, 32 * stages, widen(a), widen(b));
+    auto expected = reference::gemm(kM, kN, 32 * stages, half_of(a, 0), half_of(b, 0));
+    const auto second = reference::gemm(kM, kN, 32 * stages, half_of(a, 1), half_of(b, 1));
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += second[i];
     for (std::size_t column = 0; column < kN; ++column) {
       expected[(kM - 1) * kN + column] = 0;  // the row that had no address
     }
