@@ -1,14 +1,15 @@
 #pragma once
 
-// cp.async: copies from global to shared memory that land later. In the emulation they land in the wait,
-// so that a missing wait shows. Source: PTX ISA, "Data Movement and Conversion Instructions: cp.async".
+// cp.async: copies from global to shared memory that land later. In the emulation they land in the
+// wait, so that a missing wait shows. Source: PTX ISA, "Data Movement and Conversion Instructions:
+// cp.async".
 
 #include "kernels/common/portable.cuh"
 
 namespace orrery::kernels {
 
-/// Begins to copy 16 bytes; both places are aligned to 16. When not `valid`, zeros arrive and `global` is
-/// not read.
+/// Begins to copy 16 bytes; both places are aligned to 16. When not `valid`, zeros arrive and
+/// `global` is not read.
 __device__ __forceinline__ void copy_async_16(void* shared, const void* global, bool valid) {
 #if defined(__CUDACC__)
   const auto place = static_cast<unsigned>(__cvta_generic_to_shared(shared));

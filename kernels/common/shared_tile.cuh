@@ -1,7 +1,7 @@
 #pragma once
 
-// Tiles of 16-bit matrices in shared memory, in 16-byte chunks that are permuted so that eight rows of one
-// column of chunks lie in eight different groups of banks: ldmatrix then has no conflicts.
+// Tiles of 16-bit matrices in shared memory, in 16-byte chunks that are permuted so that eight rows
+// of one column of chunks lie in eight different groups of banks: ldmatrix then has no conflicts.
 
 #include "kernels/common/async_copy.cuh"
 #include "kernels/common/portable.cuh"
@@ -24,17 +24,20 @@ struct alignas(128) SharedTile {
     return elements + row * kColumns + moved * 8;
   }
 
-  /// Begins to fill the tile with a part of a row-major matrix; what lies outside of it becomes zero.
+  /// Begins to fill the tile with a part of a row-major matrix; what lies outside of it becomes
+  /// zero.
   ///   matrix   first element of the tile's first row
   ///   stride   elements from row to row; a multiple of 8, as is the place of `matrix`
   ///   rows, columns  how many exist from there on; columns is a multiple of 8
   template <int kThreads>
-  __device__ __forceinline__ void load(const T* matrix, std::int64_t stride, int rows, int columns) {
+  __device__ __forceinline__ void load(const T* matrix, std::int64_t stride, int rows,
+                                       int columns) {
     for (int i = static_cast<int>(threadIdx.x); i < kRows * kChunks; i += kThreads) {
       const int row = i / kChunks;
       const int column = i % kChunks * 8;
       const bool valid = row < rows && column < columns;
-      copy_async_16(chunk(row, i % kChunks), valid ? matrix + row * stride + column : matrix, valid);
+      copy_async_16(chunk(row, i % kChunks), valid ? matrix + row * stride + column : matrix,
+                    valid);
     }
   }
 };

@@ -1,8 +1,8 @@
 #pragma once
 
-// mma.sync and ldmatrix, with which a warp multiplies small matrices. In the emulation the lanes meet and
-// one of them does the work on the fragments of all, in the layout of the PTX ISA: what runs there is the
-// same kernel, its fragments included. Lane = 4 group + pair.
+// mma.sync and ldmatrix, with which a warp multiplies small matrices. In the emulation the lanes
+// meet and one of them does the work on the fragments of all, in the layout of the PTX ISA: what
+// runs there is the same kernel, its fragments included. Lane = 4 group + pair.
 
 #include "kernels/common/portable.cuh"
 
@@ -23,7 +23,8 @@ struct MmaSum {
 template <class T>
 T element(std::uint32_t word, int i) {
   T value;
-  std::memcpy(&value, reinterpret_cast<const char*>(&word) + static_cast<std::size_t>(i) * sizeof(T),
+  std::memcpy(&value,
+              reinterpret_cast<const char*>(&word) + static_cast<std::size_t>(i) * sizeof(T),
               sizeof(T));
   return value;
 }
@@ -44,8 +45,8 @@ void mma(C (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
   constexpr int kInWord = 4 / static_cast<int>(sizeof(T));
   constexpr int kK = 8 * kInWord;
   MmaInput input{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
-  const auto sums = exchange<MmaSum<C>>(
-      "mma", kFullWarp, input, [](const MmaInput(&all)[32], unsigned lane) {
+  const auto sums =
+      exchange<MmaSum<C>>("mma", kFullWarp, input, [](const MmaInput(&all)[32], unsigned lane) {
         MmaSum<C> sum{};
         const unsigned group = lane / 4, pair = lane % 4;
         for (unsigned i = 0; i < 4; ++i) {
@@ -55,8 +56,9 @@ void mma(C (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
             const int half = k / (kK / 2), owner = k % (kK / 2) / kInWord, inside = k % kInWord;
             const MmaInput& left = all[row % 8 * 4 + static_cast<unsigned>(owner)];
             const MmaInput& right = all[column * 4 + static_cast<unsigned>(owner)];
-            sum.c[i] += widened<C>(element<T>(left.a[2 * half + static_cast<int>(row / 8)], inside)) *
-                        widened<C>(element<T>(right.b[half], inside));
+            sum.c[i] +=
+                widened<C>(element<T>(left.a[2 * half + static_cast<int>(row / 8)], inside)) *
+                widened<C>(element<T>(right.b[half], inside));
           }
         }
         return sum;
@@ -81,7 +83,8 @@ __device__ __forceinline__ void mma_16x8x16(float (&c)[4], const std::uint32_t (
   } else {
     static_assert(std::is_same_v<T, bfloat16_t>, "elements are fp16 or bf16");
     asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, "
+        "{%8,%9}, "
         "{%0,%1,%2,%3};"
         : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -105,10 +108,10 @@ __device__ __forceinline__ void mma_16x8x32_s8(int (&c)[4], const std::uint32_t 
 #endif
 }
 
-/// Loads four 8x8 matrices of 16-bit elements from shared memory. Lane l gives the address of row l % 8 of
-/// matrix l / 8 (16 bytes, aligned); it receives of matrix m, in words[m], row l / 4, columns 2 (l % 4) and
-/// the next. kTransposed: of the transposed matrices.
-/// Source: PTX ISA, "Warp-level matrix load instruction: ldmatrix".
+/// Loads four 8x8 matrices of 16-bit elements from shared memory. Lane l gives the address of row l
+/// % 8 of matrix l / 8 (16 bytes, aligned); it receives of matrix m, in words[m], row l / 4,
+/// columns 2 (l % 4) and the next. kTransposed: of the transposed matrices. Source: PTX ISA,
+/// "Warp-level matrix load instruction: ldmatrix".
 template <bool kTransposed>
 __device__ __forceinline__ void load_matrices(std::uint32_t (&words)[4], const void* row) {
 #if defined(__CUDACC__)
@@ -135,8 +138,8 @@ __device__ __forceinline__ void load_matrices(std::uint32_t (&words)[4], const v
         for (unsigned m = 0; m < 4; ++m) {
           for (unsigned i = 0; i < 2; ++i) {
             const unsigned outer = lane / 4, inner = 2 * (lane % 4) + i;
-            const std::uint16_t value = kTransposed ? rows[8 * m + inner][outer]
-                                                    : rows[8 * m + outer][inner];
+            const std::uint16_t value =
+                kTransposed ? rows[8 * m + inner][outer] : rows[8 * m + outer][inner];
             result.of[m] |= std::uint32_t{value} << (16 * i);
           }
         }

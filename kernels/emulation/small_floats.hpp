@@ -24,7 +24,7 @@ struct SmallFloat {
   static constexpr std::uint32_t kInfinity = kExponentMask << kMantissaBits;
   static constexpr std::uint32_t kLargest = kFinite ? kNan - 1 : kInfinity - 1;
 
-  Bits bits = 0;
+  Bits bits;  // not initialised, as in CUDA
 
   static SmallFloat round(float value) {
     const auto whole = std::bit_cast<std::uint32_t>(value);

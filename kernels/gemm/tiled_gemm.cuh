@@ -1,11 +1,12 @@
 #pragma once
 
-// C = A B^T on tensor cores by tiles: the grid may be limited to k SMs (a block takes tile after tile), and
-// each finished tile is signalled, so that a consumer can start on it while the others are made (the producer
-// of T3, Pati et al., ASPLOS 2024, section 4.1, and of fused GEMM and reduce-scatter).
+// C = A B^T on tensor cores by tiles: the grid may be limited to k SMs (a block takes tile after
+// tile), and each finished tile is signalled, so that a consumer can start on it while the others
+// are made (the producer of T3, Pati et al., ASPLOS 2024, section 4.1, and of fused GEMM and
+// reduce-scatter).
 //
-// mma.sync and cp.async run on sm_80 and everything after; wgmma of sm_90a and tcgen05 of sm_100a would be
-// faster there and are left to cuBLASLt, which is timed beside this.
+// mma.sync and cp.async run on sm_80 and everything after; wgmma of sm_90a and tcgen05 of sm_100a
+// would be faster there and are left to cuBLASLt, which is timed beside this.
 
 #include "kernels/common/async_copy.cuh"
 #include "kernels/common/shared_tile.cuh"
@@ -56,8 +57,8 @@ Launch gemm_launch(const GemmShape& shape, int sms) {
           .shared_bytes = sizeof(typename Tile::Shared)};
 }
 
-/// Row and column of a tile's first element. Tiles are numbered down eight rows of tiles before the next
-/// column, so that those in work at a time share their operands in L2.
+/// Row and column of a tile's first element. Tiles are numbered down eight rows of tiles before the
+/// next column, so that those in work at a time share their operands in L2.
 template <class Tile>
 __host__ __device__ inline void gemm_tile_origin(const GemmShape& shape, int tile, int& row,
                                                  int& column) {
@@ -73,10 +74,9 @@ __host__ __device__ inline void gemm_tile_origin(const GemmShape& shape, int til
 
 /// One step of kK: each warp multiplies its part of the stage's tiles.
 template <class Tile>
-__device__ __forceinline__ void gemm_step(
-    SharedTile<typename Tile::Element, Tile::kM, Tile::kK>& a,
-    SharedTile<typename Tile::Element, Tile::kN, Tile::kK>& b,
-    float (&sums)[Tile::kFragmentsM][Tile::kFragmentsN][4]) {
+__device__ __forceinline__ void gemm_step(SharedTile<typename Tile::Element, Tile::kM, Tile::kK>& a,
+                                          SharedTile<typename Tile::Element, Tile::kN, Tile::kK>& b,
+                                          float (&sums)[Tile::kFragmentsM][Tile::kFragmentsN][4]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int first_row = warp / Tile::kWarpsN * Tile::kWarpRows;
@@ -172,13 +172,13 @@ __global__ void __launch_bounds__(Tile::kThreads)
   }
 }
 
-/// Adds each finished tile of C to `to` as soon as it is signalled: the consumer, which runs beside the
-/// GEMM on SMs of its own.
+/// Adds each finished tile of C to `to` as soon as it is signalled: the consumer, which runs beside
+/// the GEMM on SMs of its own.
 ///   to  (m, n) row-major, single precision
 template <class Tile>
 __global__ void __launch_bounds__(Tile::kThreads)
-    add_finished_tiles_kernel(GemmShape shape, const typename Tile::Element* c, const unsigned* done,
-                              unsigned signal, float* to) {
+    add_finished_tiles_kernel(GemmShape shape, const typename Tile::Element* c,
+                              const unsigned* done, unsigned signal, float* to) {
   const int tiles = gemm_tiles<Tile>(shape);
   for (int tile = static_cast<int>(blockIdx.x); tile < tiles; tile += static_cast<int>(gridDim.x)) {
     if (threadIdx.x == 0) {

@@ -19,7 +19,8 @@ std::string name_of(const GemmShape& shape, int sms) {
          std::to_string(shape.n) + "x" + std::to_string(shape.k) + " on " + std::to_string(sms);
 }
 
-/// Half a unit in the last place of the result's format, and twice as much for sums in single precision.
+/// Half a unit in the last place of the result's format, and twice as much for sums in single
+/// precision.
 template <class T>
 constexpr double kTolerance = std::is_same_v<T, half_t> ? 0x1p-10 : 0x1p-7;
 
@@ -35,8 +36,8 @@ void expect_right(const GemmShape& shape, int sms) {
   const auto b = narrow<T>(reference::uniform(size(shape.n, shape.k), name + " b"));
   std::vector<T> c(size(shape.m, shape.n));
   std::vector<unsigned> done(static_cast<std::size_t>(gemm_tiles<Tile>(shape)));
-  emulation::launch(gemm_launch<Tile>(shape, sms), Order::named(name), tiled_gemm_kernel<Tile>, shape,
-                    a.data(), b.data(), c.data(), done.data(), 7u);
+  emulation::launch(gemm_launch<Tile>(shape, sms), Order::named(name), tiled_gemm_kernel<Tile>,
+                    shape, a.data(), b.data(), c.data(), done.data(), 7u);
   const auto expected = reference::gemm(shape.m, shape.n, shape.k, widen(a), widen(b));
   EXPECT_LE(reference::largest_error(widen(c), expected), kTolerance<T>) << name;
   EXPECT_EQ(done, std::vector<unsigned>(done.size(), 7u)) << name;
@@ -44,13 +45,13 @@ void expect_right(const GemmShape& shape, int sms) {
 
 TEST(TiledGemm, AgreesWithTheReferenceAtTilesAndTheirEdges) {
   using Small = GemmTile<half_t, 32, 32, 16, 2, 2, 2>;
-  expect_right<Small>({32, 32, 16}, 1);    // one tile, one step
-  expect_right<Small>({32, 32, 8}, 1);     // less than a step
-  expect_right<Small>({33, 34, 24}, 2);    // one more than a tile each way
-  expect_right<Small>({1, 2, 8}, 4);       // the least
-  expect_right<Small>({300, 70, 40}, 3);   // more than a group of eight rows of tiles
+  expect_right<Small>({32, 32, 16}, 1);   // one tile, one step
+  expect_right<Small>({32, 32, 8}, 1);    // less than a step
+  expect_right<Small>({33, 34, 24}, 2);   // one more than a tile each way
+  expect_right<Small>({1, 2, 8}, 4);      // the least
+  expect_right<Small>({300, 70, 40}, 3);  // more than a group of eight rows of tiles
   using Deep = GemmTile<bfloat16_t, 32, 64, 32, 1, 2, 4>;
-  expect_right<Deep>({64, 64, 32}, 2);     // fewer steps than stages
+  expect_right<Deep>({64, 64, 32}, 2);      // fewer steps than stages
   expect_right<Deep>({50, 100, 200}, 100);  // more SMs than tiles
 }
 
@@ -78,7 +79,8 @@ TEST(TiledGemm, AConsumerAddsWhatIsSignalled) {
   const std::vector<unsigned> done(static_cast<std::size_t>(gemm_tiles<Tile>(shape)), 3u);
   std::vector<float> to(values.size(), 1.0f);
   emulation::launch(gemm_launch<Tile>(shape, 2), Order::named("consumer"),
-                    add_finished_tiles_kernel<Tile>, shape, values.data(), done.data(), 3u, to.data());
+                    add_finished_tiles_kernel<Tile>, shape, values.data(), done.data(), 3u,
+                    to.data());
   for (std::size_t i = 0; i < to.size(); ++i) EXPECT_EQ(to[i], 1.0f + to_float(values[i])) << i;
 }
 

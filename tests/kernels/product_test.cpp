@@ -174,7 +174,7 @@ TEST(BlockGemm, MultipliesInAnyNumberOfStagesAndReadsNullAsZeros) {
     const auto a = narrow<bfloat16_t>(reference::uniform(2 * kM * k, "a"));
     const auto b = narrow<bfloat16_t>(reference::uniform(2 * kN * k, "b"));
     std::vector<float> c(kM * kN, -1);
-    EmulatedRunner("stages").launch({.grid = {1, 1, 1},
+    EmulatedRunner("stages " + std::to_string(stages)).launch({.grid = {1, 1, 1},
                                      .block = {kBlockThreads, 1, 1},
                                      .shared_bytes = sizeof(BlockTile<kM, kN>)},
                                     multiply_tile<kM, kN>, a.data(), b.data(), c.data(), stages);
