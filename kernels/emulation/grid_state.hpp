@@ -39,7 +39,8 @@ struct Block {
 
 struct Thread {
   Block* block = nullptr;
-  unsigned number = 0;  // within the block
+  unsigned number = 0;       // within the block
+  std::uint64_t favour = 0;  // of its warp; see Grid::pick
   Index index;
   const char* waits_for = nullptr;
   std::deque<std::vector<std::function<void()>>> async_groups;
@@ -69,6 +70,7 @@ class Grid {
   void cancel_all();
   std::string where_all_wait() const;
   std::uint64_t draw(std::uint64_t limit);
+  std::size_t pick();
 
   Dim3 grid_;
   Dim3 block_;
