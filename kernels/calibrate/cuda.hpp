@@ -24,6 +24,7 @@ inline void require(cudaError_t status, const char* call,
 template <class T>
 class DeviceArray {
  public:
+  /// Bytes set to zero.
   explicit DeviceArray(std::size_t count) : count_(count) {
     void* place = nullptr;
     require(cudaMalloc(&place, count * sizeof(T)), "cudaMalloc");

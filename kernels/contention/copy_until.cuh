@@ -23,9 +23,11 @@ __global__ void __launch_bounds__(kCompanyThreads)
   const std::int64_t last = first + each < words ? first + each : words;
   std::int64_t done = 0;
   for (int round = 0; round < most_rounds; ++round) {
-    // Looked at once in a while, by each thread for itself: a thread that stops early copies less.
+    int chunk = 0;
     for (std::int64_t start = first; start < last; start += kUnroll * kCompanyThreads) {
-      if (load_acquire(stop) != 0) {
+      // Looked at once in a while, since nothing is loaded meanwhile, and by each thread for
+      // itself: one that sees it early copies less.
+      if (chunk++ % 16 == 0 && load_acquire(stop) != 0) {
         round = most_rounds;
         break;
       }

@@ -267,7 +267,7 @@ void measure_peer_copies(Session& session, std::int64_t most) {
 }  // namespace
 
 void run_launch(Session& session) {
-  constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
+  constexpr std::int64_t kMostBytes = std::int64_t{64} << 20;
   measure_launches(session);
   measure_host_copies(session, kMostBytes);
   measure_peer_copies(session, kMostBytes);

@@ -1,5 +1,5 @@
-// Chunked linear attention by length: states, their prefix, output. Heads of 128, as in Llama-3's
-// shapes.
+// Chunked linear attention by length: states, their prefix, output. 16 heads of 128, those of
+// Linear-Llama3-1B (LASP-2, section 4.1).
 #include "kernels/calibrate/family.hpp"
 #include "kernels/calibrate/runner.cuh"
 #include "kernels/linear_attention/check.hpp"
