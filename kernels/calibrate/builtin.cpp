@@ -16,6 +16,7 @@ void run_gemm(Session& session);
 void run_launch(Session& session);
 void run_linear_attention(Session& session);
 void run_moe(Session& session);
+void run_overlap(Session& session);
 void run_pack(Session& session);
 void run_page_selector(Session& session);
 void run_quantised(Session& session);
@@ -38,6 +39,7 @@ std::vector<Family> builtin_families() {
       {"linear_attention", "chunked linear attention: states, prefix, output",
        run_linear_attention},
       {"moe", "routing, permute, grouped products with skewed experts, unpermute", run_moe},
+      {"overlap", "a GEMM whose finished tiles are added elsewhere meanwhile", run_overlap},
       {"pack", "strided packing to device memory and to mapped memory of the host", run_pack},
       {"page_selector", "scan of page bounds and choice of pages", run_page_selector},
       {"quantised", "W4A8, W4A8 beside W4A4, codebooks, bit planes", run_quantised},

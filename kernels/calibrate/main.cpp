@@ -1,6 +1,7 @@
 // calibrate: times the kernels on the GPU at hand and writes what hw/calibration is made from.
 
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -101,37 +102,47 @@ Arguments parse(const std::vector<std::string_view>& words) {
   return arguments;
 }
 
-/// Runs the families, each with an equal share of the time that is left. Returns the exit code.
+/// Checks and times one family, and writes its file. Returns how many results were wrong.
+int run_family(const Family& family, const Arguments& arguments,
+               std::chrono::duration<double> budget) {
+  std::fprintf(stderr, "%s: %s\n", family.name.c_str(), family.about.c_str());
+  Session session(arguments.device, {.checks_only = arguments.checks_only, .budget = budget});
+  Provenance provenance{.device = arguments.device,
+                        .revision = arguments.revision,
+                        .sm_clock_before_Hz = measured_sm_clock_Hz(),
+                        .sm_clock_after_Hz = 0};
+  family.run(session);
+  provenance.sm_clock_after_Hz = measured_sm_clock_Hz();
+  if (!arguments.checks_only && session.wrong() == 0) {
+    write_report(arguments.out, family, session, provenance);
+  }
+  if (session.left_out() > 0) {
+    std::fprintf(stderr, "%s: %d cases left out for want of time\n", family.name.c_str(),
+                 session.left_out());
+  }
+  return session.wrong();
+}
+
+/// Runs the families, each with an equal share of the time that is left; one that fails does not
+/// keep the others from theirs. Returns the exit code.
 int run(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
-  int wrong = 0;
+  int wrong = 0, failed = 0;
   for (std::size_t i = 0; i < arguments.families.size(); ++i) {
-    const Family& family = arguments.families[i];
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-    const double share =
-        (arguments.seconds - spent.count()) / static_cast<double>(arguments.families.size() - i);
-    std::fprintf(stderr, "%s: %s\n", family.name.c_str(), family.about.c_str());
-    Session session(arguments.device, {.checks_only = arguments.checks_only,
-                                       .budget = std::chrono::duration<double>(share)});
-    Provenance provenance{.device = arguments.device,
-                          .revision = arguments.revision,
-                          .sm_clock_before_Hz = measured_sm_clock_Hz(),
-                          .sm_clock_after_Hz = 0};
-    family.run(session);
-    wrong += session.wrong();
-    provenance.sm_clock_after_Hz = measured_sm_clock_Hz();
-    if (!arguments.checks_only && session.wrong() == 0) {
-      write_report(arguments.out, family, session, provenance);
-    }
-    if (session.left_out() > 0) {
-      std::fprintf(stderr, "%s: %d cases left out for want of time\n", family.name.c_str(),
-                   session.left_out());
+    const auto families_left = static_cast<double>(arguments.families.size() - i);
+    try {
+      wrong += run_family(arguments.families[i], arguments,
+                          (std::chrono::seconds(arguments.seconds) - spent) / families_left);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s: %s\n", arguments.families[i].name.c_str(), error.what());
+      ++failed;
     }
   }
-  if (wrong > 0) {
-    std::fprintf(stderr, "calibrate: %d results are wrong\n", wrong);
+  if (wrong + failed > 0) {
+    std::fprintf(stderr, "calibrate: %d results are wrong, %d families failed\n", wrong, failed);
   }
-  return wrong > 0 ? 1 : 0;
+  return wrong + failed > 0 ? 1 : 0;
 }
 
 int program(const std::vector<std::string_view>& words) {

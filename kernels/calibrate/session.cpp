@@ -100,6 +100,8 @@ void Session::measure_parts(const Case& what, const std::vector<std::string>& pa
   if (!may_measure(what)) {
     return;
   }
+  require(cudaDeviceSynchronize(), "cudaDeviceSynchronize");  // what prepared the case
+  const auto start = std::chrono::steady_clock::now();
   for (int run = 0; run < kWarmUps; ++run) {
     work();
   }
@@ -117,7 +119,8 @@ void Session::measure_parts(const Case& what, const std::vector<std::string>& pa
       rows[part].stable = median_is_stable(sorted, options_.stable_share);
       all_stable = all_stable && rows[part].stable;
     }
-    if (sample >= std::max(options_.least_samples, 20) && (all_stable || !has_time())) {
+    const bool is_long = std::chrono::steady_clock::now() - start > options_.case_budget;
+    if (sample >= std::max(options_.least_samples, 20) && (all_stable || is_long || !has_time())) {
       break;
     }
   }

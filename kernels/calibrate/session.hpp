@@ -39,7 +39,8 @@ class Session {
     std::chrono::duration<double> budget{60};
     int least_samples = 20;  ///< at least 20
     int most_samples = 200;
-    double stable_share = 0.01;  ///< of the median; see median_is_stable
+    std::chrono::duration<double> case_budget{1.5};  ///< ends a case that has its least samples
+    double stable_share = 0.01;                      ///< of the median; see median_is_stable
   };
 
   Session(int device, Options options);

@@ -39,10 +39,15 @@ Grid::Grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const Order& order,
       random_(order.seed),
       switches_left_(order.switch_limit) {
   const std::uint64_t count = std::uint64_t{grid.x} * grid.y * grid.z;
-  if (count == 0 || block_threads() == 0 || block_threads() > 1024 || order.resident_blocks == 0) {
+  // CUDA C++ Programming Guide, "Compute Capabilities", table of technical specifications.
+  constexpr unsigned kMostBlocksX = 0x7fffffff, kMostBlocksYz = 65535, kMostThreads = 1024;
+  constexpr std::size_t kMostSharedBytes = std::size_t{227} << 10;  // of sm_90 and sm_100
+  if (count == 0 || grid.x > kMostBlocksX || grid.y > kMostBlocksYz || grid.z > kMostBlocksYz ||
+      block_threads() == 0 || block_threads() > kMostThreads || shared_bytes > kMostSharedBytes ||
+      order.resident_blocks == 0) {
     throw Error(
-        "launch: expected a grid and a block that are not empty, at most 1024 threads in a "
-        "block and at least one resident block");
+        "launch: an empty grid or block, or more of blocks, threads or shared memory than a "
+        "device takes, or no resident block");
   }
   for (std::uint64_t number = 0; number < count; ++number) {
     blocks_to_run_.push_back(number);

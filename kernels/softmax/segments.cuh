@@ -37,7 +37,8 @@ struct SoftmaxShared {
 };
 
 inline Launch softmax_launch(const SoftmaxShape& shape) {
-  return {.grid = {static_cast<unsigned>(shape.segments()), static_cast<unsigned>(shape.rows), 1},
+  // Rows along x: only that may have more than 65535 blocks.
+  return {.grid = {static_cast<unsigned>(shape.rows), static_cast<unsigned>(shape.segments()), 1},
           .block = {kSoftmaxThreads, 1, 1},
           .shared_bytes = sizeof(SoftmaxShared)};
 }
@@ -46,8 +47,8 @@ inline Launch softmax_launch(const SoftmaxShape& shape) {
 /// columns).
 template <class Use>
 __device__ __forceinline__ void for_segment(const SoftmaxShape& shape, const Use& use) {
-  const std::int64_t row = std::int64_t{blockIdx.y} * shape.columns;
-  const std::int64_t first = std::int64_t{blockIdx.x} * shape.segment;
+  const std::int64_t row = std::int64_t{blockIdx.x} * shape.columns;
+  const std::int64_t first = std::int64_t{blockIdx.y} * shape.segment;
   const std::int64_t rest = shape.columns - first;
   const int count = rest < shape.segment ? static_cast<int>(rest) : shape.segment;
 #pragma unroll 8
@@ -81,7 +82,7 @@ template <class Combine>
 __device__ inline float2 combine_partials(const SoftmaxShape& shape, const float2* partial,
                                           float2 identity, const Combine& combine) {
   const int segments = shape.segments();
-  const float2* row = partial + std::int64_t{blockIdx.y} * segments;
+  const float2* row = partial + std::int64_t{blockIdx.x} * segments;
   float2 value = identity;
   for (int i = static_cast<int>(threadIdx.x); i < segments; i += kSoftmaxThreads) {
     value = combine(value, row[i]);
@@ -92,7 +93,7 @@ __device__ inline float2 combine_partials(const SoftmaxShape& shape, const float
 /// Leaves this block's partial result.
 __device__ inline void leave_partial(const SoftmaxShape& shape, float2 value, float2* partial) {
   if (threadIdx.x == 0) {
-    partial[std::int64_t{blockIdx.y} * shape.segments() + blockIdx.x] = value;
+    partial[std::int64_t{blockIdx.x} * shape.segments() + blockIdx.y] = value;
   }
 }
 

@@ -112,6 +112,23 @@ TEST(EmulatedGrid, WhatCudaForbidsIsAnErrorThatNamesTheThread) {
   }
 }
 
+TEST(EmulatedGrid, ALaunchThatNoDeviceTakesIsAnError) {
+  unsigned next = 0;
+  const auto launch = [&](const Launch& shape) {
+    return error_of([&] {
+      emulation::run_grid(shape.grid, shape.block, shape.shared_bytes, Order::named("limits"),
+                          [&] { ++next; });
+    });
+  };
+  EXPECT_EQ(launch({.grid = {1, 65535, 1}, .block = {1, 1, 1}}), "");
+  EXPECT_EQ(next, 65535u);
+  EXPECT_NE(launch({.grid = {1, 65536, 1}, .block = {1, 1, 1}}), "");
+  EXPECT_EQ(launch({.grid = {1, 1, 1}, .block = {1024, 1, 1}, .shared_bytes = 227 << 10}), "");
+  EXPECT_NE(launch({.grid = {1, 1, 1}, .block = {1025, 1, 1}}), "");
+  EXPECT_NE(launch({.grid = {1, 1, 1}, .block = {1, 1, 1}, .shared_bytes = (227 << 10) + 1}), "");
+  EXPECT_NE(launch({.grid = {0, 1, 1}, .block = {1, 1, 1}}), "");
+}
+
 __global__ void warp_words(int* sums, unsigned* votes, int* broadcast, int* up) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int thread = static_cast<int>(threadIdx.x);

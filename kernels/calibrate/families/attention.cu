@@ -115,7 +115,7 @@ void run_attention(Session& session) {
   check<float>(session);
   check_merge(session);
   if (session.checks_only()) return;
-  for (const int length : {4096, 1024, 8192, 2048, 16384, 512, 32768}) {
+  for (const int length : {4096, 1024, 8192, 2048, 16384, 512}) {
     measure<bfloat16_t>(session, {1, 32, 8, length, length, true, 0});
     measure<bfloat16_t>(session, {1, 32, 8, length, length, false, 0});
     measure<float>(session, {1, 32, 8, length, length, false, 0});  // a hop of Ring Attention
@@ -128,6 +128,7 @@ void run_attention(Session& session) {
     measure<bfloat16_t>(session, {batch, 32, 8, 1024, 1024, true, 0});
     measure<bfloat16_t>(session, {batch, 32, 32, 1024, 1024, true, 0});
   }
+  measure<float>(session, {1, 32, 8, 32768, 32768, false, 0});
 }
 
 }  // namespace orrery::kernels
