@@ -99,7 +99,8 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
 
   double jittered(const RunningKernel& kernel, double work);
   void start_kernel(std::uint32_t index);
-  void send(Message message, const MachineResources::Way& way, int priority);
+  void send(Message message, const MachineResources::Way& way, Rank source, Rank destination,
+            int priority);
   void start_message(Message message, Rank source, Rank destination, bool reduces, int priority);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
@@ -116,7 +117,11 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   CollectiveRunner collectives;
   RunListener* listener = nullptr;
   const Symmetry* symmetry = nullptr;
+  MessageFlowsFactory make_flows = make_native_flows;
+  FlowChoice flow_choice;
   std::optional<MachineResources> resources;  // made by prepare
+  std::unique_ptr<MessageFlows> flows;        // likewise
+  const TaskGraph* graph = nullptr;           // likewise
   // By program and first rank of the group, of which it holds a part: only looked up.
   std::map<std::pair<const CollectiveProgram*, const Rank*>, std::shared_ptr<const FoldedProgram>>
       folded_programs;
@@ -138,6 +143,12 @@ CollectiveCalls& Machine::collective_calls() {
   return impl_->calls;
 }
 
+void Machine::use_engine(MessageFlowsFactory make, const FlowChoice& choice) {
+  ORRERY_CHECK(!impl_->resources, "an engine comes before prepare");
+  impl_->make_flows = make;
+  impl_->flow_choice = choice;
+}
+
 void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry,
                       const Variability& variability) {
   ORRERY_CHECK(graph.world_size() <= impl_->fabric->devices(), "more ranks than devices");
@@ -148,6 +159,10 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
   impl_->symmetry = symmetry;
   impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry,
                            memory_use(graph), host_use(graph), variability);
+  impl_->graph = &graph;
+  impl_->flows = impl_->make_flows(
+      impl_->flow_choice,
+      {*impl_->engine, impl_->activities, *impl_->resources, *impl_->fabric});
   impl_->kernel_costs.clear();
   for (const Kernel& kernel : graph.kernels()) {
     const std::string refusal = impl_->cost->refusal(kernel, impl_->device);
@@ -178,7 +193,8 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   message.bytes = op.bytes;
   message.alike = impl_->resources->alike(source);
   if (op.copy != CopyKind::device_to_device) {
-    impl_->send(message, impl_->resources->host_way(source, op.copy, message.alike), op.priority);
+    impl_->send(message, impl_->resources->host_way(source, op.copy, message.alike), source, source,
+                op.priority);
     return;
   }
   impl_->start_message(message, source, destination, false, op.priority);
@@ -229,6 +245,7 @@ void Machine::Impl::handle_event(std::uint64_t token) {
       break;
     case Topic::kernel_done: {
       const InstanceId instance = kernels[index].instance;
+      flows->kernel_ends(index);
       kernels.give_back(index);
       listener->computed(instance);
       break;
@@ -268,6 +285,7 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
   const MachineResources::Load load =
       resources->load(kernel.rank, kernel_costs[kernel.kernel.index()], kernel.priority);
   const double work = jitter ? jittered(kernel, load.work) : load.work;
+  flows->kernel_begins(index, {kernel.rank, graph->kernel(kernel.kernel).kind, load.usages});
   activities.start(Activity{work, load.usages, load.terms}, *this,
                    token_of(Topic::kernel_done, index));
 }
@@ -279,17 +297,23 @@ void Machine::Impl::start_message(Message message, Rank source, Rank destination
   send(
       message,
       resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double()),
-      priority);
+      source, destination, priority);
 }
 
-void Machine::Impl::send(Message message, const MachineResources::Way& way, int priority) {
+void Machine::Impl::send(Message message, const MachineResources::Way& way, Rank source,
+                         Rank destination, int priority) {
   const double bytes = message.bytes.as_double();
   counters.messages += message.alike;
   counters.bytes_sent += bytes * static_cast<double>(message.alike);
-  message.latency = way.latency;
+  message.latency = flows->latency_after(way.latency);
   const std::uint32_t index = messages.take(message);
-  activities.start(Activity{bytes, way.usages, ShareTerms{.priority = priority}}, *this,
-                   token_of(Topic::message_left, index));
+  flows->start(MessageFlow{.bytes = bytes,
+                           .usages = way.usages,
+                           .terms = ShareTerms{.priority = priority},
+                           .latency = way.latency,
+                           .source = source,
+                           .destination = destination},
+               *this, token_of(Topic::message_left, index));
 }
 
 void Machine::Impl::message_left(std::uint32_t index) {
@@ -362,7 +386,10 @@ std::vector<CollectiveRecord> Machine::collective_records() const {
   return impl_->calls.records();
 }
 std::uint64_t Machine::activities_started() const {
-  return impl_->activities.started();
+  return impl_->activities.started() + (impl_->flows ? impl_->flows->started() : 0);
+}
+std::vector<std::pair<std::string, std::string>> Machine::engine_configuration() const {
+  return impl_->flows->configuration();
 }
 std::uint64_t Machine::solves() const {
   return impl_->activities.sharing().solves();

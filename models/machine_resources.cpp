@@ -46,6 +46,13 @@ std::uint64_t MachineResources::alike(Rank rank) const {
   return symmetry_->ranks_in[symmetry_->rank_class[static_cast<std::size_t>(rank)]];
 }
 
+double MachineResources::unit(ResourceId resource) const {
+  if (is_link(resource)) return 1;
+  const bool is_math = resource.index() % 2 == 0;  // as the constructor adds them
+  if (is_math) return core_seconds_ > 0 ? core_seconds_ : 1;
+  return 1 / device_.memory_efficiency;
+}
+
 /// Bytes leave a device and come to it over its links, and are touched as often as `way` says.
 bool MachineResources::can_be_short(int device, double memory_bandwidth) const {
   const Fabric::Port port = fabric_->port(device);

@@ -32,7 +32,6 @@ MAY_SEE = {
     "workloads": ["workloads", "sim/graph", "sim/base"],
     "traces": ["traces", "sim/graph", "sim/base"],
     "kernels": ["kernels"],
-    "tools/simgrid": ["tools/simgrid", "sim/base"],
     "tools": ["traces", "workloads", "models", "hw", "sim", "tools"],
     "tests": ["tests", "tools", "traces", "workloads", "models", "hw", "sim", "kernels"],
 }

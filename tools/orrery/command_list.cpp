@@ -57,6 +57,8 @@ std::vector<Kind> all_kinds(const Builtins& builtins, const Catalog& catalog) {
       {"collectives", "algorithms, by collective: keys and values of \"collectives\"",
        entries_of(builtins.collectives)},
       {"cost_models", "\"kind\" of \"cost\"", entries_of(builtins.cost_models)},
+      {"fabric_engines", "\"engine\" of \"fabric\"; simgrid is another, run by orrery-simgrid",
+       entries_of(builtins.fabric_engines)},
       {"workloads", "\"kind\" of \"workload\"", entries_of(builtins.workloads)},
   };
 }

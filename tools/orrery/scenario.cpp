@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sim/base/hash.hpp"
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/scenario_document.hpp"
 
 namespace orrery {
@@ -31,7 +32,7 @@ class Reader {
     for (const char* required : {"cluster", "workload"}) {
       root.at(required);
     }
-    for (const char* optional : {"collectives", "cost", "variability"}) {
+    for (const char* optional : {"collectives", "cost", "fabric", "variability"}) {
       root.find(optional);
     }
     root.reject_unknown_keys();
@@ -42,6 +43,7 @@ class Reader {
     read_workload();
     read_collectives();
     read_cost();
+    read_fabric();
     if (mistakes_->empty()) {
       unresolved_.report(*mistakes_);
     }
@@ -123,6 +125,16 @@ class Reader {
     if (const auto* entry = builtins_->cost_models.find(kind)) {
       scenario_->cost = entry->make(cursor);
     }
+    report(found);
+  }
+
+  void read_fabric() {
+    const JsonValue* value = scenario_->resolved.find("fabric");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    scenario_->flows = read_fabric_section(JsonCursor(*value, found));
     report(found);
   }
 

@@ -23,7 +23,8 @@ SimulatedJob::SimulatedJob(const Scenario& scenario, const Job& job, const Built
                            Folding folding)
     : graph_(&job.graph) {
   // Degraded links do not matter here: they differ in the fabric.
-  if (scenario.variability.uniform() && folding == Folding::where_alike) {
+  const bool native = scenario.flows.engine == FlowChoice().engine;
+  if (native && scenario.variability.uniform() && folding == Folding::where_alike) {
     CollectiveCalls calls(builtins.collectives, scenario.collectives, *scenario.fabric);
     symmetry_ = find_symmetry(job.graph, *scenario.fabric, calls);
   }

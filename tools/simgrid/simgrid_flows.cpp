@@ -1,0 +1,271 @@
+#include "tools/simgrid/simgrid_flows.hpp"
+
+#include <simgrid/kernel/Timer.hpp>
+#include <simgrid/version.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "models/pool.hpp"
+#include "tools/simgrid/device_watch.hpp"
+#include "tools/simgrid/link_zone.hpp"
+#include "tools/simgrid/settings.hpp"
+
+namespace orrery::simgrid_program {
+namespace {
+
+namespace s4u = simgrid::s4u;
+using simgrid::kernel::timer::Timer;
+
+// Links that cap one message, each for all that have this cap at a time.
+constexpr std::size_t kCaps = 256;
+
+std::unique_ptr<s4u::Engine> make_engine(const std::string& model) {
+  if (s4u::Engine::is_initialized()) {
+    throw UnmappableError("SimGrid simulates once in a process");
+  }
+  std::vector<std::string> words = command_line_for(model);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  int count = static_cast<int>(words.size());
+  return std::make_unique<s4u::Engine>(&count, arguments.data());
+}
+
+class SimgridFlows final : public MessageFlows, private TimeKeeper {
+ public:
+  SimgridFlows(const FlowChoice& choice, const FlowSite& site)
+      : model_(choice.model),
+        engine_(&site.engine),
+        activities_(&site.activities),
+        resources_(&site.resources),
+        watch_(site.activities, site.resources),
+        simgrid_(make_engine(choice.model)),
+        zone_(&LinkZone::create()) {
+    const std::size_t count = activities_->sharing().resource_count();
+    for (std::size_t r = 0; r < count; ++r) {
+      const ResourceId id(r);
+      capacity_.push_back(activities_->sharing().capacity(id));
+      zone_->add_link(capacity_.back() / resources_->unit(id), LinkZone::Policy::SHARED);
+    }
+    for (std::size_t cap = 0; cap < kCaps; ++cap) {
+      free_caps_.push_back(zone_->add_link(1, LinkZone::Policy::FATPIPE));
+    }
+    zone_->seal();
+    s4u::Activity::on_completion_cb([this](const s4u::Activity& ended) { completed(ended); });
+    engine_->set_time_keeper(*this);
+  }
+
+  ShareId start(const MessageFlow& message, EventHandler& on_left, std::uint64_t token) override;
+  Duration latency_after(Duration latency) const override {
+    return is_plain() ? latency : Duration(0);
+  }
+  void kernel_begins(std::uint32_t kernel, const KernelLoad& load) override {
+    watch_.kernel_begins(kernel, load, engine_->now());
+  }
+  void kernel_ends(std::uint32_t kernel) override { watch_.kernel_ends(kernel); }
+  std::uint64_t started() const override { return started_; }
+  std::vector<std::pair<std::string, std::string>> configuration() const override;
+
+ private:
+  struct Running {
+    s4u::CommPtr comm;  // lives at least as long as its callback runs
+    EventHandler* handler = nullptr;
+    std::uint64_t token = 0;
+    double cap = kUnbounded;
+  };
+  struct Cap {
+    std::size_t link = 0;
+    std::uint32_t users = 0;
+  };
+
+  bool is_plain() const { return model_ == "CM02"; }
+  void run(Engine& engine) override;
+  void arm();
+  void events_are_due();
+  void completed(const s4u::Activity& ended);
+  void find_route(const MessageFlow& message, Running& running);
+  void put(const Usage& usage, const MessageFlow& message);
+  std::size_t cap_link(double bytes_per_s, const MessageFlow& message);
+  void give_back_cap(double bytes_per_s);
+  [[noreturn]] void refuse(const MessageFlow& message, const std::string& why) const;
+  template <class Work>
+  void guarded(Work work);
+
+  std::string model_;
+  Engine* engine_;
+  Activities* activities_;
+  const MachineResources* resources_;
+  DeviceWatch watch_;
+  std::unique_ptr<s4u::Engine> simgrid_;
+  LinkZone* zone_;
+  std::vector<double> capacity_;  // by resource, when this was made
+  std::vector<std::size_t> free_caps_;
+  std::map<double, Cap> caps_;
+  Pool<Running> running_;
+  std::unordered_map<const s4u::Activity*, std::uint32_t> index_of_;  // only looked up
+  std::vector<std::size_t> route_;
+  int priority_ = 0;  // of all that run
+  std::uint64_t started_ = 0;
+  Timer* timer_ = nullptr;
+  Time armed_;
+  std::exception_ptr failure_;  // kept until SimGrid is left
+};
+
+ShareId SimgridFlows::start(const MessageFlow& message, EventHandler& on_left,
+                            std::uint64_t token) {
+  ++started_;
+  for (const Usage& usage : message.usages) {
+    activities_->count(usage.resource, message.bytes * usage.coefficient);
+  }
+  if (message.bytes <= 0) {
+    engine_->schedule(engine_->now(), Phase::complete, on_left, token);
+    return {};
+  }
+  if (index_of_.empty()) priority_ = message.terms.priority;
+  if (message.terms.priority != priority_) refuse(message, "its priority among others");
+  if (message.terms.weight != 1) refuse(message, "its weight");
+  Running running;
+  running.handler = &on_left;
+  running.token = token;
+  find_route(message, running);
+  zone_->set_route(route_, is_plain() ? 0 : to_seconds(message.latency));
+  running.comm = zone_->start(static_cast<std::uint64_t>(std::llround(message.bytes)));
+  const s4u::Activity* const key = running.comm.get();
+  const std::uint32_t index = running_.take(std::move(running));
+  index_of_.emplace(key, index);
+  watch_.message_begins(index, message, engine_->now());
+  return {};
+}
+
+void SimgridFlows::find_route(const MessageFlow& message, Running& running) {
+  route_.clear();
+  double reach = kUnbounded;
+  for (const Usage& usage : message.usages) {
+    if (usage.coefficient <= 0) continue;
+    put(usage, message);
+    reach = std::min(reach, capacity_[usage.resource.index()] / usage.coefficient);
+  }
+  if (message.terms.bound < reach) {
+    running.cap = message.terms.bound;
+    route_.push_back(cap_link(message.terms.bound, message));
+  }
+}
+
+/// A link stands for as many units as its resource has; see MachineResources::unit.
+void SimgridFlows::put(const Usage& usage, const MessageFlow& message) {
+  constexpr double kLargest = 16;  // no message touches a memory as often
+  const std::size_t resource = usage.resource.index();
+  const double times = usage.coefficient / resources_->unit(usage.resource);
+  if (times > kLargest || std::abs(times - std::round(times)) > 1e-12) {
+    refuse(message, "a part of it on one of several ways (spread over links, or in shares)");
+  }
+  if (activities_->sharing().capacity(usage.resource) != capacity_[resource]) {
+    refuse(message, "a link whose capacity changes while the simulation runs");
+  }
+  route_.insert(route_.end(), static_cast<std::size_t>(std::llround(times)), resource);
+}
+
+std::size_t SimgridFlows::cap_link(double bytes_per_s, const MessageFlow& message) {
+  const auto [cap, is_new] = caps_.try_emplace(bytes_per_s);
+  if (is_new) {
+    if (free_caps_.empty()) refuse(message, "more bounds of messages at once than there are links");
+    cap->second.link = free_caps_.back();
+    free_caps_.pop_back();
+    zone_->link(cap->second.link).set_bandwidth(bytes_per_s);
+  }
+  ++cap->second.users;
+  return cap->second.link;
+}
+
+void SimgridFlows::give_back_cap(double bytes_per_s) {
+  const auto cap = caps_.find(bytes_per_s);
+  if (--cap->second.users > 0) return;
+  free_caps_.push_back(cap->second.link);
+  caps_.erase(cap);
+}
+
+void SimgridFlows::completed(const s4u::Activity& ended) {
+  guarded([&] {
+    const auto found = index_of_.find(&ended);
+    ORRERY_CHECK(found != index_of_.end(), "SimGrid ended a message that was not started");
+    const std::uint32_t index = found->second;
+    index_of_.erase(found);
+    const Running done = std::move(running_[index]);
+    running_.give_back(index);
+    watch_.message_ends(index);
+    if (done.cap < kUnbounded) give_back_cap(done.cap);
+    const Time end(duration_from_seconds(s4u::Engine::get_clock()));
+    engine_->schedule(std::max(end, engine_->now()), Phase::complete, *done.handler, done.token);
+    arm();
+  });
+}
+
+/// A timer at the next event's time; SimGrid's clock may be there already, or a rounding past it.
+void SimgridFlows::arm() {
+  if (engine_->is_idle()) return;
+  const Time next = engine_->next_time();
+  if (timer_ != nullptr) {
+    if (next == armed_) return;
+    timer_->remove();
+  }
+  armed_ = next;
+  timer_ = Timer::set(std::max(to_seconds(next), s4u::Engine::get_clock()),
+                      [this] { events_are_due(); });
+}
+
+void SimgridFlows::events_are_due() {
+  timer_ = nullptr;
+  guarded([this] {
+    engine_->run_until(armed_);
+    arm();
+  });
+}
+
+/// SimGrid's run loop is no place for exceptions.
+template <class Work>
+void SimgridFlows::guarded(Work work) {
+  if (failure_) return;
+  try {
+    work();
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+}
+
+void SimgridFlows::run(Engine&) {
+  arm();
+  simgrid_->run();
+  if (failure_) std::rethrow_exception(failure_);
+  ORRERY_CHECK(engine_->is_idle() && index_of_.empty(), "SimGrid ended before the simulation");
+}
+
+void SimgridFlows::refuse(const MessageFlow& message, const std::string& why) const {
+  throw UnmappableError("simgrid has nothing for " + why +
+                        " (of the message from rank " + std::to_string(message.source) +
+                        " to rank " + std::to_string(message.destination) +
+                        "); engine \"native\" has");
+}
+
+std::vector<std::pair<std::string, std::string>> SimgridFlows::configuration() const {
+  std::string settings;
+  for (const std::string& setting : settings_for(model_)) {
+    settings += (settings.empty() ? "" : " ") + setting;
+  }
+  return {{"version", std::to_string(SIMGRID_VERSION_MAJOR) + "." +
+                          std::to_string(SIMGRID_VERSION_MINOR)},
+          {"model", model_},
+          {"settings", settings}};
+}
+
+}  // namespace
+
+std::unique_ptr<MessageFlows> make_simgrid_flows(const FlowChoice& choice, const FlowSite& site) {
+  return std::make_unique<SimgridFlows>(choice, site);
+}
+
+}  // namespace orrery::simgrid_program
