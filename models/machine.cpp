@@ -161,8 +161,7 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
                            memory_use(graph), host_use(graph), variability);
   impl_->graph = &graph;
   impl_->flows = impl_->make_flows(
-      impl_->flow_choice,
-      {*impl_->engine, impl_->activities, *impl_->resources, *impl_->fabric});
+      impl_->flow_choice, {*impl_->engine, impl_->activities, *impl_->resources, *impl_->fabric});
   impl_->kernel_costs.clear();
   for (const Kernel& kernel : graph.kernels()) {
     const std::string refusal = impl_->cost->refusal(kernel, impl_->device);
@@ -285,7 +284,8 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
   const MachineResources::Load load =
       resources->load(kernel.rank, kernel_costs[kernel.kernel.index()], kernel.priority);
   const double work = jitter ? jittered(kernel, load.work) : load.work;
-  flows->kernel_begins(index, {kernel.rank, graph->kernel(kernel.kernel).kind, load.usages});
+  flows->kernel_begins(index,
+                       {kernel.rank, graph->kernel(kernel.kernel).kind, load.usages, load.terms});
   activities.start(Activity{work, load.usages, load.terms}, *this,
                    token_of(Topic::kernel_done, index));
 }

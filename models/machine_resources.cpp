@@ -25,6 +25,8 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
       const double bandwidth = device.memory_bandwidth.as_double() * speed.memory;
       of.math = activities.add_resource(speed.math);
       of.memory = activities.add_resource(bandwidth);
+      of.speed = speed.math;
+      of.bandwidth = bandwidth;
       of.scarce = use == MemoryUse::kernels || can_be_short(static_cast<int>(d), bandwidth);
     }
     devices_[d] = of;
@@ -152,13 +154,10 @@ MachineResources::Load MachineResources::load(Rank rank, const KernelCost& price
   const bool free = price.math_seconds <= 0 && price.memory_traffic <= 0;
   // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
   // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
-  const Sharing& sharing = activities_->sharing();
-  const double bandwidth = sharing.capacity(on.memory);
-  const double alone =
-      std::max(price.math_seconds / sharing.capacity(on.math), price.memory_traffic / bandwidth);
+  const double alone = std::max(price.math_seconds / on.speed, price.memory_traffic / on.bandwidth);
   return {.usages = {{on.math, price.math_seconds}, {on.memory, price.memory_traffic}},
           .work = free ? 0.0 : 1.0,
-          .terms = {.weight = free ? 1 : 1 / (alone * bandwidth * device_.memory_efficiency),
+          .terms = {.weight = free ? 1 : 1 / (alone * on.bandwidth * device_.memory_efficiency),
                     .bound = free ? 1 : kUnbounded,
                     .priority = priority}};
 }

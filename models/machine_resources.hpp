@@ -85,7 +85,9 @@ class MachineResources {
   struct DeviceResources {
     ResourceId math;    // capacity: seconds of a nominal device per second; 1, less when it is slow
     ResourceId memory;  // capacity: bytes per second
-    bool scarce = true;  // memory can be short
+    bool scarce = true;    // memory can be short
+    double speed = 1;      // capacity of math
+    double bandwidth = 0;  // capacity of memory
   };
 
   void spread(const Fabric::Route& route);

@@ -30,6 +30,7 @@ struct KernelLoad {
   Rank rank = 0;
   std::string_view kind;
   std::span<const Usage> usages;
+  ShareTerms terms;
 };
 
 /// The machine asked for something that the engine of its messages does not have. The message names

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <memory>
+#include <simgrid/kernel/routing/NetZoneImpl.hpp>
+#include <simgrid/s4u.hpp>
+
 #include <span>
 #include <string>
 #include <vector>
-
-/// The only header of simgrid_flows that knows SimGrid.
-#include <simgrid/kernel/routing/NetZoneImpl.hpp>
-#include <simgrid/s4u.hpp>
 
 namespace orrery::simgrid_program {
 

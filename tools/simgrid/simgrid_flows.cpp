@@ -1,7 +1,8 @@
 #include "tools/simgrid/simgrid_flows.hpp"
 
 #include <simgrid/kernel/Timer.hpp>
-#include <simgrid/version.h>
+
+#include <simgrid/version.h>  // not before it: Boost does not compile then
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +12,7 @@
 #include <utility>
 
 #include "models/pool.hpp"
-#include "tools/simgrid/device_watch.hpp"
+#include "tools/simgrid/device_shares.hpp"
 #include "tools/simgrid/link_zone.hpp"
 #include "tools/simgrid/settings.hpp"
 
@@ -24,10 +25,15 @@ using simgrid::kernel::timer::Timer;
 // Links that cap one message, each for all that have this cap at a time.
 constexpr std::size_t kCaps = 256;
 
+/// Before the first byte of a message with LV08, and a picosecond to be past it.
+Duration delay_of(Duration latency) {
+  constexpr double kLatencyFactor = 13.01;
+  return duration_from_seconds(kLatencyFactor * to_seconds(latency)) + Duration(1);
+}
+
 std::unique_ptr<s4u::Engine> make_engine(const std::string& model) {
-  if (s4u::Engine::is_initialized()) {
-    throw UnmappableError("SimGrid simulates once in a process");
-  }
+  static bool made = false;  // SimGrid's own state is as global, and its signals cannot be unset
+  if (std::exchange(made, true)) throw UnmappableError("SimGrid simulates once in a process");
   std::vector<std::string> words = command_line_for(model);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
@@ -36,16 +42,18 @@ std::unique_ptr<s4u::Engine> make_engine(const std::string& model) {
   return std::make_unique<s4u::Engine>(&count, arguments.data());
 }
 
-class SimgridFlows final : public MessageFlows, private TimeKeeper {
+class SimgridFlows final : public MessageFlows, private TimeKeeper, private EventHandler {
  public:
   SimgridFlows(const FlowChoice& choice, const FlowSite& site)
       : model_(choice.model),
         engine_(&site.engine),
         activities_(&site.activities),
         resources_(&site.resources),
-        watch_(site.activities, site.resources),
         simgrid_(make_engine(choice.model)),
-        zone_(&LinkZone::create()) {
+        zone_(&LinkZone::create()),
+        devices_(site.activities, site.resources, [this](std::size_t resource) {
+          return zone_->link(resource).get_usage() * resources_->unit(ResourceId(resource));
+        }) {
     const std::size_t count = activities_->sharing().resource_count();
     for (std::size_t r = 0; r < count; ++r) {
       const ResourceId id(r);
@@ -59,15 +67,23 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper {
     s4u::Activity::on_completion_cb([this](const s4u::Activity& ended) { completed(ended); });
     engine_->set_time_keeper(*this);
   }
+  SimgridFlows(const SimgridFlows&) = delete;
+  SimgridFlows& operator=(const SimgridFlows&) = delete;
+  /// After a failure communications may be under way, which SimGrid does not take in silence.
+  ~SimgridFlows() override {
+    failure_ = std::make_exception_ptr(UnmappableError("over"));
+    for (auto& [comm, index] : index_of_) running_[index].comm->cancel();
+  }
 
   ShareId start(const MessageFlow& message, EventHandler& on_left, std::uint64_t token) override;
   Duration latency_after(Duration latency) const override {
     return is_plain() ? latency : Duration(0);
   }
   void kernel_begins(std::uint32_t kernel, const KernelLoad& load) override {
-    watch_.kernel_begins(kernel, load, engine_->now());
+    devices_.kernel_begins(kernel, load);
+    settle();
   }
-  void kernel_ends(std::uint32_t kernel) override { watch_.kernel_ends(kernel); }
+  void kernel_ends(std::uint32_t kernel) override { devices_.kernel_ends(kernel); }
   std::uint64_t started() const override { return started_; }
   std::vector<std::pair<std::string, std::string>> configuration() const override;
 
@@ -84,10 +100,16 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper {
   };
 
   bool is_plain() const { return model_ == "CM02"; }
+  /// The picosecond that SimGrid's clock is in.
+  Time present_time() const {
+    return std::max(Time(duration_from_seconds(s4u::Engine::get_clock())), engine_->now());
+  }
   void run(Engine& engine) override;
+  void handle_event(std::uint64_t token) override;
   void arm();
   void events_are_due();
   void completed(const s4u::Activity& ended);
+  void settle();
   void find_route(const MessageFlow& message, Running& running);
   void put(const Usage& usage, const MessageFlow& message);
   std::size_t cap_link(double bytes_per_s, const MessageFlow& message);
@@ -100,9 +122,9 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper {
   Engine* engine_;
   Activities* activities_;
   const MachineResources* resources_;
-  DeviceWatch watch_;
   std::unique_ptr<s4u::Engine> simgrid_;
   LinkZone* zone_;
+  DeviceShares devices_;
   std::vector<double> capacity_;  // by resource, when this was made
   std::vector<std::size_t> free_caps_;
   std::map<double, Cap> caps_;
@@ -113,6 +135,7 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper {
   std::uint64_t started_ = 0;
   Timer* timer_ = nullptr;
   Time armed_;
+  bool settles_ = false;        // a timer for it is set
   std::exception_ptr failure_;  // kept until SimGrid is left
 };
 
@@ -138,7 +161,11 @@ ShareId SimgridFlows::start(const MessageFlow& message, EventHandler& on_left,
   const s4u::Activity* const key = running.comm.get();
   const std::uint32_t index = running_.take(std::move(running));
   index_of_.emplace(key, index);
-  watch_.message_begins(index, message, engine_->now());
+  devices_.message_begins(index, message);
+  settle();
+  if (!is_plain()) {  // it begins later, and nobody says so
+    engine_->schedule(engine_->now() + delay_of(message.latency), Phase::complete, *this, 0);
+  }
   return {};
 }
 
@@ -162,9 +189,10 @@ void SimgridFlows::put(const Usage& usage, const MessageFlow& message) {
   const std::size_t resource = usage.resource.index();
   const double times = usage.coefficient / resources_->unit(usage.resource);
   if (times > kLargest || std::abs(times - std::round(times)) > 1e-12) {
-    refuse(message, "a part of it on one of several ways (spread over links, or in shares)");
+    refuse(message, "several ways of one message");
   }
-  if (activities_->sharing().capacity(usage.resource) != capacity_[resource]) {
+  const bool is_link = resources_->is_link(usage.resource);
+  if (is_link && activities_->sharing().capacity(usage.resource) != capacity_[resource]) {
     refuse(message, "a link whose capacity changes while the simulation runs");
   }
   route_.insert(route_.end(), static_cast<std::size_t>(std::llround(times)), resource);
@@ -197,10 +225,10 @@ void SimgridFlows::completed(const s4u::Activity& ended) {
     index_of_.erase(found);
     const Running done = std::move(running_[index]);
     running_.give_back(index);
-    watch_.message_ends(index);
+    devices_.message_ends(index);
+    settle();
     if (done.cap < kUnbounded) give_back_cap(done.cap);
-    const Time end(duration_from_seconds(s4u::Engine::get_clock()));
-    engine_->schedule(std::max(end, engine_->now()), Phase::complete, *done.handler, done.token);
+    engine_->schedule(present_time(), Phase::complete, *done.handler, done.token);
     arm();
   });
 }
@@ -226,6 +254,26 @@ void SimgridFlows::events_are_due() {
   });
 }
 
+/// Rates are known once SimGrid goes on, be it by the least that its clock can. Before that the
+/// engine is to come to the present, where a completion may wait for the next picosecond.
+void SimgridFlows::settle() {
+  if (settles_ || !devices_.has_kernels()) return;
+  settles_ = true;
+  const double present = std::max(s4u::Engine::get_clock(), to_seconds(present_time()));
+  Timer::set(std::nextafter(present, HUGE_VAL), [this] {
+    settles_ = false;
+    guarded([this] {
+      devices_.settle();
+      engine_->run_until(engine_->now());
+      arm();
+    });
+  });
+}
+
+void SimgridFlows::handle_event(std::uint64_t) {
+  settle();
+}
+
 /// SimGrid's run loop is no place for exceptions.
 template <class Work>
 void SimgridFlows::guarded(Work work) {
@@ -245,10 +293,9 @@ void SimgridFlows::run(Engine&) {
 }
 
 void SimgridFlows::refuse(const MessageFlow& message, const std::string& why) const {
-  throw UnmappableError("simgrid has nothing for " + why +
-                        " (of the message from rank " + std::to_string(message.source) +
-                        " to rank " + std::to_string(message.destination) +
-                        "); engine \"native\" has");
+  throw UnmappableError("simgrid has nothing for " + why + " (of the message from rank " +
+                        std::to_string(message.source) + " to rank " +
+                        std::to_string(message.destination) + "); engine \"native\" has");
 }
 
 std::vector<std::pair<std::string, std::string>> SimgridFlows::configuration() const {
@@ -256,8 +303,8 @@ std::vector<std::pair<std::string, std::string>> SimgridFlows::configuration() c
   for (const std::string& setting : settings_for(model_)) {
     settings += (settings.empty() ? "" : " ") + setting;
   }
-  return {{"version", std::to_string(SIMGRID_VERSION_MAJOR) + "." +
-                          std::to_string(SIMGRID_VERSION_MINOR)},
+  return {{"version",
+           std::to_string(SIMGRID_VERSION_MAJOR) + "." + std::to_string(SIMGRID_VERSION_MINOR)},
           {"model", model_},
           {"settings", settings}};
 }

@@ -20,9 +20,9 @@ namespace orrery::simgrid_program {
 /// message then arrives when it has left.
 ///
 /// Refuses by UnmappableError what SimGrid has no counterpart for: several ways of one message,
-/// priorities among messages, weights, capacities that change, and kernels that share memory or
-/// math with a message (see DeviceWatch). SimGrid keeps one engine per process, so this may be made
-/// once.
+/// priorities among messages, weights, capacities that change, and memory or math of a device that
+/// is too short for the messages beside a kernel (see DeviceShares). SimGrid keeps one engine per
+/// process, so this may be made once.
 std::unique_ptr<MessageFlows> make_simgrid_flows(const FlowChoice& choice, const FlowSite& site);
 
 }  // namespace orrery::simgrid_program
