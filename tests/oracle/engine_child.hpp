@@ -37,7 +37,7 @@ std::string in_child(Work work) {
   int status = 0;
   waitpid(child, &status, 0);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    throw std::runtime_error("the child failed: " + text);
+    throw std::runtime_error("the child ended with status " + std::to_string(status) + ": " + text);
   }
   return text;
 }

@@ -15,7 +15,12 @@ namespace orrery::simgrid_program {
 /// In both a flow is not capped by a TCP window (TCP-gamma) and acknowledgements take nothing of
 /// the way back (crosstraffic): the networks of accelerators have neither. By default dates closer
 /// than 1e-9 s are one date (surf/precision) and shares are solved to 1e-5 (maxmin/precision), both
-/// too coarse for picoseconds.
+/// too coarse for picoseconds; the latter stays with LV08, whose weights of some 1e6 are compared
+/// with it absolutely, and the solver crashes where it is below their rounding.
+///
+/// Shares are solved as a whole each time (optim:Full). The default solves only what has changed,
+/// and misses some changes where flows wait for a latency: two of a hundred random cases end off by
+/// percents then (tests/oracle/share_policy_oracle_test.cpp).
 ///
 /// Source: SimGrid 3.32 documentation, "Configuring SimGrid", "Configuring the Network Models";
 /// Velho and Legrand 2009, "Accuracy Study and Improvement of Network Simulation in the SimGrid

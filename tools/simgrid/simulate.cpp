@@ -63,7 +63,9 @@ class Run {
   void build() {
     std::vector<s4u::LinkInRoute> links;
     for (const double bytes_per_s : input_->links_bytes_per_s) {
-      links.emplace_back(add_link("link" + std::to_string(links.size()), bytes_per_s));
+      const std::size_t index = links.size();
+      const double latency_s = input_->links_latency_s.empty() ? 0 : input_->links_latency_s[index];
+      links.emplace_back(add_link("link" + std::to_string(index), bytes_per_s, latency_s));
     }
     for (std::size_t i = 0; i < input_->hosts_flops_per_s.size(); ++i) {
       hosts_.push_back(
@@ -80,7 +82,7 @@ class Run {
       // nobody else uses is the same cap.
       const double bound = input_->transfers[i].bound_bytes_per_s;
       if (std::isfinite(bound)) {
-        route.emplace_back(add_link("bound" + std::to_string(i), bound));
+        route.emplace_back(add_link("bound" + std::to_string(i), bound, 0));
       }
       zone_->add_route(source->get_netpoint(), target->get_netpoint(), nullptr, nullptr, route,
                        false);
@@ -90,9 +92,9 @@ class Run {
     zone_->seal();
   }
 
-  s4u::Link* add_link(const std::string& name, double bytes_per_s) {
+  s4u::Link* add_link(const std::string& name, double bytes_per_s, double latency_s) {
     return zone_->create_link(name, bytes_per_s)
-        ->set_latency(0)
+        ->set_latency(latency_s)
         ->set_sharing_policy(s4u::Link::SharingPolicy::SHARED)
         ->seal();
   }
