@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
@@ -134,6 +135,52 @@ TEST(FabricEngine, Lv08HasItsFactorsOfLatencyAndBandwidth) {
   EXPECT_NEAR(OneMessage().arrival("LV08"),
               OneMessage::kSending / kBandwidthFactor + kLatencyFactor * OneMessage::kWaiting,
               2e-12);
+}
+
+/// Messages over one route, each with a bound of its own, started as the machine would.
+class BoundedMessages final : private EventHandler {
+ public:
+  static constexpr double kRate = static_cast<double>(OneMessage::kBandwidth);
+  static constexpr std::array kBounds = {kRate / 8, kRate / 8, kRate / 4, kUnbounded, 2 * kRate};
+
+  /// When each has left, in seconds, as text.
+  std::string ends(const EngineOfMessages& moved_by) {
+    const auto fabric = fabric_of(one_.one.cluster);
+    const MachineResources resources(activities_, one_.one.cluster.node.device, *fabric, nullptr,
+                                     MachineResources::MemoryUse::messages,
+                                     MachineResources::HostUse::none);
+    const auto flows = moved_by.make(moved_by.choice, {engine_, activities_, resources, *fabric});
+    std::vector<Usage> usages;
+    for (const int link : fabric->route(0, 1).links) {
+      usages.push_back({ResourceId(4 + static_cast<std::size_t>(link)), 1});  // after two devices'
+    }
+    for (std::size_t i = 0; i < kBounds.size(); ++i) {
+      flows->start({.bytes = OneMessage::kBytes, .usages = usages, .terms = {.bound = kBounds[i]}},
+                   *this, i);
+    }
+    engine_.run();
+    std::string text;
+    for (const double end : ends_) text += std::to_string(std::llround(end * 1e9)) + " ns ";
+    return text;
+  }
+
+ private:
+  void handle_event(std::uint64_t token) override { ends_[token] = seconds(engine_.now()); }
+
+  OneMessage one_;
+  Engine engine_;
+  Activities activities_{engine_};
+  std::array<double, kBounds.size()> ends_{};
+};
+
+TEST(FabricEngine, BoundsOfMessagesAreKept) {
+  const std::string native = BoundedMessages().ends({});
+  EXPECT_EQ(
+      in_child([] {
+        return BoundedMessages().ends({simgrid_program::make_simgrid_flows, {.engine = "simgrid"}});
+      }),
+      native);
+  EXPECT_NE(native.find("32000000 ns"), std::string::npos) << native;  // 40 MB at 1.25 GB/s
 }
 
 TEST(FabricEngine, SimgridRunsOnceInAProcess) {

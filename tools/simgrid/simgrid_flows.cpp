@@ -7,11 +7,12 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <map>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "models/pool.hpp"
+#include "tools/simgrid/cap_links.hpp"
 #include "tools/simgrid/device_shares.hpp"
 #include "tools/simgrid/link_zone.hpp"
 #include "tools/simgrid/settings.hpp"
@@ -21,9 +22,6 @@ namespace {
 
 namespace s4u = simgrid::s4u;
 using simgrid::kernel::timer::Timer;
-
-// Links that cap one message, each for all that have this cap at a time.
-constexpr std::size_t kCaps = 256;
 
 /// Before the first byte of a message with LV08, and a picosecond to be past it.
 Duration delay_of(Duration latency) {
@@ -60,9 +58,7 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper, private Even
       capacity_.push_back(activities_->sharing().capacity(id));
       zone_->add_link(capacity_.back() / resources_->unit(id), LinkZone::Policy::SHARED);
     }
-    for (std::size_t cap = 0; cap < kCaps; ++cap) {
-      free_caps_.push_back(zone_->add_link(1, LinkZone::Policy::FATPIPE));
-    }
+    caps_.emplace(*zone_);
     zone_->seal();
     s4u::Activity::on_completion_cb([this](const s4u::Activity& ended) { completed(ended); });
     engine_->set_time_keeper(*this);
@@ -94,10 +90,6 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper, private Even
     std::uint64_t token = 0;
     double cap = kUnbounded;
   };
-  struct Cap {
-    std::size_t link = 0;
-    std::uint32_t users = 0;
-  };
 
   bool is_plain() const { return model_ == "CM02"; }
   /// The picosecond that SimGrid's clock is in.
@@ -112,8 +104,6 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper, private Even
   void settle();
   void find_route(const MessageFlow& message, Running& running);
   void put(const Usage& usage, const MessageFlow& message);
-  std::size_t cap_link(double bytes_per_s, const MessageFlow& message);
-  void give_back_cap(double bytes_per_s);
   [[noreturn]] void refuse(const MessageFlow& message, const std::string& why) const;
   template <class Work>
   void guarded(Work work);
@@ -126,8 +116,7 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper, private Even
   LinkZone* zone_;
   DeviceShares devices_;
   std::vector<double> capacity_;  // by resource, when this was made
-  std::vector<std::size_t> free_caps_;
-  std::map<double, Cap> caps_;
+  std::optional<CapLinks> caps_;  // behind the links of resources, which have the same numbers
   Pool<Running> running_;
   std::unordered_map<const s4u::Activity*, std::uint32_t> index_of_;  // only looked up
   std::vector<std::size_t> route_;
@@ -178,8 +167,10 @@ void SimgridFlows::find_route(const MessageFlow& message, Running& running) {
     reach = std::min(reach, capacity_[usage.resource.index()] / usage.coefficient);
   }
   if (message.terms.bound < reach) {
+    const auto link = caps_->take(message.terms.bound);
+    if (!link) refuse(message, "so many different bounds of messages at once");
     running.cap = message.terms.bound;
-    route_.push_back(cap_link(message.terms.bound, message));
+    route_.push_back(*link);
   }
 }
 
@@ -198,25 +189,6 @@ void SimgridFlows::put(const Usage& usage, const MessageFlow& message) {
   route_.insert(route_.end(), static_cast<std::size_t>(std::llround(times)), resource);
 }
 
-std::size_t SimgridFlows::cap_link(double bytes_per_s, const MessageFlow& message) {
-  const auto [cap, is_new] = caps_.try_emplace(bytes_per_s);
-  if (is_new) {
-    if (free_caps_.empty()) refuse(message, "more bounds of messages at once than there are links");
-    cap->second.link = free_caps_.back();
-    free_caps_.pop_back();
-    zone_->link(cap->second.link).set_bandwidth(bytes_per_s);
-  }
-  ++cap->second.users;
-  return cap->second.link;
-}
-
-void SimgridFlows::give_back_cap(double bytes_per_s) {
-  const auto cap = caps_.find(bytes_per_s);
-  if (--cap->second.users > 0) return;
-  free_caps_.push_back(cap->second.link);
-  caps_.erase(cap);
-}
-
 void SimgridFlows::completed(const s4u::Activity& ended) {
   guarded([&] {
     const auto found = index_of_.find(&ended);
@@ -227,7 +199,7 @@ void SimgridFlows::completed(const s4u::Activity& ended) {
     running_.give_back(index);
     devices_.message_ends(index);
     settle();
-    if (done.cap < kUnbounded) give_back_cap(done.cap);
+    if (done.cap < kUnbounded) caps_->give_back(done.cap);
     engine_->schedule(present_time(), Phase::complete, *done.handler, done.token);
     arm();
   });
