@@ -51,7 +51,8 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
                   scenario.collectives);
   Executor executor(engine, graph, simulated.runner_on(machine), all);
   const auto* moves = builtins.fabric_engines.find(scenario.flows.engine);
-  if (moves == nullptr) refuse_engine(scenario, "only `orrery run` starts the program that runs it");
+  if (moves == nullptr)
+    refuse_engine(scenario, "only `orrery run` starts the program that runs it");
   machine.use_engine(moves->make, scenario.flows);
   Time end;
   try {
