@@ -117,7 +117,10 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   RunListener* listener = nullptr;
   const TaskGraph* graph = nullptr;
   const Symmetry* symmetry = nullptr;
+  MessageFlowsFactory make_flows = make_native_flows;
+  FlowChoice flow_choice;
   std::optional<MachineResources> resources;  // made by prepare
+  std::unique_ptr<MessageFlows> flows;        // likewise
   std::optional<Traffic> traffic;             // where links fail or routings adapt
   // By program and first rank of the group, of which it holds a part: only looked up.
   std::map<std::pair<const CollectiveProgram*, const Rank*>, std::shared_ptr<const FoldedProgram>>
@@ -140,6 +143,12 @@ CollectiveCalls& Machine::collective_calls() {
   return impl_->calls;
 }
 
+void Machine::use_engine(MessageFlowsFactory make, const FlowChoice& choice) {
+  ORRERY_CHECK(!impl_->resources, "an engine comes before prepare");
+  impl_->make_flows = make;
+  impl_->flow_choice = choice;
+}
+
 void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry,
                       const Variability& variability, std::span<const Fault> faults) {
   ORRERY_CHECK(graph.world_size() <= impl_->fabric->devices(), "more ranks than devices");
@@ -151,8 +160,14 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
   impl_->symmetry = symmetry;
   impl_->resources.emplace(impl_->activities, impl_->device, *impl_->fabric, symmetry,
                            memory_use(graph), host_use(graph), variability);
+  impl_->flows = impl_->make_flows(
+      impl_->flow_choice, {*impl_->engine, impl_->activities, *impl_->resources, *impl_->fabric});
   if (!faults.empty() || impl_->fabric->adapts()) {
     ORRERY_CHECK(symmetry == nullptr, "ranks whose messages find different ways are folded");
+    const FlowChoice& choice = impl_->flow_choice;
+    if (choice.engine != FlowChoice().engine || choice.share_policy != SharePolicy::max_min) {
+      throw UnmappableError("messages that change their way (faults, adaptive routings)");
+    }
     impl_->traffic.emplace(*impl_->engine, *impl_->fabric, impl_->activities, *impl_->resources,
                            faults);
   }
@@ -241,6 +256,7 @@ void Machine::Impl::handle_event(std::uint64_t token) {
       break;
     case Topic::kernel_done: {
       const InstanceId instance = kernels[index].instance;
+      flows->kernel_ends(index);
       kernels.give_back(index);
       listener->computed(instance);
       break;
@@ -280,6 +296,8 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
   const MachineResources::Load load =
       resources->load(kernel.rank, kernel_costs[kernel.kernel.index()], kernel.priority);
   const double work = jitter ? jittered(kernel, load.work) : load.work;
+  flows->kernel_begins(index,
+                       {kernel.rank, graph->kernel(kernel.kernel).kind, load.usages, load.terms});
   activities.start(Activity{work, load.usages, load.terms}, *this,
                    token_of(Topic::kernel_done, index));
 }
@@ -305,11 +323,17 @@ void Machine::Impl::send(Message message, const MachineResources::Way& way, int 
   const double bytes = message.bytes.as_double();
   counters.messages += message.alike;
   counters.bytes_sent += bytes * static_cast<double>(message.alike);
-  message.latency = way.latency;
+  message.latency = flows->latency_after(way.latency);
   const std::uint32_t index = messages.take(message);
   const ShareTerms terms{.priority = priority};
   const std::uint64_t token = token_of(Topic::message_left, index);
-  const ShareId share = activities.start(Activity{bytes, way.usages, terms}, *this, token);
+  const ShareId share = flows->start(MessageFlow{.bytes = bytes,
+                                                 .usages = way.usages,
+                                                 .terms = terms,
+                                                 .latency = way.latency,
+                                                 .source = course.source,
+                                                 .destination = course.destination},
+                                     *this, token);
   if (traffic) {
     traffic->enter(index, course, {share, terms, this, token, way.latency}, way.usages);
   }
@@ -390,7 +414,10 @@ std::vector<FaultRecord> Machine::fault_records() const {
   return impl_->traffic ? impl_->traffic->faults() : std::vector<FaultRecord>{};
 }
 std::uint64_t Machine::activities_started() const {
-  return impl_->activities.started();
+  return impl_->activities.started() + (impl_->flows ? impl_->flows->started() : 0);
+}
+std::vector<std::pair<std::string, std::string>> Machine::engine_configuration() const {
+  return impl_->flows->configuration();
 }
 std::uint64_t Machine::solves() const {
   return impl_->activities.sharing().solves();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hw/spec.hpp"
@@ -11,6 +12,7 @@
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
 #include "models/machine_resources.hpp"
+#include "models/message_flows.hpp"
 #include "models/symmetry.hpp"
 #include "models/traffic.hpp"
 #include "models/variability.hpp"
@@ -49,6 +51,9 @@ class Machine final : public Runner {
 
   /// What makes the same calls as this machine.
   CollectiveCalls& collective_calls();
+  /// Who moves the messages, if not the native engine with its defaults. Before prepare. Only native
+  /// ones can be folded.
+  void use_engine(MessageFlowsFactory make, const FlowChoice& choice);
   /// Must be called before running: whom to call back, whose kernels to price, what to fold by
   /// (null: nothing; it must outlive the run otherwise, as the graph must), and which devices and
   /// kernels are not nominal (with a symmetry they must be: variability.uniform()). Degraded links
@@ -70,6 +75,8 @@ class Machine final : public Runner {
   std::vector<ResourceUse> resources() const;
   std::uint64_t activities_started() const;
   std::uint64_t solves() const;
+  /// Of what moves the messages.
+  std::vector<std::pair<std::string, std::string>> engine_configuration() const;
   const DeviceSpec& device() const;
 
  private:

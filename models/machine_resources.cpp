@@ -25,6 +25,8 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
       const double bandwidth = device.memory_bandwidth.as_double() * speed.memory;
       of.math = activities.add_resource(speed.math);
       of.memory = activities.add_resource(bandwidth);
+      of.speed = speed.math;
+      of.bandwidth = bandwidth;
       of.scarce = use == MemoryUse::kernels || can_be_short(static_cast<int>(d), bandwidth);
     }
     devices_[d] = of;
@@ -44,6 +46,13 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
 std::uint64_t MachineResources::alike(Rank rank) const {
   if (symmetry_ == nullptr) return 1;
   return symmetry_->ranks_in[symmetry_->rank_class[static_cast<std::size_t>(rank)]];
+}
+
+double MachineResources::unit(ResourceId resource) const {
+  if (is_link(resource)) return 1;
+  const bool is_math = resource.index() % 2 == 0;  // as the constructor adds them
+  if (is_math) return core_seconds_ > 0 ? core_seconds_ : 1;
+  return 1 / device_.memory_efficiency;
 }
 
 /// Bytes leave a device and come to it over its links, and are touched as often as `way` says.
@@ -167,13 +176,10 @@ MachineResources::Load MachineResources::load(Rank rank, const KernelCost& price
   const bool free = price.math_seconds <= 0 && price.memory_traffic <= 0;
   // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
   // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
-  const Sharing& sharing = activities_->sharing();
-  const double bandwidth = sharing.capacity(on.memory);
-  const double alone =
-      std::max(price.math_seconds / sharing.capacity(on.math), price.memory_traffic / bandwidth);
+  const double alone = std::max(price.math_seconds / on.speed, price.memory_traffic / on.bandwidth);
   return {.usages = {{on.math, price.math_seconds}, {on.memory, price.memory_traffic}},
           .work = free ? 0.0 : 1.0,
-          .terms = {.weight = free ? 1 : 1 / (alone * bandwidth * device_.memory_efficiency),
+          .terms = {.weight = free ? 1 : 1 / (alone * on.bandwidth * device_.memory_efficiency),
                     .bound = free ? 1 : kUnbounded,
                     .priority = priority}};
 }

@@ -68,6 +68,12 @@ class MachineResources {
   };
   Load load(Rank rank, const KernelCost& price, int priority) const;
 
+  /// Whether it is a link; else it is a device's math or memory.
+  bool is_link(ResourceId resource) const { return resource.index() >= 2 * devices_.size(); }
+  /// What messages take of it is a whole multiple of this, unless they are spread. Without a
+  /// symmetry, as is_link.
+  double unit(ResourceId resource) const;
+
   /// Ranks that `rank` stands for, itself among them.
   std::uint64_t alike(Rank rank) const;
 
@@ -85,7 +91,9 @@ class MachineResources {
   struct DeviceResources {
     ResourceId math;    // capacity: seconds of a nominal device per second; 1, less when it is slow
     ResourceId memory;  // capacity: bytes per second
-    bool scarce = true;  // memory can be short
+    bool scarce = true;    // memory can be short
+    double speed = 1;      // capacity of math
+    double bandwidth = 0;  // capacity of memory
   };
 
   void spread(const Fabric::Route& route);

@@ -32,7 +32,7 @@ MAY_SEE = {
     "workloads": ["workloads", "sim/graph", "sim/base"],
     "traces": ["traces", "sim/graph", "sim/base"],
     "kernels": ["kernels"],
-    "tools/simgrid": ["tools/simgrid", "sim/base"],
+    "tools/simgrid": ["tools", "models", "hw", "sim"],
     "tools": ["traces", "workloads", "models", "hw", "sim", "tools"],
     "tests": ["tests", "tools", "traces", "workloads", "models", "hw", "sim", "kernels"],
 }

@@ -6,6 +6,18 @@
 
 namespace orrery {
 
+class Engine;
+
+/// Lets time pass in place of the engine: another simulator, in whose run loop the events hang.
+class TimeKeeper {
+ public:
+  /// Runs all events of the engine, each at its time. What it adds on its way runs too.
+  virtual void run(Engine& engine) = 0;
+
+ protected:
+  ~TimeKeeper() = default;
+};
+
 /// The clock and the run loop. Any number of engines may live side by side; there is no global one.
 class Engine {
  public:
@@ -31,12 +43,24 @@ class Engine {
   EventId reschedule(EventId id, Time time, Phase phase, EventHandler& handler,
                      std::uint64_t token = 0);
 
-  /// Runs until no event is left.
+  /// Runs until no event is left, or has the time keeper do so.
   void run();
 
+  /// From now on run() is `keeper`'s, which outlives the run. It calls what follows.
+  void set_time_keeper(TimeKeeper& keeper) { keeper_ = &keeper; }
+  bool is_idle() const { return queue_.empty(); }
+  /// Of the next event. Requires !is_idle().
+  Time next_time() { return queue_.next_time(); }
+  /// Runs everything up to this time and at it, also what comes up meanwhile.
+  void run_until(Time time);
+
  private:
+  void run_next();
+
   EventQueue queue_;
   Time now_;
+  TimeKeeper* keeper_ = nullptr;
+  std::uint64_t at_this_instant_ = 0;  // events run there
   std::uint64_t events_run_ = 0;
   std::uint64_t maximum_events_per_instant_;
 };

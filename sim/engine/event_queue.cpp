@@ -84,15 +84,38 @@ bool EventQueue::present_is_next() {
   return key.time > now || (key.time == now && key.order >> kPhaseShift > phase);
 }
 
+/// The first of the present. Requires that one waits.
+inline EventQueue::Posted EventQueue::take_present() {
+  const auto phase = static_cast<unsigned>(std::countr_zero(waiting_));
+  const Posted item = present_[phase].pop();
+  if (present_[phase].empty()) waiting_ &= ~(1U << phase);
+  return item;
+}
+
+Time EventQueue::next_time() {
+  ORRERY_CHECK(live_ > 0, "the next time of an empty event queue");
+  for (;;) {  // drops what was cancelled
+    if (waiting_ != 0 && present_is_next()) {
+      const Posted& item = present_[static_cast<unsigned>(std::countr_zero(waiting_))].front();
+      if (item.slot == kNoSlot || slots_[item.slot].handler != nullptr) return now_;
+      free_slots_.push_back(take_present().slot);
+    } else {
+      const EventKey key = keys_.top();
+      const std::uint32_t slot = slot_of(key.order);
+      if (slots_[slot].handler != nullptr) return Time(Duration(key.time));
+      keys_.pop();
+      free_slots_.push_back(slot);
+    }
+  }
+}
+
 EventQueue::Event EventQueue::pop() {
   ORRERY_CHECK(live_ > 0, "pop from an empty event queue");
   for (;;) {
     Time time = now_;
     std::uint32_t index = 0;
     if (waiting_ != 0 && present_is_next()) {
-      const auto phase = static_cast<unsigned>(std::countr_zero(waiting_));
-      const Posted item = present_[phase].pop();
-      if (present_[phase].empty()) waiting_ &= ~(1U << phase);
+      const Posted item = take_present();
       if (item.slot == kNoSlot) {
         --live_;
         return Event{now_, item.handler, item.token};

@@ -56,6 +56,8 @@ class EventQueue {
   std::size_t size() const { return live_; }
   /// Removes and returns the next event. Requires !empty().
   Event pop();
+  /// Of the event that pop would return. Requires !empty().
+  Time next_time();
 
  private:
   // The order of a key = phase (2 bits) | sequence (38 bits) | slot (24 bits): comparing it
@@ -80,6 +82,7 @@ class EventQueue {
       if (head_ > kPoppedAllowed && head_ > items_.size() / 2) drop_popped();
       items_.push_back(item);
     }
+    const Posted& front() const { return items_[head_]; }
     Posted pop() {
       const Posted item = items_[head_++];
       if (head_ == items_.size()) {
@@ -102,6 +105,7 @@ class EventQueue {
     waiting_ |= 1U << static_cast<unsigned>(phase);
   }
   bool present_is_next();
+  Posted take_present();
   void purge();
 
   HotQueue keys_;

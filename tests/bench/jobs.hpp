@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <fstream>
 #include <string>
+#include <vector>
 
 // The jobs that orrery and SimGrid are both given (tests/bench/compare): every size, seed and shape
 // that they need to agree on. No engine is included here.
@@ -70,6 +73,60 @@ constexpr std::int64_t bytes_of(int layer, int host) {
   return random_bytes(static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(host), 2);
 }
 }  // namespace layered
+
+/// A permutation over a fat tree of three levels: pods of leaves and aggregation switches, each
+/// leaf joined to each of the latter in its pod, and the a-th of these in every pod to the a-th row
+/// of cores. Everything is kWidth wide, so that nothing is oversubscribed. Links have no latency.
+namespace three_level {
+inline constexpr int kWidth = 16;
+inline constexpr int kHosts = kWidth * kWidth * kWidth;
+inline constexpr int kLinks = 6 * kHosts;  // up and down, in three layers
+
+struct Route {
+  std::array<std::size_t, 6> links{};
+  int count = 0;
+  constexpr void put(int layer, int index, bool down) {
+    const int link = 2 * (layer * kHosts + index) + (down ? 1 : 0);
+    links[static_cast<std::size_t>(count++)] = static_cast<std::size_t>(link);
+  }
+};
+/// By a hash of the pair, as ECMP has it; only as far up as it must.
+constexpr Route route(int from, int to) {
+  const std::uint64_t hash =
+      scramble(static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to), 5);
+  const int row = static_cast<int>(hash % kWidth);
+  const int core = static_cast<int>(hash / kWidth % kWidth);
+  const int leaf = from / kWidth;
+  const int far_leaf = to / kWidth;
+  const int pod = leaf / kWidth;
+  const int far_pod = far_leaf / kWidth;
+  Route way;
+  way.put(0, from, false);
+  if (leaf != far_leaf) way.put(1, leaf * kWidth + row, false);
+  if (pod != far_pod) {
+    way.put(2, (pod * kWidth + row) * kWidth + core, false);
+    way.put(2, (far_pod * kWidth + row) * kWidth + core, true);
+  }
+  if (leaf != far_leaf) way.put(1, far_leaf * kWidth + row, true);
+  way.put(0, to, true);
+  return way;
+}
+
+/// Where each host sends: to the next in a random order of all, so that none sends to itself.
+inline std::vector<int> permutation() {
+  std::vector<int> order(kHosts);
+  for (int host = 0; host < kHosts; ++host) order[static_cast<std::size_t>(host)] = host;
+  std::sort(order.begin(), order.end(), [](int a, int b) {
+    return scramble(static_cast<std::uint64_t>(a), 11) <
+           scramble(static_cast<std::uint64_t>(b), 11);
+  });
+  std::vector<int> target(kHosts);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    target[static_cast<std::size_t>(order[i])] = order[(i + 1) % order.size()];
+  }
+  return target;
+}
+}  // namespace three_level
 
 /// The jittered ring: what every rank computes before the all-reduce.
 constexpr std::int64_t jitter_picoseconds(int rank) {

@@ -2,10 +2,8 @@
 // "_folded" behind its name interchangeable ranks are simulated once.
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <iostream>
 #include <map>
-#include <numeric>
 #include <optional>
 
 #include "models/machine.hpp"
@@ -14,62 +12,26 @@
 #include "tests/bench/jobs.hpp"
 #include "tests/bench/layered_run.hpp"
 #include "tests/bench/leaf_spine.hpp"
+#include "tests/bench/peer_jobs.hpp"
+#include "tests/bench/three_level.hpp"
 
 namespace orrery::jobs {
 namespace {
 
-ClusterSpec star(int devices, std::int64_t hop_picoseconds = kHopPicoseconds) {
-  // Memory and math so fast that only links and computes take time, as in SimGrid's jobs.
-  ClusterSpec cluster;
-  DeviceSpec& device = cluster.node.device;
-  device.name = "host";
-  device.peak[static_cast<std::size_t>(Precision::bf16)] =
-      FlopRate(static_cast<std::int64_t>(kHostFlopsPerSecond));
-  device.math_efficiency[static_cast<std::size_t>(Precision::bf16)] = 1;
-  device.memory_capacity = Bytes(1'000'000'000'000);
-  device.memory_bandwidth = Bandwidth(1'000'000'000'000'000);
-  device.memory_efficiency = 1;
-  cluster.node.devices = devices;
-  const std::string hop = std::to_string(hop_picoseconds) + " ps";
-  cluster.node.fabric = json_object(
-      {{"kind", json_string("crossbar")},
-       {"link",
-        json_object({{"name", json_string("link")},
-                     {"kind", json_string("wire")},
-                     {"bandwidth", json_string(std::to_string(kLinkBytesPerSecond) + " B/s")},
-                     {"latency", json_string(hop)},
-                     {"efficiency", json_real(1)}})},
-       {"links_per_device", json_integer(1)}});
-  cluster.nodes = 1;
-  return cluster;
-}
-
 ClusterSpec leaves(int devices) {
-  ClusterSpec cluster = star(devices);
+  ClusterSpec cluster = star(devices, kHopPicoseconds);
   cluster.node.fabric = json_object({{"kind", json_string("leaf_spine")}});
   return cluster;
 }
 
-std::vector<Rank> ranks_below(int count) {
-  std::vector<Rank> ranks(static_cast<std::size_t>(count));
-  std::iota(ranks.begin(), ranks.end(), 0);
-  return ranks;
-}
-
-Op collective(TaskGraph& graph, CollectiveKind kind) {
-  Op op;
-  op.kind = OpKind::collective;
-  op.collective = kind;
-  op.stream = graph.stream("network");
-  op.ranks = graph.rank_set(ranks_below(graph.world_size()));
-  op.group_size = static_cast<std::uint32_t>(graph.world_size());
-  op.bytes = Bytes(kBlock) * graph.world_size();
-  return op;
+/// Blocks of one message.
+Bytes size_of(const TaskGraph& graph) {
+  return Bytes(kBlock) * graph.world_size();
 }
 
 TaskGraph ring(int ranks) {
   TaskGraph graph(ranks);
-  graph.add(collective(graph, CollectiveKind::all_reduce));
+  graph.add(collective(graph, CollectiveKind::all_reduce, size_of(graph)));
   return graph;
 }
 
@@ -83,13 +45,13 @@ TaskGraph jittered_ring(int ranks) {
     op.delay = Duration(jitter_picoseconds(rank));
     graph.add(op);
   }
-  graph.add(collective(graph, CollectiveKind::all_reduce));
+  graph.add(collective(graph, CollectiveKind::all_reduce, size_of(graph)));
   return graph;
 }
 
 TaskGraph all_to_all(int ranks) {
   TaskGraph graph(ranks);
-  graph.add(collective(graph, CollectiveKind::all_to_all));
+  graph.add(collective(graph, CollectiveKind::all_to_all, size_of(graph)));
   return graph;
 }
 
@@ -108,6 +70,23 @@ TaskGraph random_all_to_all(int ranks) {
           Bytes(random_bytes(static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to)));
       graph.add(op);
     }
+  }
+  return graph;
+}
+
+TaskGraph permutation() {
+  TaskGraph graph(three_level::kHosts);
+  const std::vector<int> target = three_level::permutation();
+  for (Rank from = 0; from < three_level::kHosts; ++from) {
+    const int to = target[static_cast<std::size_t>(from)];
+    Op op;
+    op.kind = OpKind::transfer;
+    op.stream = graph.stream("network");
+    op.ranks = graph.rank_set({from});
+    op.peers = graph.rank_set({to});
+    op.bytes =
+        Bytes(random_bytes(static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to)));
+    graph.add(op);
   }
   return graph;
 }
@@ -161,28 +140,21 @@ constexpr int kShortLayers = 10;
 constexpr int kCountedLayers = 200;  // enough to fill the queues, seconds under valgrind
 constexpr int kLayers = 8'000;       // a million activities
 
-struct Job {
-  ClusterSpec cluster;
-  TaskGraph graph;
-};
-
-using JobMaker = std::function<Job()>;
-
 Job ring_job(int ranks) {
-  return {star(ranks), ring(ranks)};
+  return {star(ranks, kHopPicoseconds), ring(ranks)};
 }
 Job jittered_ring_job(int ranks) {
-  return {star(ranks), jittered_ring(ranks)};
+  return {star(ranks, kHopPicoseconds), jittered_ring(ranks)};
 }
 Job graph_job(int layers) {
   return {star(layered::kHosts, 0), layered_graph(layers)};
 }
 Job idle_job(int ranks) {
-  return {star(ranks), TaskGraph(ranks)};
+  return {star(ranks, kHopPicoseconds), TaskGraph(ranks)};
 }
 
-const std::map<std::string, JobMaker>& machine_jobs() {
-  static const std::map<std::string, JobMaker> jobs = {
+std::map<std::string, JobMaker> machine_jobs() {
+  std::map<std::string, JobMaker> jobs = {
       {"ring_256", [] { return ring_job(256); }},
       {"ring_1024", [] { return ring_job(1024); }},
       {"ring_4096", [] { return ring_job(4096); }},
@@ -197,6 +169,12 @@ const std::map<std::string, JobMaker>& machine_jobs() {
        [] {
          return Job{leaves(256), all_to_all(256)};
        }},
+      {"permutation_4096",
+       [] {
+         ClusterSpec cluster = star(three_level::kHosts, 0);
+         cluster.node.fabric = json_object({{"kind", json_string("three_level")}});
+         return Job{cluster, permutation()};
+       }},
       {"graph_short_tasks", [] { return graph_job(kShortLayers); }},
       {"graph_25k_tasks", [] { return graph_job(kCountedLayers); }},
       {"graph_1m_tasks", [] { return graph_job(kLayers); }},
@@ -204,6 +182,7 @@ const std::map<std::string, JobMaker>& machine_jobs() {
       {"idle_4096", [] { return idle_job(4096); }},
       {"start_16384", [] { return idle_job(16'384); }},
   };
+  jobs.merge(peer_jobs());
   return jobs;
 }
 
@@ -214,18 +193,27 @@ const std::map<std::string, int>& engine_jobs() {
   return layers;
 }
 
-void print(const std::string& name, Time end, std::uint64_t activities, std::uint64_t events) {
+struct Counts {
+  std::uint64_t activities = 0;
+  std::uint64_t events = 0;
+  std::uint64_t messages = 0;
+};
+
+void print(const std::string& name, Time end, const Counts& counts) {
   std::printf(
       "{\"job\": \"%s\", \"makespan_s\": %.12f, \"activities\": %llu, \"events\": %llu, "
-      "\"peak_kib\": %ld}\n",
-      name.c_str(), to_seconds(end.since_start()), static_cast<unsigned long long>(activities),
-      static_cast<unsigned long long>(events), peak_kib());
+      "\"messages\": %llu, \"peak_kib\": %ld}\n",
+      name.c_str(), to_seconds(end.since_start()),
+      static_cast<unsigned long long>(counts.activities),
+      static_cast<unsigned long long>(counts.events),
+      static_cast<unsigned long long>(counts.messages), peak_kib());
 }
 
 void run(const std::string& name, const Job& job, bool fold) {
   Diagnostics diagnostics;
   auto topologies = builtin_topologies();
   topologies.add({"leaf_spine", make_leaf_spine, "the fabric of the all-to-all jobs"});
+  topologies.add({"three_level", make_three_level, "the fabric of the permutation job"});
   const auto fabric = Fabric::build(job.cluster, topologies, diagnostics);
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
   const auto models = builtin_cost_models();
@@ -233,6 +221,7 @@ void run(const std::string& name, const Job& job, bool fold) {
   diagnostics.throw_if_any();
   CollectiveChoice choice;
   choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_to_all)] = "direct";
+  choice.chunk = job.chunk;
   const auto collectives = builtin_collectives();
   Engine engine;
   Machine machine(engine, job.cluster, *fabric, *cost, collectives, choice);
@@ -247,7 +236,8 @@ void run(const std::string& name, const Job& job, bool fold) {
   Executor executor(engine, graph, folded ? static_cast<Runner&>(*folded) : machine, {});
   machine.prepare(graph, executor.listener(), symmetry ? &*symmetry : nullptr);
   const Time end = executor.run();
-  print(name, end, machine.activities_started(), engine.events_run());
+  print(name, end,
+        {machine.activities_started(), engine.events_run(), machine.counters().messages});
 }
 
 }  // namespace
@@ -261,14 +251,15 @@ int main(int count, char** arguments) {
   const std::string job = fold ? name.substr(0, name.size() - suffix.size()) : name;
   if (const auto found = engine_jobs().find(name); found != engine_jobs().end()) {
     const LayeredRun done = run_layered(found->second);
-    print(name, done.end, done.activities, done.events);
+    print(name, done.end, {done.activities, done.events, 0});
     return 0;
   }
-  if (const auto found = machine_jobs().find(job); found != machine_jobs().end()) {
+  const auto jobs = machine_jobs();
+  if (const auto found = jobs.find(job); found != jobs.end()) {
     run(name, found->second(), fold);
     return 0;
   }
   for (const auto& [known, layers] : engine_jobs()) std::cerr << known << '\n';
-  for (const auto& [known, make] : machine_jobs()) std::cerr << known << '\n';
+  for (const auto& [known, make] : jobs) std::cerr << known << '\n';
   return 2;
 }

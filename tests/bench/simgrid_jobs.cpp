@@ -63,6 +63,8 @@ const std::map<std::string, Job>& jobs() {
       {"all_to_all_256",
        {Api::mailboxes, Zone::full, "Full",
         [](Api a, Zone z) { return all_to_all(256, a, z, equal); }}},
+      {"permutation_4096",
+       {Api::callbacks, Zone::full, "Full", [](Api, Zone) { return run_permutation(); }}},
       {"graph_short",
        {Api::callbacks, Zone::full, "Lazy", [](Api a, Zone z) { return layered_graph(10, a, z); }}},
       {"graph_1m",

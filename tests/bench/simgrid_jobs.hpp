@@ -50,6 +50,7 @@ struct Activities {
 Activities run_ring(const Platform& platform, Api api);
 using Sizes = std::function<std::uint64_t(int from, int to)>;
 Activities run_all_to_all(const Platform& platform, Api api, const Sizes& bytes);
+Activities run_permutation();
 Activities run_layered_graph(const Platform& platform, Api api, int layers);
 
 }  // namespace orrery::jobs

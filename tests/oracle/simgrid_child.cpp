@@ -107,7 +107,7 @@ Outcome run_simgrid(const std::string& text) {
   TemporaryFolder folder;
   const std::string path = (folder / "case.json").string();
   testing_program::write_file(path, text);
-  return testing_program::run_child(kProgram, {path});
+  return testing_program::run_child(kProgram, {"activities", path});
 }
 
 std::vector<std::vector<double>> simgrid_completion_s(const std::vector<Case>& cases) {

@@ -46,8 +46,14 @@ inline std::unique_ptr<Fabric> fabric_of(const ClusterSpec& cluster) {
   return fabric;
 }
 
+/// Who moves the messages.
+struct EngineOfMessages {
+  MessageFlowsFactory make = make_native_flows;
+  FlowChoice choice{};
+};
+
 inline Outcome simulate(const ClusterSpec& cluster, const TaskGraph& graph,
-                        const CollectiveChoice& choice) {
+                        const CollectiveChoice& choice, const EngineOfMessages& moved_by = {}) {
   const auto fabric = fabric_of(cluster);
   Diagnostics diagnostics;
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
@@ -55,6 +61,7 @@ inline Outcome simulate(const ClusterSpec& cluster, const TaskGraph& graph,
   const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
   Engine engine;
   Machine machine(engine, cluster, *fabric, *cost, builtin_collectives(), choice);
+  machine.use_engine(moved_by.make, moved_by.choice);
   Timeline timeline;
   const std::vector<Observer*> observers = {&timeline};
   Executor executor(engine, graph, machine, observers);

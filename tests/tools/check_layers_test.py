@@ -43,7 +43,7 @@ ARROWS = """
     workloads        x         .          x     .    .        x        .      .         .          .     .
     traces           x         .          x     .    .        .        x      .         .          .     .
     kernels          .         .          .     .    .        .        .      x         .          .     .
-    tools/simgrid    x         .          .     .    .        .        .      .         x          .     .
+    tools/simgrid    x         x          x     x    x        .        .      .         x          x     .
     tools            x         x          x     x    x        x        x      .         x          x     .
     tests            x         x          x     x    x        x        x      x         x          x     x
 """

@@ -2,6 +2,7 @@
 
 #include "models/collective/collective.hpp"
 #include "models/cost/cost_model.hpp"
+#include "models/message_flows.hpp"
 #include "models/topology/topology.hpp"
 #include "workloads/workload.hpp"
 
@@ -13,6 +14,7 @@ struct Builtins {
   Registry<TopologyFactory> topologies = builtin_topologies();
   Registry<CollectiveFactory> collectives = builtin_collectives();
   Registry<CostModelFactory> cost_models = builtin_cost_models();
+  Registry<MessageFlowsFactory> fabric_engines = builtin_fabric_engines();
   Registry<WorkloadFactory> workloads = builtin_workloads();
 };
 

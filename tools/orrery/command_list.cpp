@@ -75,6 +75,8 @@ std::vector<Kind> all_kinds(const Builtins& builtins, const Catalog& catalog) {
        entries_of(builtins.collectives)},
       {"cost_models", "\"kind\" of \"cost\"", entries_of(builtins.cost_models)},
       {"ops", "kernels with a cost model of their own: OP of `orrery cost`", entries_of_ops()},
+      {"fabric_engines", "\"engine\" of \"fabric\"; simgrid is another, run by orrery-simgrid",
+       entries_of(builtins.fabric_engines)},
       {"workloads", "\"kind\" of \"workload\"", entries_of(builtins.workloads)},
   };
 }

@@ -7,6 +7,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/fault_check.hpp"
 #include "tools/orrery/output_folder.hpp"
 #include "tools/orrery/progress.hpp"
@@ -113,6 +114,9 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
   const std::vector<std::string> overrides = overrides_of(options);
   const Scenario scenario =
       load_scenario(argument_of(options), overrides, builtins, open_catalog(data));
+  std::vector<std::string> same = {"run"};
+  same.insert(same.end(), words.begin(), words.end());
+  hand_over_to_engine(scenario, builtins, same);
 
   std::optional<OutputFolder> folder;
   if (options.count("out") > 0) {

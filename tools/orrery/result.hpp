@@ -124,6 +124,7 @@ struct Result {
   Duration makespan;
   Rank ranks = 0;
   SymmetryUse symmetry;
+  std::vector<std::pair<std::string, std::string>> fabric_engine;  // its configuration
   double tokens = 0;
   std::optional<double> mfu;  // none: the device has no peak in the job's precision
   std::optional<double> mfu_full_attention;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/fault_figures.hpp"
 #include "tools/orrery/wait_figures.hpp"
 
@@ -274,6 +275,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"checks", checks(result.checks)},
       {"warnings", json_array(std::move(warnings))},
       {"symmetry", symmetry(result.symmetry)},
+      {"fabric_engine", fabric_engine_json(scenario.flows, result.fabric_engine)},
       {"counters", counters(result.counters)},
       {"seed", count(scenario.seed)},
       {"catalog_fnv1a", hashes(scenario.sources)},

@@ -5,6 +5,7 @@
 #include "models/machine.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/graph/executor.hpp"
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/job_figures.hpp"
 #include "tools/orrery/measure.hpp"
 #include "tools/orrery/wait_figures.hpp"
@@ -50,9 +51,18 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   Machine machine(engine, scenario.cluster, *scenario.fabric, *scenario.cost, builtins.collectives,
                   scenario.collectives);
   Executor executor(engine, graph, simulated.runner_on(machine), all);
-  machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability,
-                  scenario.faults);
-  const Time end = executor.run();
+  const auto* moves = builtins.fabric_engines.find(scenario.flows.engine);
+  if (moves == nullptr)
+    refuse_engine(scenario, "only `orrery run` starts the program that runs it");
+  machine.use_engine(moves->make, scenario.flows);
+  Time end;
+  try {
+    machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability,
+                    scenario.faults);
+    end = executor.run();
+  } catch (const UnmappableError& error) {
+    refuse_engine(scenario, error.what());
+  }
 
   const std::vector<Span>& spans = run.timeline.spans();
   const std::vector<RankBreakdown> ranks = break_down(graph, spans, end, job.pipelined);
@@ -63,6 +73,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   result.makespan = end.since_start();
   result.ranks = job.graph.world_size();
   result.symmetry = symmetry_use(simulated, *scenario.fabric);
+  result.fabric_engine = machine.engine_configuration();
   result.tokens = job.tokens;
   result.mfu = model_utilisation(job.model_operations, job, machine.device(), result.makespan);
   result.mfu_full_attention = model_utilisation(job.model_operations_full_attention, job,

@@ -8,6 +8,7 @@
 #include "sim/base/hash.hpp"
 #include "tools/orrery/calibrations.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/graphml_reader.hpp"
 #include "tools/orrery/libraries.hpp"
 #include "tools/orrery/scenario_document.hpp"
@@ -38,7 +39,7 @@ class Reader {
     for (const char* required : {"cluster", "workload"}) {
       root.at(required);
     }
-    for (const char* optional : {"collectives", "cost", "variability", "faults"}) {
+    for (const char* optional : {"collectives", "cost", "fabric", "faults", "variability"}) {
       root.find(optional);
     }
     root.reject_unknown_keys();
@@ -53,6 +54,7 @@ class Reader {
     if (degrades_) {  // libraries know the links as they should be
       degrade_links(scenario_->variability, *scenario_->fabric);
     }
+    read_fabric();
     if (mistakes_->empty()) {
       unresolved_.report(*mistakes_);
     }
@@ -150,6 +152,16 @@ class Reader {
         }
       }
     }
+    report(found);
+  }
+
+  void read_fabric() {
+    const JsonValue* value = scenario_->resolved.find("fabric");
+    if (value == nullptr) {
+      return;
+    }
+    Diagnostics found;
+    scenario_->flows = read_fabric_section(JsonCursor(*value, found));
     report(found);
   }
 

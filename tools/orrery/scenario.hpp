@@ -28,6 +28,7 @@ struct Scenario {
   std::unique_ptr<Workload> workload;
   std::unique_ptr<CostModel> cost;
   CollectiveChoice collectives;
+  FlowChoice flows;
   Variability variability;  // degraded links are degraded in `fabric` already
   Faults faults;
   std::vector<Catalog::SourceFile> sources;  // catalogue files and files named by `use`

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/scenario.hpp"
 
 namespace orrery {
@@ -72,6 +73,10 @@ void write_defaults(JsonValue& document) {
   add_default(document, "", "seed", json_integer(0));
   add_default(document, "", "collectives", json_object({}));
   add_default(document, "", "cost", json_object({{"kind", json_string("roofline")}}));
+  add_default(document, "", "fabric", json_object({}));
+  if (JsonValue* const fabric = document.find("fabric")) {
+    add_defaults(*fabric, "/fabric", fabric_defaults(*fabric));
+  }
   JsonValue* collectives = document.find("collectives");
   if (collectives == nullptr) {
     return;

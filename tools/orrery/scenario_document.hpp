@@ -13,7 +13,7 @@ namespace orrery {
 void apply_overrides(JsonValue& document, std::span<const std::string> overrides,
                      Diagnostics& diagnostics);
 
-/// Writes the defaults of seed, collectives and cost where the document leaves them out.
+/// Writes the defaults of seed, collectives, cost and fabric where the document leaves them out.
 void write_defaults(JsonValue& document);
 
 /// Writes into "workload" what it leaves out of `parameters`, which the workload took by itself.

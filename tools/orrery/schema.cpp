@@ -66,6 +66,21 @@ JsonValue workload_schema(const Builtins& builtins, const Catalog& catalog) {
                       {"oneOf", json_array(std::move(kinds))}});
 }
 
+JsonValue fabric_schema() {
+  return json_object(
+      {{"description", text("Who moves messages, and how they share links; default: native")},
+       {"oneOf",
+        json_array(
+            {closed_object({{"engine", json_object({{"const", text("native")}})},
+                            {"share_policy",
+                             enumeration({"max_min", "rtt_weighted"},
+                                         "weights: equal, or the inverse of a route's latency")}},
+                           {}, "orrery's own engine"),
+             closed_object({{"engine", json_object({{"const", text("simgrid")}})},
+                            {"model", enumeration({"CM02", "LV08"}, "SimGrid's network model")}},
+                           {"engine"}, "SimGrid, in orrery-simgrid")})}});
+}
+
 }  // namespace
 
 JsonValue scenario_schema(const Builtins& builtins, const Catalog& catalog) {
@@ -89,6 +104,7 @@ JsonValue scenario_schema(const Builtins& builtins, const Catalog& catalog) {
        {"workload", workload_schema(builtins, catalog)},
        {"collectives", collectives_schema(builtins)},
        {"cost", std::move(cost)},
+       {"fabric", fabric_schema()},
        {"variability", variability_schema()},
        {"faults", faults_schema()}},
       {"orrery", "cluster", "workload"}, "An orrery scenario");

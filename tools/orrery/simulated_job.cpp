@@ -23,7 +23,8 @@ SimulatedJob::SimulatedJob(const Scenario& scenario, const Job& job, const Built
                            Folding folding)
     : graph_(&job.graph) {
   // Degraded links do not matter here: they differ in the fabric.
-  const bool alike = scenario.variability.uniform() && scenario.faults.empty();
+  const bool native = scenario.flows.engine == FlowChoice().engine;
+  const bool alike = native && scenario.variability.uniform() && scenario.faults.empty();
   if (alike && folding == Folding::where_alike) {
     CollectiveCalls calls(builtins.collectives, scenario.collectives, *scenario.fabric);
     symmetry_ = find_symmetry(job.graph, *scenario.fabric, calls);

@@ -259,7 +259,14 @@ std::string what_runs(const Scenario& scenario) {
   }
   const ClusterSpec& cluster = scenario.cluster;
   text += " on " + std::to_string(cluster.device_count()) + " x " + cluster.node.device.name;
-  return text + " in " + std::to_string(cluster.nodes) + " x " + cluster.node.name;
+  text += " in " + std::to_string(cluster.nodes) + " x " + cluster.node.name;
+  const FlowChoice& flows = scenario.flows;
+  if (flows.engine != FlowChoice().engine) {
+    text += ", links shared by " + flows.engine + " (" + flows.model + ")";
+  } else if (flows.share_policy != SharePolicy::max_min) {
+    text += ", links shared " + std::string(to_string(flows.share_policy));
+  }
+  return text;
 }
 
 std::string summary(const Result& result, const Scenario& scenario, const RunCost& cost,

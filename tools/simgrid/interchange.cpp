@@ -89,7 +89,12 @@ Input read_input(const std::string& path) {
   root.at("orrery_simgrid").as_count({.minimum = 1, .maximum = 1});
 
   Input input;
-  input.links_bytes_per_s = read_rates(root, "links", "bytes_per_s");
+  for (JsonCursor& item : optional_items(root, "links")) {
+    input.links_bytes_per_s.push_back(item.at("bytes_per_s").as_ratio(kRates));
+    JsonCursor latency = item.find("latency_s");
+    input.links_latency_s.push_back(latency.present() ? latency.as_ratio(kStarts) : 0);
+    item.reject_unknown_keys();
+  }
   input.hosts_flops_per_s = read_rates(root, "hosts", "flops_per_s");
   for (JsonCursor& item : optional_items(root, "transfers")) {
     input.transfers.push_back(read_transfer(item, input.links_bytes_per_s.size()));

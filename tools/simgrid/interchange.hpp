@@ -9,15 +9,17 @@
 /// What orrery-simgrid reads and writes: a platform and independent activities on it, as JSON.
 ///
 ///   { "orrery_simgrid": 1,
-///     "links": [ { "bytes_per_s": 1e9 }, … ],
+///     "links": [ { "bytes_per_s": 1e9, "latency_s": 1e-6 }, … ],
 ///     "hosts": [ { "flops_per_s": 1e12 }, … ],
 ///     "transfers": [ { "links": [0, 3], "bytes": 1000000, "start_s": 0.5,
 ///                      "bound_bytes_per_s": 2e8 }, … ],
 ///     "computes": [ { "host": 0, "flops": 1e9, "start_s": 0, "bound_flops_per_s": 5e11 }, … ] }
 ///
-/// Links have no latency; a transfer holds a share of every link it names, each once. A compute
+/// A transfer holds a share of every link it names, each once. It waits for their latencies first,
+/// and where it has any, its share weighs the inverse of their sum: so does CM02. A compute
 /// holds a share of its host's only core. "bound_…" caps the rate and may be left out, as may a
-/// list. The answer is { "completion_s": […] }: the transfers in order, then the computes.
+/// latency (0) and a list. The answer is { "completion_s": […] }: the transfers in order, then the
+/// computes.
 namespace orrery::simgrid_program {
 
 /// Cap of an activity that has none.
@@ -39,6 +41,7 @@ struct Compute {
 
 struct Input {
   std::vector<double> links_bytes_per_s;
+  std::vector<double> links_latency_s;  // of as many, or none: 0
   std::vector<double> hosts_flops_per_s;
   std::vector<Transfer> transfers;
   std::vector<Compute> computes;

@@ -1,51 +1,33 @@
-#include <exception>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "sim/base/errors.hpp"
+#include "tools/orrery/builtins.hpp"
+#include "tools/orrery/commands.hpp"
 #include "tools/simgrid/interchange.hpp"
+#include "tools/simgrid/simgrid_flows.hpp"
 #include "tools/simgrid/simulate.hpp"
 
-namespace orrery::simgrid_program {
-namespace {
-
-constexpr int kOurBug = 1;
-constexpr int kWrongInput = 2;
-constexpr const char* kUsage =
-    "usage: orrery-simgrid FILE\n"
-    "Runs the transfers and computes of FILE on SimGrid and prints when each ends, as JSON.\n"
-    "The form of FILE stands in tools/simgrid/interchange.hpp.\n"
-    "exit codes: 0 done; 1 our bug; 2 wrong input; 5 a file or disk error\n";
-
-int run_program(int count, char** words) {
-  if (count != 2) {
-    std::cerr << kUsage;
-    return kWrongInput;
-  }
-  const std::string path = words[1];
-  if (path == "--help" || path == "-h") {
-    std::cout << kUsage;
-    return 0;
-  }
-  std::cout << answer_text(simulate(read_input(path))) << std::flush;
-  if (!std::cout) {
-    throw IoError("cannot write to standard output");
-  }
-  return 0;
-}
-
-}  // namespace
-}  // namespace orrery::simgrid_program
-
+// orrery-simgrid: the program orrery with one more engine of messages, which `orrery run` starts
+// when a scenario asks for it; and a verb of its own that runs activities on SimGrid alone, without
+// anything of orrery's engine, as an oracle for it:
+//   orrery-simgrid activities FILE    the form of FILE stands in tools/simgrid/interchange.hpp
 int main(int count, char** words) {
-  using orrery::simgrid_program::kOurBug;
-  try {
-    return orrery::simgrid_program::run_program(count, words);
-  } catch (const orrery::Error& error) {
-    std::cerr << error.what() << std::endl;
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    std::cerr << "orrery-simgrid failed, which is a bug of it: " << error.what() << std::endl;
+  using namespace orrery;
+  const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
+  if (arguments.size() == 2 && arguments.front() == "activities") {
+    try {
+      print(simgrid_program::answer_text(
+          simgrid_program::simulate(simgrid_program::read_input(arguments.back()))));
+      return 0;
+    } catch (const Error& error) {
+      std::cerr << error.what() << std::endl;
+      return error.exit_code();
+    }
   }
-  return kOurBug;
+  Builtins builtins;
+  builtins.fabric_engines.add({"simgrid", simgrid_program::make_simgrid_flows,
+                               "SimGrid 3.32, by its models CM02 and LV08"});
+  return run_program(arguments, builtins);
 }

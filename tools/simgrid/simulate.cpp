@@ -3,30 +3,18 @@
 #include <simgrid/kernel/Timer.hpp>
 #include <simgrid/s4u.hpp>
 
-#include <array>
 #include <cmath>
 #include <map>
 #include <string>
 #include <utility>
 
 #include "sim/base/errors.hpp"
+#include "tools/simgrid/settings.hpp"
 
 namespace orrery::simgrid_program {
 namespace {
 
 namespace s4u = simgrid::s4u;
-
-// Plain max–min sharing, as orrery's engine does it. CM02 alone would cap a flow by the TCP window
-// (TCP-gamma), let acknowledgements use the way back (crosstraffic), weight flows by the latency
-// and the bandwidth of their links (weight-S; latencies are 0 here) and scale latency and
-// bandwidth. Source: SimGrid 3.32 documentation, "Configuring SimGrid", "Configuring the Network
-// Models". By default dates closer than 1e-9 s are one date (surf/precision) and shares are solved
-// to 1e-5 (maxmin/precision), both too coarse to compare picoseconds.
-constexpr std::array kSettings = {
-    "network/model:CM02",    "network/TCP-gamma:0",      "network/crosstraffic:0",
-    "network/weight-S:0",    "network/latency-factor:1", "network/bandwidth-factor:1",
-    "maxmin/precision:1e-9", "surf/precision:1e-12",
-};
 
 constexpr double kUnused = 1e9;  // speed of hosts that only send; nothing runs on them
 
@@ -75,7 +63,9 @@ class Run {
   void build() {
     std::vector<s4u::LinkInRoute> links;
     for (const double bytes_per_s : input_->links_bytes_per_s) {
-      links.emplace_back(add_link("link" + std::to_string(links.size()), bytes_per_s));
+      const std::size_t index = links.size();
+      const double latency_s = input_->links_latency_s.empty() ? 0 : input_->links_latency_s[index];
+      links.emplace_back(add_link("link" + std::to_string(index), bytes_per_s, latency_s));
     }
     for (std::size_t i = 0; i < input_->hosts_flops_per_s.size(); ++i) {
       hosts_.push_back(
@@ -92,7 +82,7 @@ class Run {
       // nobody else uses is the same cap.
       const double bound = input_->transfers[i].bound_bytes_per_s;
       if (std::isfinite(bound)) {
-        route.emplace_back(add_link("bound" + std::to_string(i), bound));
+        route.emplace_back(add_link("bound" + std::to_string(i), bound, 0));
       }
       zone_->add_route(source->get_netpoint(), target->get_netpoint(), nullptr, nullptr, route,
                        false);
@@ -102,9 +92,9 @@ class Run {
     zone_->seal();
   }
 
-  s4u::Link* add_link(const std::string& name, double bytes_per_s) {
+  s4u::Link* add_link(const std::string& name, double bytes_per_s, double latency_s) {
     return zone_->create_link(name, bytes_per_s)
-        ->set_latency(0)
+        ->set_latency(latency_s)
         ->set_sharing_policy(s4u::Link::SharingPolicy::SHARED)
         ->seal();
   }
@@ -142,10 +132,7 @@ class Run {
 }  // namespace
 
 std::vector<double> simulate(const Input& input) {
-  std::vector<std::string> words = {"orrery-simgrid", "--log=root.threshold:warning"};
-  for (const char* setting : kSettings) {
-    words.push_back(std::string("--cfg=") + setting);
-  }
+  std::vector<std::string> words = command_line_for("CM02");
   std::vector<char*> arguments;
   for (std::string& word : words) {
     arguments.push_back(word.data());
