@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+#include <string_view>
 #include <vector>
 
 #include "kernels/common/convert.hpp"

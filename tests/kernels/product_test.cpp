@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/common/convert.hpp"
@@ -174,10 +176,11 @@ TEST(BlockGemm, MultipliesInAnyNumberOfStagesAndReadsNullAsZeros) {
     const auto a = narrow<bfloat16_t>(reference::uniform(2 * kM * k, "a"));
     const auto b = narrow<bfloat16_t>(reference::uniform(2 * kN * k, "b"));
     std::vector<float> c(kM * kN, -1);
-    EmulatedRunner("stages " + std::to_string(stages)).launch({.grid = {1, 1, 1},
-                                     .block = {kBlockThreads, 1, 1},
-                                     .shared_bytes = sizeof(BlockTile<kM, kN>)},
-                                    multiply_tile<kM, kN>, a.data(), b.data(), c.data(), stages);
+    EmulatedRunner("stages " + std::to_string(stages))
+        .launch({.grid = {1, 1, 1},
+                 .block = {kBlockThreads, 1, 1},
+                 .shared_bytes = sizeof(BlockTile<kM, kN>)},
+                multiply_tile<kM, kN>, a.data(), b.data(), c.data(), stages);
     auto expected = reference::gemm(kM, kN, 32 * stages, half_of(a, 0), half_of(b, 0));
     const auto second = reference::gemm(kM, kN, 32 * stages, half_of(a, 1), half_of(b, 1));
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += second[i];
