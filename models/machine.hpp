@@ -51,8 +51,8 @@ class Machine final : public Runner {
 
   /// What makes the same calls as this machine.
   CollectiveCalls& collective_calls();
-  /// Who moves the messages, if not the native engine with its defaults. Before prepare. Only native
-  /// ones can be folded.
+  /// Who moves the messages, if not the native engine with its defaults. Before prepare. Only
+  /// native ones can be folded.
   void use_engine(MessageFlowsFactory make, const FlowChoice& choice);
   /// Must be called before running: whom to call back, whose kernels to price, what to fold by
   /// (null: nothing; it must outlive the run otherwise, as the graph must), and which devices and

@@ -158,6 +158,12 @@ class Nccl final : public CollectiveLibrary {
     return formulas_.ring(call, tree_work(call), options_.protocol);
   }
   NcclPlan direct(const CollectiveCall& call) const {
+    if (call.kind == CollectiveKind::all_to_all_v) {  // its size is without a member's own part
+      CollectiveCall whole = call;
+      whole.kind = CollectiveKind::all_to_all;
+      whole.size = Bytes(call.size.count() / (call.members - 1) * call.members);
+      return formulas_.point_to_point(whole, direct_work(whole));
+    }
     if (call.kind != CollectiveKind::send_recv) {
       return formulas_.point_to_point(call, direct_work(call));
     }

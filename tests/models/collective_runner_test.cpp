@@ -115,8 +115,12 @@ class RandomCarrier final : public MessageCarrier {
 std::shared_ptr<const CollectiveProgram> program(const std::string& name, int members, Bytes size,
                                                  Bytes chunk, int root = 0) {
   const auto registry = builtin_collectives();
-  return registry.find(name)->make(
-      {.members = members, .size = size, .root = root, .chunk = chunk});
+  CollectiveCall call{.members = members, .size = size, .root = root, .chunk = chunk};
+  if (name.starts_with("all_to_all_v/")) {
+    const auto pairs = static_cast<std::size_t>(members) * static_cast<std::size_t>(members);
+    call.sizes = std::make_shared<const SizeTable>(members, std::vector<Bytes>(pairs, size));
+  }
+  return registry.find(name)->make(call);
 }
 
 std::uint64_t message_count(const CollectiveProgram& program, int members) {

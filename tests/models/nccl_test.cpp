@@ -28,6 +28,7 @@ NcclFits fits_from(const JsonValue& document) {
 
 ClusterSpec node_of(const LinkSpec& link) {
   ClusterSpec cluster = crossbar_of(kDevices, link, {.memory = 3'350_GBps, .cores = 132});
+  cluster.node.fabric.members.push_back({"in_network_reduction", json_boolean(true)});
   cluster.node.device.collective_launch = 4'900_ns;  // that of the device it was fitted on
   return cluster;
 }

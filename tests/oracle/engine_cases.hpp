@@ -33,7 +33,7 @@ class RandomEngineCase {
     const auto devices = static_cast<int>(made.cluster.device_count());
     const TrafficLimits limits{
         .flows = 6, .streams = static_cast<int>(random_.integer(0, 1)) * 3, .priorities = false};
-    const Traffic traffic = RandomTraffic(seed_, devices, limits).traffic();
+    const DrawnTraffic traffic = RandomTraffic(seed_, devices, limits).traffic();
     made.choice = traffic.choice;
     made.made = graph_of(traffic, devices);
     for (std::int64_t left = random_.integer(0, 4); left > 0; --left) add_kernel(made.made);

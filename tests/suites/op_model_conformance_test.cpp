@@ -22,8 +22,9 @@ std::vector<DeviceSpec> all_devices() {
     Diagnostics mistakes;
     JsonValue document = json_object({{"device", json_string(entry.name)}});
     catalog.resolve(document, mistakes);
-    devices.push_back(read_device(JsonCursor(document.members.front().value, mistakes)));
+    DeviceSpec device = read_device(JsonCursor(document.members.front().value, mistakes));
     mistakes.throw_if_any();
+    if (device.peak_of(Precision::bf16)) devices.push_back(std::move(device));
   }
   return devices;
 }

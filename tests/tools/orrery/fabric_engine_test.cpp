@@ -15,6 +15,9 @@ using testing_program::run_orrery;
 using testing_program::TemporaryFolder;
 using testing_program::write_file;
 
+/// SimGrid has nothing for the protocols of a library.
+constexpr const char* kPlain = "/collectives/library=plain";
+
 class FabricEngineTest : public testing::Test {
  protected:
   FabricEngineTest() : scenario_((folder_ / "scenario.json").string()) {
@@ -24,7 +27,7 @@ class FabricEngineTest : public testing::Test {
     return fs::exists(fs::path(ORRERY_PROGRAM).parent_path() / "orrery-simgrid");
   }
   Outcome run(const std::vector<std::string>& sets, const std::string& more = "--json") {
-    std::vector<std::string> words = {"run", scenario_, "--unfolded", more};
+    std::vector<std::string> words = {"run", scenario_, "--unfolded", more, "--set", kPlain};
     for (const std::string& set : sets) words.insert(words.end(), {"--set", set});
     return run_orrery(words);
   }
@@ -93,8 +96,8 @@ TEST_F(FabricEngineTest, Lv08TakesLonger) {
 TEST_F(FabricEngineTest, OutputIsThatOfTheOtherProgram) {
   if (!has_simgrid()) GTEST_SKIP() << "built without SimGrid >= 3.32 (libsimgrid-dev)";
   const std::string folder = (folder_ / "out").string();
-  const Outcome outcome =
-      run_orrery({"run", scenario_, "--set", "/fabric/engine=simgrid", "--out", folder, "--trace"});
+  const Outcome outcome = run_orrery({"run", scenario_, "--set", kPlain, "--set",
+                                      "/fabric/engine=simgrid", "--out", folder, "--trace"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("links shared by simgrid (CM02)"), std::string::npos) << outcome.out;
   EXPECT_EQ(TemporaryFolder::names_in(folder),
