@@ -6,6 +6,7 @@
 #include "models/route_store.hpp"
 #include "models/spread_store.hpp"
 #include "models/topology/routing.hpp"
+#include "models/transports.hpp"
 #include "sim/base/errors.hpp"
 #include "sim/base/json_cursor.hpp"
 
@@ -31,7 +32,9 @@ Fabric::Link fabric_link(const TopologyLink& link, const std::string& prefix) {
           .kind = link.spec.name,
           .capacity = raw * link.spec.efficiency,
           .raw_capacity = raw,
-          .latency = link.spec.latency};
+          .latency = link.spec.latency,
+          .model = 0,
+          .counts_messages = false};
 }
 
 TopologyLink host_link(const LinkSpec& spec, const std::string& from, const std::string& to) {
@@ -63,13 +66,27 @@ std::int64_t host_link_count(const ClusterSpec& cluster) {
 //   node 0's topology, node 1's, …            node_links each
 //   device 0 -> NIC, NIC -> device 0, …       from host_base, in the order of devices
 //   the cluster's topology                    from cluster_base
+//   what messages share besides               where SharedParts says
 //   for the host, where there is no NIC:
 //   device 0 -> host, host -> device 0, …     from host_base, which then comes here
 //   memory of node 0's host, node 1's, …      from memory_base
 struct Fabric::Impl {
+  Impl(const ClusterSpec& spec, const Registry<LinkFactory>& link_kinds)
+      : nodes(spec.nodes),
+        node_devices(spec.node.devices),
+        nics(spec.node.nics),
+        nic_of_device(spec.node.nic_of_device),
+        bonding(spec.node.nic_bonding),
+        staged(!spec.node.gpu_direct),
+        transports(spec, link_kinds) {}
+
   std::int64_t nodes = 0;
   std::int64_t node_devices = 0;
   std::int64_t nics = 0;
+  std::vector<int> nic_of_device;  // empty: blocks
+  std::int64_t bonding = 1;
+  bool staged = false;
+  Transports transports;
   std::unique_ptr<Topology> node;     // null when a node is one device
   std::unique_ptr<Topology> cluster;  // null when there is one node
   std::vector<Link> links;
@@ -83,9 +100,12 @@ struct Fabric::Impl {
   bool spreads_anywhere = false;
   SpreadStore spread_routes;
 
-  std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
+  std::int64_t nic_of(std::int64_t device) const {
+    if (nic_of_device.empty()) return device * nics / node_devices;
+    return nic_of_device[static_cast<std::size_t>(device)];
+  }
   void add_links(const NodeSpec& spec);
-  void add_host(const NodeSpec& spec);
+  void add_host(const ClusterSpec& spec);
   void check_pair(int from, int to) const;
   /// The part of a way that a topology decides.
   struct Leg {
@@ -98,10 +118,16 @@ struct Fabric::Impl {
   };
   Leg leg_between(std::int64_t from, std::int64_t to) const;
   void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
-  bool spreads(std::int64_t from, std::int64_t to) const {
-    return spreads_anywhere && leg_between(from, to).topology->spreads();
+  bool spreads(const Leg& leg) const {
+    return leg.topology->spreads() || (leg.between_nodes && (staged || bonding > 1));
   }
+  bool spreads(std::int64_t from, std::int64_t to) const {
+    return spreads_anywhere && spreads(leg_between(from, to));
+  }
+  void append_parts(const Leg& leg, std::int64_t from, std::int64_t to,
+                    std::vector<int>& route) const;
   void append_spread(std::int64_t from, std::int64_t to, Spread& spread) const;
+  Duration append_between(const Leg& leg, Spread& spread) const;
 };
 
 void Fabric::Impl::add_links(const NodeSpec& spec) {
@@ -135,25 +161,30 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
   }
 }
 
-void Fabric::Impl::add_host(const NodeSpec& spec) {
+void Fabric::Impl::add_host(const ClusterSpec& spec) {
+  const NodeSpec& of = spec.node;
   host_only = links.size();
-  if (cluster == nullptr && spec.host_memory) {
+  if (cluster == nullptr && of.host_memory) {
     host_base = links.size();
     for (std::int64_t index = 0; index < nodes * node_devices; ++index) {
       const std::string device = "device " + std::to_string(index);
-      links.push_back(fabric_link(host_link(*spec.host_link, device, "host"), "node 0, "));
-      links.push_back(fabric_link(host_link(*spec.host_link, "host", device), "node 0, "));
+      links.push_back(fabric_link(host_link(*of.host_link, device, "host"), "node 0, "));
+      links.push_back(fabric_link(host_link(*of.host_link, "host", device), "node 0, "));
     }
+    transports.add_host_parts(spec, host_base, links);
   }
   memory_base = links.size();
-  for (std::int64_t index = 0; spec.host_memory && index < nodes; ++index) {
-    const double raw = spec.host_memory->bandwidth.as_double();
+  for (std::int64_t index = 0; of.host_memory && index < nodes; ++index) {
+    const double raw = of.host_memory->bandwidth.as_double();
     links.push_back({.name = "node " + std::to_string(index) + ", host memory",
                      .kind = "host_memory",
-                     .capacity = raw * spec.host_memory->efficiency,
+                     .capacity = raw * of.host_memory->efficiency,
                      .raw_capacity = raw,
-                     .latency = Duration(0)});
+                     .latency = Duration(0),
+                     .model = 0,
+                     .counts_messages = false});
   }
+  if (cluster != nullptr && staged) host_only = links.size();  // messages use the memory too
 }
 
 Fabric::Impl::Leg Fabric::Impl::leg_between(std::int64_t from, std::int64_t to) const {
@@ -185,9 +216,25 @@ Fabric::Impl::Leg Fabric::Impl::leg_between(std::int64_t from, std::int64_t to) 
 
 void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const {
   const Leg leg = leg_between(from, to);
-  if (leg.between_nodes) route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * from));
+  const std::size_t begin = route.size();
+  if (leg.between_nodes) {
+    if (transports.parts().any) append_parts(leg, from, to, route);
+    route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * from));
+  }
   const std::size_t before = route.size();
   leg.topology->append_route(leg.from, leg.to, leg.flow_hash, route);
+  if (!leg.between_nodes && transports.parts().any) {
+    const std::size_t end = route.size();
+    for (std::size_t hop = before; hop < end; ++hop) {
+      const int part = transports.parts().of_inside(static_cast<int>(from / node_devices),
+                                                    route[hop]);
+      if (part != SharedParts::kNone) route.push_back(part);
+    }
+    for (std::size_t hop = before; hop < end; ++hop) route[hop] += static_cast<int>(leg.base);
+    std::rotate(route.begin() + static_cast<std::ptrdiff_t>(begin),
+                route.begin() + static_cast<std::ptrdiff_t>(end), route.end());
+    return;
+  }
   for (std::size_t hop = before; leg.base != 0 && hop < route.size(); ++hop) {
     route[hop] += static_cast<int>(leg.base);
   }
@@ -195,31 +242,77 @@ void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<
     route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * to + 1));
 }
 
+/// What a message between nodes shares besides its links.
+void Fabric::Impl::append_parts(const Leg& leg, std::int64_t from, std::int64_t to,
+                                std::vector<int>& route) const {
+  const SharedParts& parts = transports.parts();
+  parts.append_of_nics(leg.from, leg.to, static_cast<int>(nics), route);
+  parts.append_of_host_link(static_cast<int>(from), route);
+  parts.append_of_host_link(static_cast<int>(to), route);
+}
+
 void Fabric::Impl::append_spread(std::int64_t from, std::int64_t to, Spread& spread) const {
   const Leg leg = leg_between(from, to);
-  std::vector<LinkShare> parts;
-  leg.topology->append_shares(leg.from, leg.to, leg.flow_hash, parts);
+  if (!leg.between_nodes) {
+    std::vector<LinkShare> ways;
+    leg.topology->append_shares(leg.from, leg.to, leg.flow_hash, ways);
+    for (const LinkShare& way : ways) {
+      const int node_of = static_cast<int>(from / node_devices);
+      const int part = transports.parts().of_inside(node_of, way.link);
+      if (part != SharedParts::kNone) spread.add(part, way.share);
+    }
+    for (const LinkShare& way : ways) {
+      spread.put(leg.base + static_cast<std::size_t>(way.link), way.share);
+    }
+    spread.latency = slowest(*leg.topology, ways);
+    return;
+  }
   const std::size_t out = host_base + static_cast<std::size_t>(2 * from);
   const std::size_t in = host_base + static_cast<std::size_t>(2 * to + 1);
-  if (leg.between_nodes) spread.put(out, 1);
-  for (const LinkShare& part : parts) {
-    spread.put(leg.base + static_cast<std::size_t>(part.link), part.share);
+  const Duration of_host = links[out].latency + links[in].latency;
+  std::vector<int> of_host_links;
+  transports.parts().append_of_host_link(static_cast<int>(from), of_host_links);
+  transports.parts().append_of_host_link(static_cast<int>(to), of_host_links);
+  for (const int part : of_host_links) spread.put(static_cast<std::size_t>(part), 1);
+  if (staged) {
+    for (const std::int64_t at : {from / node_devices, to / node_devices}) {
+      spread.put(memory_base + static_cast<std::size_t>(at), 2);  // written, and read
+    }
+    spread.latency += of_host;
   }
-  spread.latency = slowest(*leg.topology, parts);
-  if (leg.between_nodes) {
-    spread.put(in, 1);
-    spread.latency += links[out].latency + links[in].latency;
+  spread.put(out, 1);
+  spread.latency += append_between(leg, spread) + of_host;
+  spread.put(in, 1);
+}
+
+/// From NIC to NIC, or from each of a group to the same one of the other's. Returns the latency of
+/// the slowest way.
+Duration Fabric::Impl::append_between(const Leg& leg, Spread& spread) const {
+  const auto group = static_cast<int>(bonding);
+  const double share = 1.0 / group;
+  Duration latency;
+  for (int member = 0; member < group; ++member) {
+    const int from = group == 1 ? leg.from : leg.from / group * group + member;
+    const int to = group == 1 ? leg.to : leg.to / group * group + member;
+    std::vector<int> shared;
+    transports.parts().append_of_nics(from, to, static_cast<int>(nics), shared);
+    for (const int part : shared) spread.add(part, share);
+    std::vector<LinkShare> ways;
+    leg.topology->append_shares(from, to, leg.flow_hash, ways);
+    for (const LinkShare& way : ways) {
+      spread.add(static_cast<int>(leg.base) + way.link, share * way.share);
+    }
+    latency = std::max(latency, slowest(*leg.topology, ways));
   }
+  return latency;
 }
 
 std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
                                       const Registry<TopologyFactory>& topologies,
-                                      Diagnostics& diagnostics) {
+                                      Diagnostics& diagnostics,
+                                      const Registry<LinkFactory>& link_kinds) {
   const NodeSpec& node = cluster.node;
-  auto impl = std::make_unique<Impl>();
-  impl->nodes = cluster.nodes;
-  impl->node_devices = node.devices;
-  impl->nics = node.nics;
+  auto impl = std::make_unique<Impl>(cluster, link_kinds);
   // Sections that nothing will travel through are read too, for their mistakes, and so are those of
   // a cluster whose counts and links could not be read.
   if (node.fabric.kind != JsonValue::Kind::null) {
@@ -254,8 +347,11 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   }
   impl->links.reserve(static_cast<std::size_t>(count));
   impl->add_links(node);
-  impl->add_host(node);
-  impl->spreads_anywhere = (impl->node != nullptr && impl->node->spreads()) ||
+  impl->transports.add_parts(cluster, impl->node.get(), impl->cluster.get(), impl->host_base,
+                             impl->links);
+  impl->add_host(cluster);
+  impl->spreads_anywhere = (impl->cluster != nullptr && (impl->staged || impl->bonding > 1)) ||
+                           (impl->node != nullptr && impl->node->spreads()) ||
                            (impl->cluster != nullptr && impl->cluster->spreads());
   impl->routes.set_sources(static_cast<std::size_t>(cluster.device_count()));
   return std::unique_ptr<Fabric>(new Fabric(std::move(impl)));
@@ -290,20 +386,28 @@ std::span<const Fabric::Link> Fabric::links() const {
   return impl_->links;
 }
 
+const Transports& Fabric::transports() const {
+  return impl_->transports;
+}
+
 bool Fabric::has_host() const {
   return impl_->memory_base < impl_->links.size();
 }
 
-std::array<int, 2> Fabric::to_host(int device) const {
+std::vector<int> Fabric::to_host(int device) const {
   ORRERY_CHECK(has_host() && device >= 0 && device < devices(), "a device without a host");
-  return {static_cast<int>(impl_->host_base) + 2 * device,
-          static_cast<int>(impl_->memory_base + static_cast<std::size_t>(device) /
-                                                    static_cast<std::size_t>(impl_->node_devices))};
+  const auto memory = impl_->memory_base + static_cast<std::size_t>(device) /
+                                               static_cast<std::size_t>(impl_->node_devices);
+  std::vector<int> way = {static_cast<int>(impl_->host_base) + 2 * device,
+                          static_cast<int>(memory)};
+  impl_->transports.parts().append_of_host_link(device, way);
+  return way;
 }
 
-std::array<int, 2> Fabric::from_host(int device) const {
-  const auto [port, memory] = to_host(device);
-  return {memory, port + 1};
+std::vector<int> Fabric::from_host(int device) const {
+  std::vector<int> way = to_host(device);
+  ++way.front();
+  return way;
 }
 
 std::size_t Fabric::first_host_link() const {

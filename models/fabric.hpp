@@ -7,15 +7,25 @@
 #include <vector>
 
 #include "hw/spec.hpp"
+#include "models/link/link_model.hpp"
 #include "models/topology/topology.hpp"
 
 namespace orrery {
+
+class Transports;
 
 /// All links of a cluster and the routes between its devices: in each node the node's topology;
 /// from a device over its host link to a NIC (device d of a node uses NIC d·nics/devices, rounded
 /// down); between NICs the cluster's topology, whose endpoint n·nics + k is NIC k of node n and
 /// whose endpoint link is the node's nic_link. Where a node has host memory, its devices reach it
 /// over their host links, each by itself: switches that devices share on the way are left out.
+/// What messages share besides (SharedParts) are links too, at the beginning of a route.
+///
+/// A node key `nic_of_device` says which NIC a device uses instead. With `nic_bonding` b a message
+/// is divided evenly among b NICs: those of a group of b in a row, to the same ones of the other
+/// node's group. Without `gpu_direct` a message between nodes also crosses the memory of both
+/// hosts, written and read (share 2), as one activity: the copies follow each other in pieces so
+/// small that only the latency of the two more host links is added.
 class Fabric {
  public:
   struct Link {
@@ -24,6 +34,8 @@ class Fabric {
     double capacity = 0;      // bytes/s that payload can use: bandwidth × bundle × efficiency
     double raw_capacity = 0;  // bytes/s: bandwidth × bundle
     Duration latency;
+    int model = 0;                 // inside a node: which of Transports; 0: it adds nothing
+    bool counts_messages = false;  // capacity is in messages/s
   };
   struct Route {
     std::span<const int> links;  // indices into links(); valid until the next call of route
@@ -37,7 +49,8 @@ class Fabric {
   /// there would be too many links.
   static std::unique_ptr<Fabric> build(const ClusterSpec& cluster,
                                        const Registry<TopologyFactory>& topologies,
-                                       Diagnostics& diagnostics);
+                                       Diagnostics& diagnostics,
+                                       const Registry<LinkFactory>& link_kinds = builtin_links());
   ~Fabric();
 
   /// What the links that begin or end at a device carry together, in bytes/s.
@@ -73,11 +86,14 @@ class Fabric {
   const Topology* node_topology() const;
   const Topology* cluster_topology() const;
 
+  /// How messages travel over these links.
+  const Transports& transports() const;
+
   bool has_host() const;
   /// From a device to the memory of its node's host, which is a link too, of kind "host_memory",
   /// and back. Requires has_host.
-  std::array<int, 2> to_host(int device) const;
-  std::array<int, 2> from_host(int device) const;
+  std::vector<int> to_host(int device) const;
+  std::vector<int> from_host(int device) const;
   /// The first of the links that there are only for the host.
   std::size_t first_host_link() const;
 

@@ -19,7 +19,8 @@ enum class Topic : std::uint64_t {
   kernel_done,
   message_left,
   message_arrived,
-  collective_begins
+  collective_begins,
+  message_begins
 };
 constexpr unsigned kTopicShift = 60;
 
@@ -38,6 +39,16 @@ struct Message {
   Bytes bytes;
   Duration latency;
   std::uint64_t alike = 1;  // messages that it stands for
+  Rank source = 0;
+  Rank destination = 0;
+  double bound = kUnbounded;  // bytes/s
+};
+
+/// A message that its transport holds back before the first byte.
+struct HeldMessage {
+  Message message;
+  bool reduces = false;
+  int priority = 0;
 };
 
 struct RunningKernel {
@@ -101,6 +112,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   void start_kernel(std::uint32_t index);
   void send(Message message, const MachineResources::Way& way, int priority);
   void start_message(Message message, Rank source, Rank destination, bool reduces, int priority);
+  void begin_message(const Message& message, bool reduces, int priority);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
   void message_left(std::uint32_t index);
@@ -124,6 +136,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   std::optional<Jitter> jitter;
   Pool<RunningKernel> kernels;
   Pool<Message> messages;
+  Pool<HeldMessage> held;
   Pool<RunningCollective> runs;
   MachineCounters counters;
 };
@@ -178,6 +191,7 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   message.bytes = op.bytes;
   message.alike = impl_->resources->alike(source);
   if (op.copy != CopyKind::device_to_device) {
+    message.source = message.destination = source;
     impl_->send(message, impl_->resources->host_way(source, op.copy, message.alike), op.priority);
     return;
   }
@@ -239,6 +253,12 @@ void Machine::Impl::handle_event(std::uint64_t token) {
     case Topic::message_arrived:
       message_arrived(index);
       break;
+    case Topic::message_begins: {
+      const HeldMessage message = held[index];
+      held.give_back(index);
+      begin_message(message.message, message.reduces, message.priority);
+      break;
+    }
     case Topic::collective_begins: {
       const RunningCollective& run = runs[index];
       if (run.group.size() == 1) {
@@ -274,12 +294,29 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
 
 void Machine::Impl::start_message(Message message, Rank source, Rank destination, bool reduces,
                                   int priority) {
+  message.source = source;
+  message.destination = destination;
+  if (resources->has_terms()) {
+    const MessageTerms terms = resources->terms(source, destination, message.bytes);
+    message.bound = terms.bound;
+    if (terms.head > Duration(0)) {
+      const std::uint32_t index = held.take({message, reduces, priority});
+      engine->schedule(engine->now() + terms.head, Phase::issue, *this,
+                       token_of(Topic::message_begins, index));
+      return;
+    }
+  }
+  begin_message(message, reduces, priority);
+}
+
+void Machine::Impl::begin_message(const Message& message, bool reduces, int priority) {
   using Mover = MachineResources::Mover;
   const Mover mover = message.run == kNoRun ? Mover::engine : Mover::cores;
-  send(
-      message,
-      resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double()),
-      priority);
+  if (resources->watches_incast()) resources->message_begins(message.source, message.destination);
+  send(message,
+       resources->way(message.source, message.destination, reduces, mover, message.alike,
+                      message.bytes.as_double()),
+       priority);
 }
 
 void Machine::Impl::send(Message message, const MachineResources::Way& way, int priority) {
@@ -288,12 +325,14 @@ void Machine::Impl::send(Message message, const MachineResources::Way& way, int 
   counters.bytes_sent += bytes * static_cast<double>(message.alike);
   message.latency = way.latency;
   const std::uint32_t index = messages.take(message);
-  activities.start(Activity{bytes, way.usages, ShareTerms{.priority = priority}}, *this,
-                   token_of(Topic::message_left, index));
+  activities.start(
+      Activity{bytes, way.usages, ShareTerms{.bound = message.bound, .priority = priority}}, *this,
+      token_of(Topic::message_left, index));
 }
 
 void Machine::Impl::message_left(std::uint32_t index) {
   const Message message = messages[index];
+  if (resources->watches_incast()) resources->message_ends(message.source, message.destination);
   const bool arrives_now = message.latency == Duration(0);
   if (!arrives_now) {
     const Time arrival = engine->now() + message.latency;

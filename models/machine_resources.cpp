@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "models/transports.hpp"
+
 namespace orrery {
 
 MachineResources::MachineResources(Activities& activities, const DeviceSpec& device, Fabric& fabric,
@@ -39,6 +41,11 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
     if (!of.valid()) of = activities.add_resource(links[l].capacity);
     links_[l] = of;
   }
+  const Transports& transports = fabric.transports();
+  has_terms_ = transports.has_terms();
+  counts_messages_ = transports.counts_messages();
+  ORRERY_CHECK(symmetry == nullptr || !transports.remembers(), "a transport that remembers folds");
+  if (transports.watches_incast()) incast_.emplace(static_cast<std::size_t>(transports.nics()));
 }
 
 std::uint64_t MachineResources::alike(Rank rank) const {
@@ -71,13 +78,13 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
     for (const int link : route.links) {
       usages_.push_back({links_[static_cast<std::size_t>(link)], 1});
     }
-    if (!route.shares.empty()) spread(route);
+    if (!route.shares.empty() || counts_messages_) spread(route, bytes);
     put_memory(destination, written, bytes);
   } else {
     // All of the class run at one rate; each device and link carries its part of them.
     put_memory(source, touch * all / static_cast<double>(alike(source)), bytes);
     for (std::size_t i = 0; i < route.links.size(); ++i) {
-      put_link(route.links[i], route.shares.empty() ? all : all * route.shares[i]);
+      put_link(route.links[i], all * coefficient(route, i, bytes));
     }
     put_memory(destination, written * all / static_cast<double>(alike(destination)), bytes);
   }
@@ -110,10 +117,60 @@ void MachineResources::put_link(int link, double messages) {
 }
 
 /// The usages that were put last are those of the links.
-void MachineResources::spread(const Fabric::Route& route) {
+void MachineResources::spread(const Fabric::Route& route, double bytes) {
   const std::size_t first = usages_.size() - route.links.size();
   for (std::size_t i = 0; i < route.links.size(); ++i) {
-    usages_[first + i].coefficient = route.shares[i];
+    usages_[first + i].coefficient = coefficient(route, i, bytes);
+  }
+}
+
+/// What a byte of a message takes of a link: its share of several ways, or, where messages are
+/// counted, its part of one. A message without bytes ends at once and is not counted.
+double MachineResources::coefficient(const Fabric::Route& route, std::size_t hop,
+                                     double bytes) const {
+  const auto link = static_cast<std::size_t>(route.links[hop]);
+  if (counts_messages_ && fabric_->links()[link].counts_messages) return bytes > 0 ? 1 / bytes : 0;
+  return route.shares.empty() ? 1 : route.shares[hop];
+}
+
+MessageTerms MachineResources::terms(Rank source, Rank destination, Bytes bytes) {
+  if (source == destination) return {};
+  const Fabric::Route route = fabric_->route(source, destination);
+  const std::span<const Fabric::Link> links = fabric_->links();
+  const bool between = fabric_->place(source).node != fabric_->place(destination).node;
+  const int last = links[static_cast<std::size_t>(route.links.back())].model;
+  const LinkModel* model = fabric_->transports().of(between, last);
+  if (model == nullptr) return {};
+  double capacity = kUnbounded;
+  for (std::size_t i = 0; i < route.links.size(); ++i) {
+    const Fabric::Link& link = links[static_cast<std::size_t>(route.links[i])];
+    if (link.counts_messages) continue;
+    capacity = std::min(capacity, link.capacity / (route.shares.empty() ? 1 : route.shares[i]));
+  }
+  const bool is_first =
+      fabric_->transports().remembers() &&
+      met_.insert(static_cast<std::uint64_t>(source) << 32U | static_cast<unsigned>(destination))
+          .second;
+  return model->terms({.bytes = bytes,
+                       .round_trip = 2 * route.latency,
+                       .capacity = capacity,
+                       .is_first = is_first});
+}
+
+/// A port into which several adapters send carries less, as long as they do.
+void MachineResources::count_incast(Rank source, Rank destination, bool begins) {
+  const Fabric::Place from = fabric_->place(source);
+  const Fabric::Place to = fabric_->place(destination);
+  if (from.node == to.node) return;
+  const Transports& transports = fabric_->transports();
+  const Transports::Receiving ports = transports.receiving(from, to);
+  for (int port = ports.first; port < ports.first + ports.count; ++port) {
+    const bool changed =
+        begins ? incast_->begins(port, ports.source) : incast_->ends(port, ports.source);
+    if (!changed) continue;
+    const auto link = static_cast<std::size_t>(transports.parts().incast + port);
+    const double share = incast_->receives_from_several(port) ? transports.incast_efficiency() : 1;
+    activities_->set_capacity(links_[link], share * fabric_->links()[link].capacity);
   }
 }
 

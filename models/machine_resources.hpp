@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "hw/spec.hpp"
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
+#include "models/incast.hpp"
 #include "models/symmetry.hpp"
 #include "models/variability.hpp"
 #include "sim/engine/activity.hpp"
@@ -49,6 +52,15 @@ class MachineResources {
   Way way(Rank source, Rank destination, bool reduces, Mover mover, std::uint64_t messages,
           double bytes);
 
+  /// Whether messages have terms beyond what they take, which terms() then says.
+  bool has_terms() const { return has_terms_; }
+  /// Of a message that begins now; each is asked about once, as it may be the first of its pair.
+  MessageTerms terms(Rank source, Rank destination, Bytes bytes);
+  /// Whether ports are watched for incast, and so want to hear of every message.
+  bool watches_incast() const { return incast_.has_value(); }
+  void message_begins(Rank source, Rank destination) { count_incast(source, destination, true); }
+  void message_ends(Rank source, Rank destination) { count_incast(source, destination, false); }
+
   /// Of a copy from a device to its host's memory, or back: the device's memory, its host link, and
   /// the host's memory, each once. Not in the memory that is left out: with HostUse::copies only,
   /// and MemoryUse::kernels.
@@ -82,7 +94,9 @@ class MachineResources {
     bool scarce = true;  // memory can be short
   };
 
-  void spread(const Fabric::Route& route);
+  void spread(const Fabric::Route& route, double bytes);
+  double coefficient(const Fabric::Route& route, std::size_t hop, double bytes) const;
+  void count_incast(Rank source, Rank destination, bool begins);
   void put(ResourceId resource, double coefficient);
   void put_link(int link, double messages);
   void put_memory(Rank rank, double coefficient, double bytes);
@@ -96,6 +110,10 @@ class MachineResources {
   std::vector<DeviceResources> devices_;  // by device
   std::vector<ResourceId> links_;         // by link
   std::vector<Usage> usages_;
+  bool has_terms_ = false;
+  bool counts_messages_ = false;               // some links do
+  std::unordered_set<std::uint64_t> met_;      // pairs that have sent; only looked up
+  std::optional<IncastPorts> incast_;
 };
 
 }  // namespace orrery

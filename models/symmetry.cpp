@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "models/transports.hpp"
 #include "sim/base/colour_refinement.hpp"
 #include "sim/base/hash.hpp"
 
@@ -92,7 +93,7 @@ class Search {
     colours.reserve(links_.size() + rank_count_ + group_count_);
     for (const Fabric::Link& link : links_) {
       colours.push_back(key_of(Fact::link, std::bit_cast<std::uint64_t>(link.capacity),
-                               link.latency.count(), fnv1a(link.kind)));
+                               link.latency.count(), fnv1a(link.kind), link.model));
     }
     colours.resize(colours.size() + rank_count_ + group_count_, 0);
     for (std::size_t set = 0; set < graph_->rank_set_count(); ++set) {
@@ -126,10 +127,10 @@ class Search {
   }
 
   void add_host_copy(std::uint64_t key, Rank rank, CopyKind copy, ColourRefinement& refinement) {
-    const auto [first, second] =
+    std::vector<int> objects =
         copy == CopyKind::device_to_host ? fabric_->to_host(rank) : fabric_->from_host(rank);
-    const int objects[] = {first_rank_ + rank, first, second};
-    refinement.add(key, std::size(objects), objects);
+    objects.push_back(first_rank_ + rank);
+    refinement.add(key, objects.size(), objects);
   }
 
   void add_held(std::size_t size, ColourRefinement& refinement) {
@@ -246,6 +247,7 @@ class Search {
 
 std::optional<Symmetry> find_symmetry(const TaskGraph& graph, const Fabric& fabric,
                                       CollectiveCalls& calls) {
+  if (fabric.transports().remembers()) return std::nullopt;
   return Search(graph, fabric, calls).find();
 }
 
