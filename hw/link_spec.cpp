@@ -23,27 +23,19 @@ double left_by(Bytes payload, Bytes header) {
   return payload.as_double() / (payload + header).as_double();
 }
 
-/// Either "efficiency", a share that was measured or is assumed as a whole, or the sizes from which
-/// it follows. `payload`: the key of the packets' payload.
+/// "efficiency", the share that is left of everything, where it is given; else what packets leave
+/// whose payload is under the key `payload` and whose other bytes are under "header".
 double read_efficiency(JsonCursor& link, const char* payload) {
-  if (link.has("efficiency")) {
-    if (JsonCursor header = link.find("header"); header.present()) {
-      header.error(R"(stands beside "efficiency", which says what is left already)");
-    }
-    return read_share(link.at("efficiency"));
+  JsonCursor whole = link.find("efficiency");
+  JsonCursor size = link.find(payload);
+  JsonCursor header = link.find("header");
+  const Bytes of_payload = read_capacity(size);
+  const Bytes of_header = header.as_bytes();
+  if (whole.present()) return read_share(whole);
+  if (!size.present() || !header.present()) {
+    link.error(std::string("expected \"efficiency\", or \"") + payload + "\" and \"header\"");
   }
-  const Bytes size = read_capacity(link.at(payload));
-  const Bytes header = link.at("header").as_bytes();
-  return size > Bytes(0) ? left_by(size, header) : 0;
-}
-
-void read_packets(JsonCursor& link, LinkSpec& spec) {
-  if (link.has("efficiency")) {
-    if (JsonCursor payload = link.find("max_payload"); payload.present()) {
-      payload.error(R"(stands beside "efficiency", which says what is left already)");
-    }
-  }
-  spec.efficiency = read_efficiency(link, "max_payload");
+  return of_payload > Bytes(0) ? left_by(of_payload, of_header) : 0;
 }
 
 void read_wire(JsonCursor& link, LinkSpec& spec, LinkFacts&) {
@@ -51,7 +43,7 @@ void read_wire(JsonCursor& link, LinkSpec& spec, LinkFacts&) {
 }
 
 void read_nvlink(JsonCursor& link, LinkSpec& spec, LinkFacts&) {
-  read_packets(link, spec);
+  spec.efficiency = read_efficiency(link, "max_payload");
 }
 
 /// Of one lane, in bits/s, after line coding: 8b/10b in generations 1 and 2, 128b/130b in 3 to 5
@@ -62,7 +54,9 @@ constexpr std::array<double, 6> kLaneRates = {2.5e9 * 8 / 10,    5e9 * 8 / 10,
                                               32e9 * 128 / 130,  64e9 * 236 / 256};
 
 void read_pcie(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
-  if (!link.has("bandwidth")) {
+  if (!link.has("bandwidth") && !link.has("generation")) {
+    link.error(R"(expected "bandwidth", or "generation" and "lanes")");
+  } else if (!link.has("bandwidth")) {
     const std::int64_t generation = link.at("generation").as_count(
         {.minimum = 1, .maximum = static_cast<std::int64_t>(kLaneRates.size())});
     const std::int64_t lanes = link.at("lanes").as_count({.minimum = 1, .maximum = 32});
@@ -72,7 +66,7 @@ void read_pcie(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
       spec.bandwidth = Bandwidth(std::llround(bits / 8));
     }
   }
-  read_packets(link, spec);
+  spec.efficiency = read_efficiency(link, "max_payload");
   facts.duplex = read_share_or_all(link.find("duplex"));
   if (facts.duplex > 0 && facts.duplex < 0.5) {
     link.at("duplex").expected("a share of both directions' rate, at least 0.5, one direction's");
@@ -83,7 +77,6 @@ void read_pcie(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
 void read_rdma(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
   spec.efficiency = read_efficiency(link, "mtu");
   RdmaFacts& rdma = facts.rdma.emplace();
-  if (link.has("mtu")) read_capacity(link.at("mtu"));  // beside "efficiency" it is only told
   if (JsonCursor rate = link.find("message_rate"); rate.present()) {
     rdma.message_rate = static_cast<double>(std::max<std::int64_t>(1, rate.as_count(kCount)));
   }
