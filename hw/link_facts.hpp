@@ -18,11 +18,11 @@ struct RegistrationFacts {
 };
 
 struct RdmaFacts {
-  std::optional<double> message_rate;              // messages/s of a port, each direction
-  std::optional<Bytes> rendezvous_threshold;       // from this size on; none: every message is eager
-  std::optional<RegistrationFacts> registration;   // none: registrations are cached
-  Duration queue_pair_setup;                       // before the first message between two devices
-  double incast_efficiency = 1;                    // of a port into which several adapters send
+  std::optional<double> message_rate;             // messages/s of a port, each direction
+  std::optional<Bytes> rendezvous_threshold;      // from this size on; none: every message is eager
+  std::optional<RegistrationFacts> registration;  // none: registrations are cached
+  Duration queue_pair_setup;                      // before the first message between two devices
+  double incast_efficiency = 1;                   // of a port into which several adapters send
   bool operator==(const RdmaFacts&) const = default;
 };
 

@@ -49,16 +49,16 @@ void read_nvlink(JsonCursor& link, LinkSpec& spec, LinkFacts&) {
 /// Of one lane, in bits/s, after line coding: 8b/10b in generations 1 and 2, 128b/130b in 3 to 5
 /// (PCI Express Base Specification 5.0, section 4.2). In 6 a flit of 256 B carries 236 B of packets
 /// (PCI Express Base Specification 6.0, flit mode).
-constexpr std::array<double, 6> kLaneRates = {2.5e9 * 8 / 10,    5e9 * 8 / 10,
-                                              8e9 * 128 / 130,   16e9 * 128 / 130,
-                                              32e9 * 128 / 130,  64e9 * 236 / 256};
+constexpr std::array<double, 6> kLaneRates = {2.5e9 * 8 / 10,   5e9 * 8 / 10,     8e9 * 128 / 130,
+                                              16e9 * 128 / 130, 32e9 * 128 / 130, 64e9 * 236 / 256};
 
 void read_pcie(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
   if (!link.has("bandwidth") && !link.has("generation")) {
     link.error(R"(expected "bandwidth", or "generation" and "lanes")");
   } else if (!link.has("bandwidth")) {
-    const std::int64_t generation = link.at("generation").as_count(
-        {.minimum = 1, .maximum = static_cast<std::int64_t>(kLaneRates.size())});
+    const std::int64_t generation =
+        link.at("generation")
+            .as_count({.minimum = 1, .maximum = static_cast<std::int64_t>(kLaneRates.size())});
     const std::int64_t lanes = link.at("lanes").as_count({.minimum = 1, .maximum = 32});
     if (generation >= 1 && lanes >= 1) {
       const double bits =
@@ -128,13 +128,27 @@ constexpr std::array<Kind, 5> kKinds = {{{"wire", read_wire},
                                          {"rdma", read_rdma},
                                          {"tcp", read_tcp}}};
 
-constexpr std::array<const char*, 21> kKeysOfKinds = {
-    "efficiency",       "max_payload",       "header",       "generation",
-    "lanes",            "duplex",            "mtu",          "message_rate",
-    "registration",     "queue_pair_setup",  "mss",          "rendezvous_threshold",
-    "sockets",          "incast_efficiency", "window",       "loss",
-    "initial_window",   "slow_start",        "core_rate",    "per_message",
-    "bandwidth"};
+constexpr std::array<const char*, 21> kKeysOfKinds = {"efficiency",
+                                                      "max_payload",
+                                                      "header",
+                                                      "generation",
+                                                      "lanes",
+                                                      "duplex",
+                                                      "mtu",
+                                                      "message_rate",
+                                                      "registration",
+                                                      "queue_pair_setup",
+                                                      "mss",
+                                                      "rendezvous_threshold",
+                                                      "sockets",
+                                                      "incast_efficiency",
+                                                      "window",
+                                                      "loss",
+                                                      "initial_window",
+                                                      "slow_start",
+                                                      "core_rate",
+                                                      "per_message",
+                                                      "bandwidth"};
 
 bool says_something(const LinkFacts& facts) {
   return facts.per_message > Duration(0) || facts.duplex < 1 || facts.rdma || facts.tcp;

@@ -199,7 +199,8 @@ NodeSpec read_node(JsonCursor cursor) {
       cursor.error("a node with \"host_memory\" needs \"host_link\"");
     }
   } else if (!spec.gpu_direct) {
-    cursor.error("a node without \"gpu_direct\" needs \"host_memory\", through which its messages go");
+    cursor.error(
+        "a node without \"gpu_direct\" needs \"host_memory\", through which its messages go");
   }
   cursor.reject_unknown_keys();
   return spec;

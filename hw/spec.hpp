@@ -87,10 +87,10 @@ struct NodeSpec {
   std::optional<LinkSpec> nic_link;   // NIC port to the first switch; none without NICs
   std::optional<LinkSpec> host_link;  // device to NIC and host; none without either
   std::optional<HostMemorySpec> host_memory;
-  bool gpu_direct = true;         // else messages to other nodes go through the host's memory
-  std::int64_t nic_bonding = 1;   // so many NICs, side by side, carry each message together
+  bool gpu_direct = true;          // else messages to other nodes go through the host's memory
+  std::int64_t nic_bonding = 1;    // so many NICs, side by side, carry each message together
   std::vector<int> nic_of_device;  // by device; empty: blocks, device d has NIC d·nics/devices
-  std::int64_t kernel_cores = 0;  // of the host, that work for its network; 0: not said
+  std::int64_t kernel_cores = 0;   // of the host, that work for its network; 0: not said
 };
 
 /// Nodes and the network between them; hw/catalog/clusters.

@@ -226,8 +226,8 @@ void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<
   if (!leg.between_nodes && transports.parts().any) {
     const std::size_t end = route.size();
     for (std::size_t hop = before; hop < end; ++hop) {
-      const int part = transports.parts().of_inside(static_cast<int>(from / node_devices),
-                                                    route[hop]);
+      const int part =
+          transports.parts().of_inside(static_cast<int>(from / node_devices), route[hop]);
       if (part != SharedParts::kNone) route.push_back(part);
     }
     for (std::size_t hop = before; hop < end; ++hop) route[hop] += static_cast<int>(leg.base);

@@ -111,8 +111,8 @@ class MachineResources {
   std::vector<ResourceId> links_;         // by link
   std::vector<Usage> usages_;
   bool has_terms_ = false;
-  bool counts_messages_ = false;               // some links do
-  std::unordered_set<std::uint64_t> met_;      // pairs that have sent; only looked up
+  bool counts_messages_ = false;           // some links do
+  std::unordered_set<std::uint64_t> met_;  // pairs that have sent; only looked up
   std::optional<IncastPorts> incast_;
 };
 

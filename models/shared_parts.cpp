@@ -39,8 +39,8 @@ void SharedParts::add_adapters(const ClusterSpec& cluster, const LinkTraits& tra
   if (traits.message_rate) {
     message_rate = next_link(links);
     for (std::int64_t nic = 0; nic < cluster.nodes * node.nics; ++nic) {
-      const std::string name = node_prefix(nic / node.nics) + "NIC " +
-                               std::to_string(nic % node.nics) + " messages ";
+      const std::string name =
+          node_prefix(nic / node.nics) + "NIC " + std::to_string(nic % node.nics) + " messages ";
       for (const char* direction : {"out", "in"}) {
         links.push_back(part(name + direction, "message_rate", *traits.message_rate));
         links.back().counts_messages = true;
@@ -51,17 +51,16 @@ void SharedParts::add_adapters(const ClusterSpec& cluster, const LinkTraits& tra
     incast = next_link(links);
     const double capacity = node.nic_link->bandwidth.as_double() * node.nic_link->efficiency;
     for (std::int64_t nic = 0; nic < cluster.nodes * node.nics; ++nic) {
-      links.push_back(part(node_prefix(nic / node.nics) + "NIC " + std::to_string(nic % node.nics) +
-                               " receiving",
-                           node.nic_link->name, capacity));
+      links.push_back(part(
+          node_prefix(nic / node.nics) + "NIC " + std::to_string(nic % node.nics) + " receiving",
+          node.nic_link->name, capacity));
     }
   }
   any = any || kernel != kNone || message_rate != kNone || incast != kNone;
 }
 
 void SharedParts::add_inside(int nodes, const Topology& topology,
-                             std::span<const LinkTraits> traits,
-                             std::vector<Fabric::Link>& links) {
+                             std::span<const LinkTraits> traits, std::vector<Fabric::Link>& links) {
   duplex_of_link.assign(traits.size(), kNone);
   std::map<std::pair<int, int>, std::vector<int>> waiting;  // by ends: links without an opposite
   std::vector<Fabric::Link> pairs;

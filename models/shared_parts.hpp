@@ -21,7 +21,8 @@ struct SharedParts {
   int message_rate = kNone;  // NIC k of the cluster: out + 2k, in + 2k + 1
   int incast = kNone;        // NIC k of the cluster: + k
   int host_duplex = kNone;   // device d: + d
-  int node_duplex = kNone;   // of node n: + n · duplex_per_node + duplex_of_link[link of its topology]
+  int node_duplex =
+      kNone;  // of node n: + n · duplex_per_node + duplex_of_link[link of its topology]
   int duplex_per_node = 0;
   std::vector<int> duplex_of_link;
   bool any = false;  // of those that messages between devices use

@@ -12,8 +12,8 @@ namespace orrery {
 /// What is asked about a message: where it goes, without the load of others.
 struct MessageSite {
   Bytes bytes;
-  Duration round_trip;   // there and back over its route
-  double capacity = 0;   // bytes/s of payload of its narrowest link
+  Duration round_trip;    // there and back over its route
+  double capacity = 0;    // bytes/s of payload of its narrowest link
   bool is_first = false;  // from its source to its destination
 };
 
@@ -25,11 +25,11 @@ struct MessageTerms {
 
 /// What is shared beyond the two directions of a link.
 struct LinkTraits {
-  bool has_terms = false;       // whether terms() ever says anything
+  bool has_terms = false;        // whether terms() ever says anything
   bool remembers_pairs = false;  // whether it matters which message is the first
-  double duplex = 1;            // of both directions' capacity, when both are busy; in [0.5, 1]
+  double duplex = 1;             // of both directions' capacity, when both are busy; in [0.5, 1]
   std::optional<double> message_rate = {};  // messages/s of a port, each direction
-  double incast_efficiency = 1;        // of a port into which several adapters send at once
+  double incast_efficiency = 1;             // of a port into which several adapters send at once
   std::optional<Bandwidth> core_rate = {};  // what a core of the host moves
 };
 

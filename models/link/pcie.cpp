@@ -1,7 +1,7 @@
 // PCI Express moves transaction layer packets (TLP). A TLP of up to max_payload P brings H = 20 to
-// 28 B: framing or start 4 (2 sequence number and 2 start), header 12 or 16, LCRC 4, optional ECRC 4
-// (PCI Express Base Specification 5.0, sections 2.1, 2.2.1 and 3.4.1), so that P / (P + H) of
-// the rate after line coding is left.
+// 28 B: framing or start 4 (2 sequence number and 2 start), header 12 or 16, LCRC 4, optional ECRC
+// 4 (PCI Express Base Specification 5.0, sections 2.1, 2.2.1 and 3.4.1), so that P / (P + H) of the
+// rate after line coding is left.
 //
 // The two directions have lanes of their own, yet requests, completions and flow control credits of
 // one travel on the other: "duplex" is the share of both directions' capacity that both reach when

@@ -1,12 +1,13 @@
 // Remote direct memory access over InfiniBand or RoCE: adapters move memory by queue pairs, without
 // the host's processors.
 //
-//   efficiency       MTU / (MTU + header) for large messages (InfiniBand Architecture Specification,
+//   efficiency       MTU / (MTU + header) for large messages (InfiniBand Architecture
+//   Specification,
 //                    volume 1, chapter 5; annex A17 for RoCE v2)
 //   message rate     a port begins and ends so many messages a second, whatever their size
 //   rendezvous       from the threshold on, a message asks first and gets the place for it: one
-//                    round trip before the first byte (Liu, Wu and Panda 2004, High performance RDMA-based
-//                    MPI implementation over InfiniBand, IJPP 32(3), section 3)
+//                    round trip before the first byte (Liu, Wu and Panda 2004, High performance
+//                    RDMA-based MPI implementation over InfiniBand, IJPP 32(3), section 3)
 //   registration     memory that is not registered yet is pinned and told to the adapter first:
 //                    latency + bytes / bandwidth (Mietke et al. 2006, Analysis of the memory
 //                    registration process in the Mellanox InfiniBand software stack, Euro-Par)

@@ -9,14 +9,15 @@
 //   cores        n · r: the kernel works for a socket on one core at a time, which moves r; beside
 //                it, all messages of a node share r · kernel_cores (Cai et al. 2021, Understanding
 //                host network stack overheads, SIGCOMM, sections 3.1 and 3.3)
-//   slow start   a window of I = n · M · initial_window, doubled every round trip (RFC 5681, section
+//   slow start   a window of I = n · M · initial_window, doubled every round trip (RFC 5681,
+//   section
 //                3.1; RFC 6928) until it fills the rate B = min(bounds, C). Round i brings I · 2^i
 //                bytes and then waits for the rest of R. After j rounds the message is late by
 //                  j · R - I · (2^j - 1) / B,
 //                where j is the number of rounds that neither fill the rate (I · 2^i < B · R) nor
 //                end the message. This is Cardwell, Savage and Anderson 2000, Modeling TCP latency,
-//                INFOCOM, equations 15 to 17 with growth 2. All of it is paid before the first byte: then
-//                the message takes part in the sharing at its full rate.
+//                INFOCOM, equations 15 to 17 with growth 2. All of it is paid before the first
+//                byte: then the message takes part in the sharing at its full rate.
 //
 // Left out: the queues' part of the round trip, timeouts (so the collapse of an incast into a
 // shallow buffer), the handshake, unfairness by round trip.

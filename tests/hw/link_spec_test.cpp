@@ -10,9 +10,9 @@ namespace {
 using namespace orrery::literals;
 
 JsonValue link(const std::string& kind, const std::string& more) {
-  return parse_json(R"({"kind": ")" + kind + R"(", "bandwidth": "10 GB/s", "latency": "1 us")" +
-                        more + "}",
-                    "t.json");
+  return parse_json(
+      R"({"kind": ")" + kind + R"(", "bandwidth": "10 GB/s", "latency": "1 us")" + more + "}",
+      "t.json");
 }
 
 LinkSpec sound(const JsonValue& value) {
@@ -81,7 +81,7 @@ TEST(LinkSpec, KeysBelongToTheirKind) {
                 .find("t.json#/duplex: no such key"),
             std::string::npos);
   EXPECT_EQ(mistakes_of("rdmaa", R"(, "efficiency": 1, "message_rate": 5)"),
-            "t.json#/kind: expected one of \"wire\", \"nvlink\", \"pcie\", \"rdma\" or \"tcp\", got "
+            "t.json#/kind: expected one of \"wire\", \"nvlink\", \"pcie\", \"rdma\", \"tcp\", got "
             "\"rdmaa\"; did you mean \"rdma\"?\n");
 }
 
@@ -97,8 +97,8 @@ TEST(LinkSpec, SharesAndProbabilitiesHaveBounds) {
 
 TEST(LinkSpec, PcieHasARateOrAGenerationWithLanes) {
   const auto mistakes_in = [](const std::string& keys) {
-    const JsonValue value =
-        parse_json(R"({"kind": "pcie", "latency": "1 us", "efficiency": 0.8)" + keys + "}", "t.json");
+    const JsonValue value = parse_json(
+        R"({"kind": "pcie", "latency": "1 us", "efficiency": 0.8)" + keys + "}", "t.json");
     Diagnostics diagnostics;
     read_link(JsonCursor(value, diagnostics));
     return all_text(diagnostics);

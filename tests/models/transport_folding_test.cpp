@@ -30,10 +30,12 @@ const Setting kSettings[] = {
     {"staged", "rdma", R"(, "efficiency": 1)", false},
     {"bonded", "rdma", R"(, "efficiency": 1, "message_rate": 200000)", true, 2},
     {"tcp", "tcp",
-     R"(, "mss": "1448 B", "header": "90 B", "core_rate": "2 GB/s", "slow_start": "every")", false, 2},
+     R"(, "mss": "1448 B", "header": "90 B", "core_rate": "2 GB/s", "slow_start": "every")", false,
+     2},
     {"duplex", "rdma", R"(, "efficiency": 1)", true, 1, 0.6},
     {"queue_pairs", "rdma", R"(, "efficiency": 1, "queue_pair_setup": "9 us")", true, 1, 1, false},
-    {"first", "tcp", R"(, "mss": "1448 B", "header": "90 B", "slow_start": "first")", true, 1, 1, false},
+    {"first", "tcp", R"(, "mss": "1448 B", "header": "90 B", "slow_start": "first")", true, 1, 1,
+     false},
     {"incast", "rdma", R"(, "efficiency": 1, "incast_efficiency": 0.9)", true, 1, 1, false},
 };
 

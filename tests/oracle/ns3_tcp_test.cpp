@@ -1,5 +1,7 @@
-// The transport "tcp" against packets: experiments/transports/ns3/tcp_cases.csv, recorded with ns-3.
-// Nothing of the transport was fitted to these cases; all of them are judged.
+// The transport "tcp" against packets: experiments/transports/ns3/tcp_cases.csv, recorded with
+// ns-3. Nothing of the transport was fitted to these cases; all of them are judged.
+#include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -31,12 +33,12 @@ struct Case {
   std::string shape;
   int flows = 0;
   std::int64_t bytes = 0;
-  double rate = 0;           // bytes/s
-  double propagation = 0;    // s, there and back
-  std::int64_t window = 0;   // bytes
+  double rate = 0;          // bytes/s
+  double propagation = 0;   // s, there and back
+  std::int64_t window = 0;  // bytes
   double loss = 0;
-  double mean = 0;           // s; of the second half where packets are lost
-  double last = 0;           // s; of one run: where there are several, the mean
+  double mean = 0;  // s; of the second half where packets are lost
+  double last = 0;  // s; of one run: where there are several, the mean
 };
 
 std::vector<Case> recorded() {
@@ -81,8 +83,8 @@ ClusterSpec cluster_of(const Case& of) {
   const bool incast = of.shape == "incast";
   const double frame = (kMss + kHeader).as_double() / of.rate;
   const double hop = of.propagation / 2 / (incast ? 2 : 3) + frame;
-  std::string more = R"(, "mss": "1448 B", "header": "54 B", "window": ")" +
-                     std::to_string(of.window) + R"( B")";
+  std::string more =
+      R"(, "mss": "1448 B", "header": "54 B", "window": ")" + std::to_string(of.window) + R"( B")";
   more += of.loss > 0 ? R"(, "loss": )" + std::to_string(of.loss) : R"(, "slow_start": "every")";
   const Bandwidth rate(std::llround(of.rate));
   const LinkSpec link = link_of(link_json("tcp", rate, duration_from_seconds(hop), more));
@@ -121,7 +123,9 @@ TEST(Ns3Tcp, FlowsTakeAsLongAsThosePackets) {
     std::printf("%-20s ns-3 %10.1f us  tcp %10.1f us  %+5.1f %%\n", of.name.c_str(), of.mean * 1e6,
                 mean * 1e6, 100 * (mean / of.mean - 1));
     EXPECT_NEAR(mean, of.mean, tolerance * of.mean) << of.name;
-    if (of.loss == 0) EXPECT_NEAR(to_seconds(done.end), of.last, tolerance * of.last) << of.name;
+    if (of.loss == 0) {
+      EXPECT_NEAR(to_seconds(done.end), of.last, tolerance * of.last) << of.name;
+    }
   }
 }
 

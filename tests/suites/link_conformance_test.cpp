@@ -1,5 +1,5 @@
-// What every kind of link promises: no message beats the bandwidth, more bytes never take less time,
-// and a run says the same twice. A new entry of builtin_links() needs parameters below.
+// What every kind of link promises: no message beats the bandwidth, more bytes never take less
+// time, and a run says the same twice. A new entry of builtin_links() needs parameters below.
 #include <set>
 
 #include "models/transports.hpp"

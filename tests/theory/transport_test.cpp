@@ -11,8 +11,8 @@ namespace {
 using namespace orrery::literals;
 
 constexpr Bandwidth kBandwidth = 10_GBps;
-constexpr Duration kHop = 2_us;               // of a NIC's link
-constexpr Duration kLatency = 2 * kHop;       // a route has two of them
+constexpr Duration kHop = 2_us;          // of a NIC's link
+constexpr Duration kLatency = 2 * kHop;  // a route has two of them
 constexpr Duration kRoundTrip = 2 * kLatency;
 constexpr Bytes kSize = 1_MB;
 
@@ -34,7 +34,8 @@ Duration time_of(const ClusterSpec& cluster, Bytes size) {
 
 TEST(Wire, AnOverheadHoldsTheSenderBeforeEveryMessage) {
   const Duration overhead = 3_us;
-  const ClusterSpec cluster = star_of({}, nic("wire", R"(, "efficiency": 1, "per_message": "3 us")"));
+  const ClusterSpec cluster =
+      star_of({}, nic("wire", R"(, "efficiency": 1, "per_message": "3 us")"));
   GraphOf graph(2);
   const OpId first = graph.transfer(0, 1, kSize);
   const OpId second = graph.transfer(0, 1, kSize);
@@ -56,8 +57,7 @@ TEST(Wire, InsideANodeTheTransportIsThatOfItsLinks) {
 
 TEST(Packets, LeaveWhatTheirHeadersDoNotTake) {
   // P / (P + H): 256 / (256 + 64) = 0.8.
-  const LinkSpec link =
-      nic("pcie", R"(, "max_payload": "256 B", "header": "64 B")");
+  const LinkSpec link = nic("pcie", R"(, "max_payload": "256 B", "header": "64 B")");
   EXPECT_DOUBLE_EQ(link.efficiency, 256.0 / (256 + 64));
   const Bandwidth left(kBandwidth.count() * 8 / 10);
   EXPECT_EQ(time_of(star_of({}, link), kSize), transfer_time(kSize, left) + kLatency);
@@ -65,7 +65,8 @@ TEST(Packets, LeaveWhatTheirHeadersDoNotTake) {
   EXPECT_DOUBLE_EQ(nic("tcp", R"(, "mss": "1448 B", "header": "90 B")").efficiency, 1448.0 / 1538);
   EXPECT_DOUBLE_EQ(nic("nvlink", R"(, "max_payload": "256 B", "header": "16 B")").efficiency,
                    256.0 / 272);
-  const LinkSpec measured = nic("pcie", R"(, "max_payload": "256 B", "header": "64 B", "efficiency": 0.5)");
+  const LinkSpec measured =
+      nic("pcie", R"(, "max_payload": "256 B", "header": "64 B", "efficiency": 0.5)");
   EXPECT_EQ(measured.efficiency, 0.5) << "a share that is given counts, as it holds everything";
 }
 
@@ -86,9 +87,8 @@ TEST(Pcie, GenerationAndLanesGiveTheRate) {
 TEST(Pcie, BothDirectionsShareWhatTheDuplexFactorLeaves) {
   for (const double duplex : {1.0, 0.8, 0.5}) {
     ClusterSpec cluster = crossbar_of(2, wire(kBandwidth, kHop));
-    *cluster.node.fabric.find("link") =
-        link_json("pcie", kBandwidth, kHop,
-                  R"(, "efficiency": 1, "duplex": )" + std::to_string(duplex));
+    *cluster.node.fabric.find("link") = link_json(
+        "pcie", kBandwidth, kHop, R"(, "efficiency": 1, "duplex": )" + std::to_string(duplex));
     GraphOf one(2);
     one.transfer(0, 1, kSize);
     EXPECT_EQ(run(cluster, one).end.since_start(), transfer_time(kSize, kBandwidth) + kLatency);
@@ -129,8 +129,8 @@ TEST(Rdma, ARendezvousPaysARoundTripFromItsThresholdOn) {
 TEST(Rdma, MemoryThatIsNotRegisteredIsRegisteredFirst) {
   const ClusterSpec cluster =
       star_of({}, rdma(R"(, "registration": {"latency": "7 us", "bandwidth": "5 GB/s"})"));
-  EXPECT_EQ(time_of(cluster, kSize), 7_us + transfer_time(kSize, 5_GBps) +
-                                         transfer_time(kSize, kBandwidth) + kLatency);
+  EXPECT_EQ(time_of(cluster, kSize),
+            7_us + transfer_time(kSize, 5_GBps) + transfer_time(kSize, kBandwidth) + kLatency);
 }
 
 TEST(Rdma, AQueuePairIsSetUpOnceForAPair) {
@@ -148,8 +148,7 @@ TEST(Rdma, AQueuePairIsSetUpOnceForAPair) {
 
 TEST(Rdma, APortBeginsSoManyMessagesASecond) {
   const int count = 50;
-  const ClusterSpec cluster =
-      star_of({.nodes = count + 1}, rdma(R"(, "message_rate": 1000000)"));
+  const ClusterSpec cluster = star_of({.nodes = count + 1}, rdma(R"(, "message_rate": 1000000)"));
   for (const bool out : {true, false}) {
     GraphOf graph(count + 1);
     for (int peer = 1; peer <= count; ++peer) {
@@ -168,8 +167,7 @@ TEST(Rdma, SeveralThatSendIntoOnePortLoseAPartOfItWhileTheyDo) {
   const OpId small = two.transfer(1, 0, kSize);
   const OpId large = two.transfer(2, 0, 3 * kSize);
   const Finished done = run(cluster, two);
-  const Duration together =
-      transfer_time(2 * kSize, Bandwidth(kBandwidth.count() * 8 / 10));
+  const Duration together = transfer_time(2 * kSize, Bandwidth(kBandwidth.count() * 8 / 10));
   EXPECT_EQ(done.end_of(small), together + kLatency);
   EXPECT_EQ(done.end_of(large), together + transfer_time(2 * kSize, kBandwidth) + kLatency);
   GraphOf from_one(4);
@@ -205,8 +203,7 @@ TEST(Tcp, ACoreBoundsASocketAndAllCoresTheNode) {
   EXPECT_EQ(time_of(cluster, kSize), transfer_time(kSize, 2_GBps) + kLatency);
   GraphOf graph(8);
   for (Rank device = 0; device < 4; ++device) graph.transfer(device, 4 + device, kSize);
-  EXPECT_EQ(run(cluster, graph).end.since_start(),
-            transfer_time(4 * kSize, 5_GBps) + kLatency);
+  EXPECT_EQ(run(cluster, graph).end.since_start(), transfer_time(4 * kSize, 5_GBps) + kLatency);
 }
 
 // I = 10 segments of 1000 B = 10 kB, R = 8 us, B = 10 GB/s, so that B·R = 80 kB: rounds of 10, 20
@@ -215,8 +212,8 @@ TEST(Tcp, SlowStartWaitsForTheRestOfEachRoundTrip) {
   const ClusterSpec cluster = star_of({}, tcp(R"(, "slow_start": "every")"));
   const auto expected = [](Bytes size, int rounds) {
     const Bytes sent = ((1 << rounds) - 1) * 10_KB;
-    return rounds * kRoundTrip - transfer_time(sent, kBandwidth) +
-           transfer_time(size, kBandwidth) + kLatency;
+    return rounds * kRoundTrip - transfer_time(sent, kBandwidth) + transfer_time(size, kBandwidth) +
+           kLatency;
   };
   EXPECT_EQ(time_of(cluster, 10_KB), expected(10_KB, 0));
   EXPECT_EQ(time_of(cluster, 10'001_B), expected(10'001_B, 1));
@@ -239,14 +236,12 @@ TEST(Tcp, SlowStartOfTheFirstMessageOnly) {
 
 TEST(Staging, BytesAreWrittenToAndReadFromTheMemoryOfBothHosts) {
   const Duration host_hop = 1_us;
-  ClusterSpec cluster =
-      star_of({.host = wire(Bandwidth(1'000'000'000'000), host_hop)}, rdma(""));
+  ClusterSpec cluster = star_of({.host = wire(Bandwidth(1'000'000'000'000), host_hop)}, rdma(""));
   const Bandwidth memory = 16_GBps;  // twice over: 8 GB/s, less than the link
   cluster.node.host_memory = HostMemorySpec{1_GB, memory, 1};
   EXPECT_EQ(time_of(cluster, kSize), transfer_time(kSize, kBandwidth) + kLatency + 2 * host_hop);
   cluster.node.gpu_direct = false;
-  EXPECT_EQ(time_of(cluster, kSize),
-            transfer_time(2 * kSize, memory) + kLatency + 4 * host_hop);
+  EXPECT_EQ(time_of(cluster, kSize), transfer_time(2 * kSize, memory) + kLatency + 4 * host_hop);
 }
 
 TEST(Bonding, DividesAMessageAmongTheNicsOfItsNode) {
