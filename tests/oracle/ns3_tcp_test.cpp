@@ -19,8 +19,11 @@ constexpr Bytes kMss = 1'448_B;
 constexpr Bytes kHeader = 54_B;
 
 // The fluid model has no queues and no rounding to windows of whole segments, and its route is as
-// long as the recorded one: what is left is below 4 %.
-constexpr double kTolerance = 0.04;
+// long as the recorded one: alone a flow is met within 1.4 %.
+constexpr double kAlone = 0.02;
+// Flows that share a link end together in the model; packets end one flow after another, so that
+// the mean of eight lies up to 5 % earlier, with or without losses of a shallow queue.
+constexpr double kShared = 0.06;
 // Several short messages at once: the model pays slow start before the first byte, while it is
 // alone or not; packets of others fill these gaps.
 constexpr double kShortAndShared = 0.16;
@@ -118,7 +121,8 @@ TEST(Ns3Tcp, FlowsTakeAsLongAsThosePackets) {
     double mean = 0;
     for (const OpId op : ops) mean += to_seconds(done.end_of(op)) / of.flows;
     const bool brief = of.flows > 1 && of.bytes < 1'000'000;
-    const double tolerance = of.loss > 0 ? kRandomLoss : brief ? kShortAndShared : kTolerance;
+    const double alone = of.flows == 1 ? kAlone : kShared;
+    const double tolerance = of.loss > 0 ? kRandomLoss : brief ? kShortAndShared : alone;
     RecordProperty(of.name, std::to_string(mean / of.mean - 1));
     std::printf("%-20s ns-3 %10.1f us  tcp %10.1f us  %+5.1f %%\n", of.name.c_str(), of.mean * 1e6,
                 mean * 1e6, 100 * (mean / of.mean - 1));
