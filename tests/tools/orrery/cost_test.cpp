@@ -158,7 +158,8 @@ TEST(CalibrateCommand, ReadsWhatTheProgramOfTheKernelsWrites) {
   const Outcome outcome =
       run_orrery({"calibrate", "h100_sxm", "moe", "--measured", (folder / "moe.json").string()});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_NE(outcome.out.find("launch_us                      70"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("launch_us                      70"), std::string::npos)
+      << outcome.out;
 
   write_file(folder / "moe.json", R"({"rows": [{"shape": {"num_tokens": 1.5}}]})");
   const Outcome refused =
