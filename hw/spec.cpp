@@ -1,6 +1,9 @@
 #include "hw/spec.hpp"
 
+#include <algorithm>
 #include <string>
+
+#include "hw/spec_reading.hpp"
 
 namespace orrery {
 namespace {
@@ -10,56 +13,9 @@ constexpr std::int64_t kMaximumDevicesPerNode = 1'024;
 constexpr std::int64_t kMaximumDevices = 1'000'000;
 constexpr std::int64_t kMaximumCores = 1'000'000'000;
 
-/// True for a reference that the catalogue could not resolve. It has said why, so that nothing is
-/// added here; only a caller that forgot to resolve hears of it.
-bool is_unresolved(JsonCursor& cursor) {
-  if (!cursor.present()) {
-    return false;
-  }
-  const JsonValue& value = cursor.value();
-  const bool unresolved = value.kind == JsonValue::Kind::string || value.find("use") != nullptr;
-  if (unresolved && cursor.diagnostics().empty()) {
-    cursor.error("this reference was not resolved by the catalogue");
-  }
-  return unresolved;
-}
-
 void read_title(JsonCursor& cursor, std::string& name, std::string& description) {
   name = cursor.find("name").as_string();
   description = cursor.find("description").as_string();
-}
-
-/// An achievable share of a peak, in (0, 1].
-double read_share(JsonCursor cursor) {
-  const double share = cursor.as_ratio({.minimum = 0, .maximum = 1});
-  if (!cursor.present() || share > 0) {
-    return share;
-  }
-  const JsonValue* inner = cursor.value().find("value");
-  const JsonValue& number = inner != nullptr ? *inner : cursor.value();
-  const bool is_integer = number.kind == JsonValue::Kind::integer && number.integer == 0;
-  if (is_integer || (number.kind == JsonValue::Kind::real && number.real == 0)) {
-    cursor.expected("a share above 0 and at most 1");
-  }
-  return share;
-}
-
-/// A size above 0. What cannot be read is not also called too small; its mistakes are collected
-/// apart, as one that was reported before would not be counted.
-Bytes read_capacity(const JsonCursor& cursor) {
-  if (!cursor.present()) {
-    return Bytes(0);
-  }
-  Diagnostics mistakes;
-  JsonCursor apart(cursor.value(), mistakes);
-  const Bytes capacity = apart.as_bytes();
-  if (mistakes.empty() && capacity == Bytes(0)) {
-    apart.expected("a size > 0");
-  }
-  for (const Diagnostic& mistake : mistakes.items()) {
-    cursor.diagnostics().add(mistake);
-  }
-  return capacity;
 }
 
 void read_peak(JsonCursor cursor, DeviceSpec& spec) {
@@ -133,6 +89,48 @@ std::optional<LinkSpec> read_adapter_link(JsonCursor& node, const std::string& k
   return std::nullopt;
 }
 
+/// Which device has which NIC: a list of as many as there are devices.
+void read_nic_of_device(JsonCursor list, NodeSpec& spec) {
+  if (!list.present()) return;
+  const std::size_t mistakes = list.diagnostics().count();
+  for (JsonCursor& item : list.items()) {
+    spec.nic_of_device.push_back(static_cast<int>(
+        item.as_count({.minimum = 0, .maximum = std::max<std::int64_t>(0, spec.nics - 1)})));
+  }
+  if (list.diagnostics().count() > mistakes || spec.devices == 0) return;
+  if (static_cast<std::int64_t>(spec.nic_of_device.size()) != spec.devices) {
+    list.error("expected a NIC for each of " + std::to_string(spec.devices) + " devices, got " +
+               std::to_string(spec.nic_of_device.size()));
+  }
+}
+
+/// How devices use the NICs, and what the host does for them.
+void read_adapter_use(JsonCursor& cursor, JsonCursor& nics, NodeSpec& spec) {
+  if (JsonCursor direct = cursor.find("gpu_direct"); direct.present()) {
+    spec.gpu_direct = direct.as_boolean();
+    spec.direct_written = direct.value();
+  }
+  if (JsonCursor bonded = cursor.find("nic_bonding"); bonded.present()) {
+    const std::size_t mistakes = cursor.diagnostics().count();
+    spec.bonding_written = bonded.value();
+    spec.nic_bonding = bonded.as_count({.minimum = 1, .maximum = kMaximumDevicesPerNode});
+    if (cursor.diagnostics().count() == mistakes && nics.present() &&
+        (spec.nics < spec.nic_bonding || spec.nics % spec.nic_bonding != 0)) {
+      bonded.error("expected a divisor of the " + std::to_string(spec.nics) + " NICs, got " +
+                   std::to_string(spec.nic_bonding));
+    }
+  }
+  read_nic_of_device(cursor.find("nic_of_device"), spec);
+  if (JsonCursor cores = cursor.find("kernel_cores"); cores.present()) {
+    spec.kernel_cores = cores.as_count({.minimum = 1, .maximum = kMaximumCores});
+  } else if (spec.nic_link && spec.nic_link->facts && spec.nic_link->facts->tcp &&
+             spec.nic_link->facts->tcp->core_rate) {
+    cursor.error(
+        "a node whose \"nic_link\" has a \"core_rate\" needs \"kernel_cores\", those that work for "
+        "its network");
+  }
+}
+
 }  // namespace
 
 double DeviceSpec::memory_efficiency_of(std::string_view kind) const {
@@ -172,21 +170,6 @@ DeviceSpec read_device(JsonCursor cursor) {
   return spec;
 }
 
-LinkSpec read_link(JsonCursor cursor) {
-  LinkSpec spec;
-  if (is_unresolved(cursor)) {
-    return spec;
-  }
-  std::string description;
-  read_title(cursor, spec.name, description);
-  spec.kind = cursor.at("kind").as_choice({"wire"});
-  spec.bandwidth = cursor.at("bandwidth").as_bandwidth();
-  spec.latency = cursor.at("latency").as_duration();
-  spec.efficiency = read_share(cursor.at("efficiency"));
-  cursor.reject_unknown_keys();
-  return spec;
-}
-
 NodeSpec read_node(JsonCursor cursor) {
   NodeSpec spec;
   if (is_unresolved(cursor)) {
@@ -211,11 +194,15 @@ NodeSpec read_node(JsonCursor cursor) {
   }
   spec.nic_link = read_adapter_link(cursor, "nic_link", spec.nics);
   spec.host_link = read_adapter_link(cursor, "host_link", spec.nics);
+  read_adapter_use(cursor, nics, spec);
   if (JsonCursor memory = cursor.find("host_memory"); memory.present()) {
     spec.host_memory = read_host_memory(memory);
     if (!spec.host_link && spec.nics == 0) {  // else it is said above
       cursor.error("a node with \"host_memory\" needs \"host_link\"");
     }
+  } else if (!spec.gpu_direct) {
+    cursor.error(
+        "a node without \"gpu_direct\" needs \"host_memory\", through which its messages go");
   }
   cursor.reject_unknown_keys();
   return spec;

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "hw/link_facts.hpp"
 #include "sim/base/json_cursor.hpp"
 #include "sim/base/precision.hpp"
 #include "sim/base/units.hpp"
@@ -58,10 +61,11 @@ struct DeviceSpec {
 /// A cable, lane bundle or port, one direction of it; hw/catalog/links.
 struct LinkSpec {
   std::string name;
-  std::string kind;       // "wire"
+  std::string kind;       // "wire"; one of link_kinds()
   Bandwidth bandwidth;    // raw, per direction
   Duration latency;       // one traversal, with its share of switch or endpoint
   double efficiency = 1;  // achievable share of bandwidth for large transfers
+  std::shared_ptr<const LinkFacts> facts = {};  // what its kind says besides; null: nothing
 };
 
 /// The memory of a node's processors, which all its devices share, as a whole.
@@ -83,6 +87,12 @@ struct NodeSpec {
   std::optional<LinkSpec> nic_link;   // NIC port to the first switch; none without NICs
   std::optional<LinkSpec> host_link;  // device to NIC and host; none without either
   std::optional<HostMemorySpec> host_memory;
+  bool gpu_direct = true;          // else messages to other nodes go through the host's memory
+  std::int64_t nic_bonding = 1;    // so many NICs, side by side, carry each message together
+  std::vector<int> nic_of_device;  // by device; empty: blocks, device d has NIC d·nics/devices
+  std::int64_t kernel_cores = 0;   // of the host, that work for its network; 0: not said
+  JsonValue direct_written;  // where gpu_direct and nic_bonding are, for who cannot serve them
+  JsonValue bonding_written;
 };
 
 /// Nodes and the network between them; hw/catalog/clusters.
@@ -99,6 +109,7 @@ struct ClusterSpec {
 /// Read resolved catalogue values (no `use` left in them) strictly; mistakes go to the cursor's
 /// diagnostics.
 DeviceSpec read_device(JsonCursor cursor);
+std::vector<std::string> link_kinds();
 LinkSpec read_link(JsonCursor cursor);
 NodeSpec read_node(JsonCursor cursor);
 ClusterSpec read_cluster(JsonCursor cursor);

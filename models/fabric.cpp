@@ -5,7 +5,6 @@
 
 #include "models/fabric_impl.hpp"
 #include "models/topology/routing.hpp"
-#include "models/topology/walk.hpp"
 #include "sim/base/errors.hpp"
 #include "sim/base/json_cursor.hpp"
 
@@ -35,7 +34,10 @@ Fabric::Link fabric_link(const TopologyLink& link, const std::string& prefix) {
           .kind = link.spec.name,
           .capacity = raw * link.spec.efficiency,
           .raw_capacity = raw,
-          .latency = link.spec.latency};
+          .latency = link.spec.latency,
+          .model = 0,
+          .is_part = false,
+          .counts_messages = false};
 }
 
 TopologyLink host_link(const LinkSpec& spec, const std::string& from, const std::string& to) {
@@ -54,11 +56,6 @@ std::int64_t link_count(const Topology* topology) {
 std::int64_t host_link_count(const ClusterSpec& cluster) {
   if (!cluster.node.host_memory) return 0;
   return cluster.nodes + (cluster.nodes == 1 ? 2 * cluster.device_count() : 0);
-}
-
-/// Apart, so that the check before it is small enough to stand where it is called.
-[[noreturn]] void no_route(int from, int to) {
-  ORRERY_CHECK(false, "no route from device " + std::to_string(from) + " to " + std::to_string(to));
 }
 
 }  // namespace
@@ -95,116 +92,56 @@ void Fabric::Impl::add_links(const NodeSpec& spec) {
   }
 }
 
-void Fabric::Impl::add_host(const NodeSpec& spec) {
+void Fabric::Impl::add_host(const ClusterSpec& spec) {
+  const NodeSpec& of = spec.node;
   host_only = links.size();
-  if (cluster == nullptr && inside == nullptr && spec.host_memory) {
+  if (cluster == nullptr && inside == nullptr && of.host_memory) {
     host_base = links.size();
     for (std::int64_t index = 0; index < nodes * node_devices; ++index) {
       const std::string device = "device " + std::to_string(index);
-      links.push_back(fabric_link(host_link(*spec.host_link, device, "host"), "node 0, "));
-      links.push_back(fabric_link(host_link(*spec.host_link, "host", device), "node 0, "));
+      links.push_back(fabric_link(host_link(*of.host_link, device, "host"), "node 0, "));
+      links.push_back(fabric_link(host_link(*of.host_link, "host", device), "node 0, "));
     }
+    transports.add_host_parts(spec, host_base, links);
   }
   memory_base = links.size();
-  for (std::int64_t index = 0; spec.host_memory && index < nodes; ++index) {
-    const double raw = spec.host_memory->bandwidth.as_double();
+  for (std::int64_t index = 0; of.host_memory && index < nodes; ++index) {
+    const double raw = of.host_memory->bandwidth.as_double();
     links.push_back({.name = "node " + std::to_string(index) + ", host memory",
                      .kind = "host_memory",
-                     .capacity = raw * spec.host_memory->efficiency,
+                     .capacity = raw * of.host_memory->efficiency,
                      .raw_capacity = raw,
-                     .latency = Duration(0)});
+                     .latency = Duration(0),
+                     .model = 0,
+                     .is_part = false,
+                     .counts_messages = false});
   }
+  if (cluster != nullptr && staged) host_only = links.size();  // messages use the memory too
 }
 
-Fabric::Impl::Leg Fabric::Impl::leg_between(std::int64_t from, std::int64_t to) const {
-  const auto devices = static_cast<std::uint64_t>(nodes * node_devices);
-  const std::uint64_t flow_hash =
-      static_cast<std::uint64_t>(from) * devices + static_cast<std::uint64_t>(to);
-  if (nodes == 1) {  // no need to divide
-    return {node.get(), 0, static_cast<int>(from), static_cast<int>(to), flow_hash, false};
+void Fabric::Impl::check_adapters(const NodeSpec& spec, Diagnostics& diagnostics) const {
+  if (cluster == nullptr) return;
+  if (bonding > 1 && (inside != nullptr || adapts)) {
+    report_at(spec.bonding_written,
+              inside != nullptr
+                  ? "adapters are not bonded where the node's fabric holds them, as pcie_tree does"
+                  : "adapters are not bonded where a routing adapts to loads",
+              diagnostics);
   }
-  const std::int64_t from_node = from / node_devices;
-  const std::int64_t to_node = to / node_devices;
-  const std::int64_t from_local = from % node_devices;
-  const std::int64_t to_local = to % node_devices;
-  if (from_node == to_node) {
-    return {node.get(),
-            static_cast<std::size_t>(from_node) * node_links,
-            static_cast<int>(from_local),
-            static_cast<int>(to_local),
-            flow_hash,
-            false};
+  if (staged && inside != nullptr) {
+    report_at(spec.direct_written,
+              "messages are not staged through the host's memory where the node's fabric holds the "
+              "adapters, as pcie_tree does",
+              diagnostics);
   }
-  return {cluster.get(),
-          cluster_base,
-          static_cast<int>(from_node * nics + nic_of(from_local)),
-          static_cast<int>(to_node * nics + nic_of(to_local)),
-          flow_hash,
-          true};
-}
-
-void Fabric::Impl::append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const {
-  const Leg leg = leg_between(from, to);
-  if (leg.between_nodes) append_way_out(from, route);
-  const std::size_t before = route.size();
-  leg.topology->append_route(leg.from, leg.to, leg.flow_hash, route);
-  for (std::size_t hop = before; leg.base != 0 && hop < route.size(); ++hop) {
-    route[hop] += static_cast<int>(leg.base);
-  }
-  if (leg.between_nodes) append_way_in(to, route);
-}
-
-/// From a device to its NIC.
-void Fabric::Impl::append_way_out(std::int64_t device, std::vector<int>& route) const {
-  if (inside != nullptr) {
-    append_inside(device, static_cast<int>(device % node_devices), nic_vertex(device), route);
-  } else {
-    route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * device));
-  }
-}
-
-void Fabric::Impl::append_way_in(std::int64_t device, std::vector<int>& route) const {
-  if (inside != nullptr) {
-    append_inside(device, nic_vertex(device), static_cast<int>(device % node_devices), route);
-  } else {
-    route.push_back(static_cast<int>(host_base) + static_cast<int>(2 * device + 1));
-  }
-}
-
-void Fabric::Impl::append_inside(std::int64_t device, int from, int to,
-                                 std::vector<int>& route) const {
-  const auto base = static_cast<int>(static_cast<std::size_t>(device / node_devices) * node_links);
-  const std::size_t before = route.size();
-  append_hashed_walk(*node, from, to, 0, route);
-  for (std::size_t hop = before; hop < route.size(); ++hop) route[hop] += base;
-}
-
-void Fabric::Impl::append_spread(std::int64_t from, std::int64_t to, Spread& spread) const {
-  const Leg leg = leg_between(from, to);
-  std::vector<LinkShare> parts;
-  leg.topology->append_shares(leg.from, leg.to, leg.flow_hash, parts);
-  std::vector<int> ends;
-  if (leg.between_nodes) append_way_out(from, ends);
-  spread.put_all(ends);
-  for (const LinkShare& part : parts) {
-    spread.put(leg.base + static_cast<std::size_t>(part.link), part.share);
-  }
-  spread.latency = slowest(*leg.topology, parts,
-                           [&](std::size_t link) { return links[leg.base + link].latency; });
-  const std::size_t out = ends.size();
-  if (leg.between_nodes) append_way_in(to, ends);
-  spread.put_all(std::span(ends).subspan(out));
-  for (const int link : ends) spread.latency += links[static_cast<std::size_t>(link)].latency;
 }
 
 std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
                                       const Registry<TopologyFactory>& topologies,
-                                      Diagnostics& diagnostics) {
+                                      Diagnostics& diagnostics,
+                                      const Registry<LinkFactory>& link_kinds) {
   const NodeSpec& node = cluster.node;
-  auto impl = std::make_unique<Impl>();
-  impl->nodes = cluster.nodes;
-  impl->node_devices = node.devices;
-  impl->nics = node.nics;
+  auto impl = std::make_unique<Impl>(cluster, link_kinds);
   // Sections that nothing will travel through are read too, for their mistakes, and so are those of
   // a cluster whose counts and links could not be read.
   if (node.fabric.kind != JsonValue::Kind::null) {
@@ -232,6 +169,11 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   ORRERY_CHECK(cluster.nodes == 1 || impl->cluster != nullptr, "a cluster without a fabric");
   if (node.devices == 1) impl->node.reset();
   if (cluster.nodes == 1) impl->cluster.reset();
+  if (impl->node != nullptr) impl->inside = impl->node->node_ports();
+  impl->adapts = (impl->node != nullptr && impl->node->adapts()) ||
+                 (impl->cluster != nullptr && impl->cluster->adapts());
+  impl->check_adapters(node, diagnostics);
+  if (!diagnostics.empty()) return nullptr;
   const std::int64_t count = cluster.nodes * link_count(impl->node.get()) +
                              (impl->cluster ? 2 * cluster.device_count() : 0) +
                              link_count(impl->cluster.get()) + host_link_count(cluster);
@@ -240,14 +182,14 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
                      std::to_string(count) + " links, at most " + std::to_string(kMaximumLinks) +
                      " can be simulated");
   }
-  if (impl->node != nullptr) impl->inside = impl->node->node_ports();
   impl->links.reserve(static_cast<std::size_t>(count));
   impl->add_links(node);
-  impl->add_host(node);
-  impl->spreads_anywhere = (impl->node != nullptr && impl->node->spreads()) ||
+  impl->transports.add_parts(cluster, impl->node.get(), impl->cluster.get(),
+                             impl->host_links_from(), impl->links);
+  impl->add_host(cluster);
+  impl->spreads_anywhere = (impl->cluster != nullptr && (impl->staged || impl->bonding > 1)) ||
+                           (impl->node != nullptr && impl->node->spreads()) ||
                            (impl->cluster != nullptr && impl->cluster->spreads());
-  impl->adapts = (impl->node != nullptr && impl->node->adapts()) ||
-                 (impl->cluster != nullptr && impl->cluster->adapts());
   impl->routes.set_sources(static_cast<std::size_t>(cluster.device_count()));
   return std::unique_ptr<Fabric>(new Fabric(std::move(impl)));
 }
@@ -285,60 +227,16 @@ std::span<const Fabric::Link> Fabric::links() const {
   return impl_->links;
 }
 
+const Transports& Fabric::transports() const {
+  return impl_->transports;
+}
+
 bool Fabric::has_host() const {
   return impl_->memory_base < impl_->links.size();
 }
 
-std::vector<int> Fabric::to_host(int device) const {
-  ORRERY_CHECK(has_host() && device >= 0 && device < devices(), "a device without a host");
-  const int local = device % static_cast<int>(impl_->node_devices);
-  std::vector<int> way;
-  if (impl_->inside == nullptr) {
-    way.push_back(static_cast<int>(impl_->host_base) + 2 * device);
-  } else {
-    impl_->append_inside(device, local, impl_->inside->hosts[static_cast<std::size_t>(local)], way);
-  }
-  way.push_back(impl_->memory_of(device));
-  return way;
-}
-
-std::vector<int> Fabric::from_host(int device) const {
-  ORRERY_CHECK(has_host() && device >= 0 && device < devices(), "a device without a host");
-  const int local = device % static_cast<int>(impl_->node_devices);
-  std::vector<int> way = {impl_->memory_of(device)};
-  if (impl_->inside == nullptr) {
-    way.push_back(static_cast<int>(impl_->host_base) + 2 * device + 1);
-  } else {
-    impl_->append_inside(device, impl_->inside->hosts[static_cast<std::size_t>(local)], local, way);
-  }
-  return way;
-}
-
 std::size_t Fabric::first_host_link() const {
   return impl_->host_only;
-}
-
-void Fabric::Impl::check_pair(int from, int to) const {
-  const std::int64_t devices = nodes * node_devices;
-  if (from >= 0 && from < devices && to >= 0 && to < devices && from != to) return;
-  no_route(from, to);
-}
-
-void Fabric::append_route(int from, int to, std::vector<int>& route,
-                          std::vector<double>* shares) const {
-  impl_->check_pair(from, to);
-  if (!impl_->spreads(from, to)) {
-    const std::size_t before = route.size();
-    impl_->append_route(from, to, route);
-    if (shares != nullptr) shares->insert(shares->end(), route.size() - before, 1.0);
-    return;
-  }
-  Spread spread;
-  impl_->append_spread(from, to, spread);
-  route.insert(route.end(), spread.links.begin(), spread.links.end());
-  if (shares != nullptr) {
-    shares->insert(shares->end(), spread.shares.begin(), spread.shares.end());
-  }
 }
 
 bool Fabric::spreads() const {
@@ -358,23 +256,6 @@ const Topology* Fabric::node_topology() const {
 
 const Topology* Fabric::cluster_topology() const {
   return impl_->cluster.get();
-}
-
-Fabric::Route Fabric::route(int from, int to) {
-  impl_->check_pair(from, to);
-  if (impl_->any_down || impl_->adapts) return impl_->living_route(from, to);
-  if (impl_->spreads(from, to)) {
-    return impl_->spread_routes.find(
-        from, to, [&](Spread& spread) { impl_->append_spread(from, to, spread); });
-  }
-  // Inside a node a route is short and made in no time; between nodes it may take a search.
-  const bool keep = impl_->nodes > 1 && from / impl_->node_devices != to / impl_->node_devices;
-  return impl_->routes.find(from, to, keep, [&](std::vector<int>& route) {
-    impl_->append_route(from, to, route);
-    Duration latency;
-    for (const int link : route) latency += impl_->links[static_cast<std::size_t>(link)].latency;
-    return latency;
-  });
 }
 
 }  // namespace orrery

@@ -6,9 +6,12 @@
 #include <vector>
 
 #include "hw/spec.hpp"
+#include "models/link/link_model.hpp"
 #include "models/topology/topology.hpp"
 
 namespace orrery {
+
+class Transports;
 
 /// All links of a cluster and the routes between its devices: in each node the node's topology;
 /// from a device over its host link to a NIC (device d of a node uses NIC d·nics/devices, rounded
@@ -22,6 +25,15 @@ namespace orrery {
 /// network (models/topology/surviving.hpp). A device whose adapter is cut off leaves by the nearest
 /// adapter of its node that is not, and two devices that their node no longer joins meet over
 /// their adapters; devices do not forward for others, but where a topology has them do so.
+///
+/// What messages share besides (SharedParts) are links too, at the beginning of a route.
+///
+/// A node key `nic_of_device` says which NIC a device uses instead. With `nic_bonding` b a message
+/// is divided evenly among b NICs: those of a group of b in a row, to the same ones of the other
+/// node's group. Without `gpu_direct` a message between nodes also crosses the memory of both
+/// hosts, written and read (share 2), as one activity: the copies follow each other in pieces so
+/// small that only the latency of the two more host links is added. Bonding and staging are not
+/// there where the node's topology holds the NICs, nor bonding where routings adapt.
 class Fabric {
  public:
   struct Link {
@@ -30,6 +42,9 @@ class Fabric {
     double capacity = 0;      // bytes/s that payload can use: bandwidth × bundle × efficiency
     double raw_capacity = 0;  // bytes/s: bandwidth × bundle
     Duration latency;
+    int model = 0;                 // inside a node: which of Transports; 0: it adds nothing
+    bool is_part = false;          // what messages share besides links (SharedParts)
+    bool counts_messages = false;  // capacity is in messages/s
   };
   struct Route {
     std::span<const int> links;  // indices into links(); valid until the next call of route
@@ -43,7 +58,8 @@ class Fabric {
   /// there would be too many links.
   static std::unique_ptr<Fabric> build(const ClusterSpec& cluster,
                                        const Registry<TopologyFactory>& topologies,
-                                       Diagnostics& diagnostics);
+                                       Diagnostics& diagnostics,
+                                       const Registry<LinkFactory>& link_kinds = builtin_links());
   ~Fabric();
 
   /// What the links that begin or end at a device carry together, raw, in bytes/s.
@@ -60,6 +76,8 @@ class Fabric {
   void set_up(int link, bool up);
   /// Whether a way leads from one device to another. Only failures can take it away.
   bool joins(int from, int to) const;
+  /// Why no link may go down here; "" where any may.
+  std::string failure_refusal() const;
   /// Whether a routing adapts: route() then depends on the loads.
   bool adapts() const;
   /// What routings that adapt are told, by index into links(); null: all links are idle. Borrowed.
@@ -75,7 +93,7 @@ class Fabric {
 
   int devices() const;
   Place place(int device) const;
-  /// Whether a link is part of a node's own topology.
+  /// Whether a link is one of a node's own topology.
   bool inside_node(int link) const;
   Port port(int device) const;
   std::span<const Link> links() const;
@@ -97,6 +115,9 @@ class Fabric {
   /// when nothing travels through it.
   const Topology* node_topology() const;
   const Topology* cluster_topology() const;
+
+  /// How messages travel over these links.
+  const Transports& transports() const;
 
   bool has_host() const;
   /// From a device to the memory of its node's host, which is a link too, of kind "host_memory",

@@ -28,6 +28,14 @@ bool Fabric::joins(int from, int to) const {
   return !impl_->any_down || impl_->append_living(from, to, spread);
 }
 
+std::string Fabric::failure_refusal() const {
+  if (impl_->cluster == nullptr) return "";
+  if (impl_->bonding > 1) return "links do not fail where adapters are bonded";
+  return transports().watches_incast()
+             ? "links do not fail where the link of the adapters has an \"incast_efficiency\""
+             : "";
+}
+
 bool Fabric::adapts() const {
   return impl_->adapts;
 }
@@ -137,8 +145,10 @@ bool Fabric::Impl::append_by_nics(std::int64_t from, std::int64_t to, Spread& sp
                     hash,
                     true};
       Spread way;
+      if (staged) append_staging(from, to, way);
       if (joined(cluster_base, leg.from, leg.to) && append_out(from, source, way) &&
           append_leg(leg, way) && append_in(sink, to, way)) {
+        put_parts_before(leg, way);
         spread = std::move(way);
         return true;
       }
@@ -149,7 +159,10 @@ bool Fabric::Impl::append_by_nics(std::int64_t from, std::int64_t to, Spread& sp
 
 bool Fabric::Impl::append_living(std::int64_t from, std::int64_t to, Spread& spread) const {
   const Leg leg = leg_between(from, to);
-  if (!leg.between_nodes && append_leg(leg, spread)) return true;
+  if (!leg.between_nodes && append_leg(leg, spread)) {
+    put_parts_before(leg, spread);
+    return true;
+  }
   return cluster != nullptr && append_by_nics(from, to, spread);
 }
 
@@ -178,8 +191,8 @@ std::vector<int> Fabric::reverse(int link) const {
   const auto index = static_cast<std::size_t>(link);
   const auto [whole, base] = impl_->network_of(link);
   if (whole == nullptr) {
-    // Links of devices to NICs and hosts stand in pairs; a memory is both ways.
-    if (index >= impl_->memory_base) return {link};
+    // Links of devices to NICs and hosts stand in pairs; a memory is both ways, and so is a part.
+    if (!impl_->is_host_link(index)) return {link};
     return {static_cast<int>(impl_->host_base + ((index - impl_->host_base) ^ 1U))};
   }
   const TopologyLink& of = whole->links()[index - base];
@@ -195,12 +208,12 @@ std::vector<int> Fabric::links_at(const std::string& vertex) const {
   std::vector<int> found;
   std::map<std::size_t, int> known;  // the vertex of each network, by its first link
   for (std::size_t i = 0; i < impl_->links.size(); ++i) {
-    if (first_end(impl_->links[i].name) != vertex) continue;
+    if (impl_->links[i].is_part || first_end(impl_->links[i].name) != vertex) continue;
     const int link = static_cast<int>(i);
     const auto [whole, base] = impl_->network_of(link);
     if (whole == nullptr) {
       // Of devices, to NIC or host. Where an adapter fails, its devices' own links are whole.
-      const bool of_device = i < impl_->memory_base && (i - impl_->host_base) % 2 == 0;
+      const bool of_device = impl_->is_host_link(i) && (i - impl_->host_base) % 2 == 0;
       if (of_device) found.insert(found.end(), {link, link + 1});
     } else if (known.emplace(base, whole->links()[i - base].from).second) {
       const int at = whole->links()[i - base].from;
@@ -219,6 +232,7 @@ std::vector<int> Fabric::links_of_node(int node) const {
   const Impl& impl = *impl_;
   std::vector<int> found;
   for (std::size_t i = 0; i < impl.links.size(); ++i) {
+    if (impl.links[i].is_part) continue;
     const auto [whole, base] = impl.network_of(static_cast<int>(i));
     bool of_node = impl.links[i].name.starts_with(prefix);
     if (whole != nullptr && whole == impl.cluster.get()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,6 +12,7 @@
 #include "models/route_store.hpp"
 #include "models/spread_store.hpp"
 #include "models/topology/surviving.hpp"
+#include "models/transports.hpp"
 
 namespace orrery {
 
@@ -19,13 +21,27 @@ namespace orrery {
 //   device 0 -> NIC, NIC -> device 0, …       from host_base, in the order of devices; none where
 //                                             the node's topology holds the NICs (NodePorts)
 //   the cluster's topology                    from cluster_base
+//   what messages share besides               where SharedParts says
 //   for the host, where there is no NIC, and the node's topology does not lead there:
 //   device 0 -> host, host -> device 0, …     from host_base, which then comes here
 //   memory of node 0's host, node 1's, …      from memory_base
 struct Fabric::Impl {
+  Impl(const ClusterSpec& spec, const Registry<LinkFactory>& link_kinds)
+      : nodes(spec.nodes),
+        node_devices(spec.node.devices),
+        nics(spec.node.nics),
+        nic_of_device(spec.node.nic_of_device),
+        bonding(spec.node.nic_bonding),
+        staged(!spec.node.gpu_direct),
+        transports(spec, link_kinds) {}
+
   std::int64_t nodes = 0;
   std::int64_t node_devices = 0;
   std::int64_t nics = 0;
+  std::vector<int> nic_of_device;  // empty: blocks
+  std::int64_t bonding = 1;
+  bool staged = false;
+  Transports transports;
   std::unique_ptr<Topology> node;     // null when a node is one device
   const NodePorts* inside = nullptr;  // of it: where it holds the NICs and leads to the host
   std::unique_ptr<Topology> cluster;  // null when there is one node
@@ -42,9 +58,14 @@ struct Fabric::Impl {
   bool spreads_anywhere = false;
   SpreadStore spread_routes;
 
-  std::int64_t nic_of(std::int64_t device) const { return device * nics / node_devices; }
+  std::int64_t nic_of(std::int64_t device) const {
+    if (nic_of_device.empty()) return device * nics / node_devices;
+    return nic_of_device[static_cast<std::size_t>(device)];
+  }
+  /// Reports what does not go together.
+  void check_adapters(const NodeSpec& spec, Diagnostics& diagnostics) const;
   void add_links(const NodeSpec& spec);
-  void add_host(const NodeSpec& spec);
+  void add_host(const ClusterSpec& spec);
   void check_pair(int from, int to) const;
   /// The part of a way that a topology decides.
   struct Leg {
@@ -55,14 +76,38 @@ struct Fabric::Impl {
     std::uint64_t flow_hash;
     bool between_nodes;
   };
+  /// The NIC that carries a member's part of a message for this one.
+  int bonded(int nic, int member) const {
+    const auto group = static_cast<int>(bonding);
+    return group == 1 ? nic : nic / group * group + member;
+  }
   Leg leg_between(std::int64_t from, std::int64_t to) const;
   void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
+  bool spreads(const Leg& leg) const {
+    return leg.topology->spreads() || (leg.between_nodes && (staged || bonding > 1));
+  }
   bool spreads(std::int64_t from, std::int64_t to) const {
-    return spreads_anywhere && leg_between(from, to).topology->spreads();
+    return spreads_anywhere && spreads(leg_between(from, to));
   }
   void append_way_out(std::int64_t device, std::vector<int>& route) const;
   void append_way_in(std::int64_t device, std::vector<int>& route) const;
   void append_spread(std::int64_t from, std::int64_t to, Spread& spread) const;
+  Duration append_between(const Leg& leg, Spread& spread) const;
+  void append_staging(std::int64_t from, std::int64_t to, Spread& spread) const;
+  /// Between a device and its NIC or host, by a link of its own.
+  bool is_host_link(std::size_t link) const {
+    const auto count = static_cast<std::size_t>(2 * nodes * node_devices);
+    return inside == nullptr && link >= host_base &&
+           link < std::min(host_base + count, memory_base) && !links[link].is_part;
+  }
+  /// The first of these, in a cluster of several nodes; none: SIZE_MAX.
+  std::size_t host_links_from() const { return inside == nullptr ? host_base : SIZE_MAX; }
+  /// What messages over a link share besides, or SharedParts::kNone.
+  int part_of(int link) const;
+  void append_parts(std::vector<int>& way) const;
+  // What a way shares besides, put before it: of the route that starts at `begin`, of a spread.
+  void put_parts_before(const Leg& leg, std::size_t begin, std::vector<int>& route) const;
+  void put_parts_before(const Leg& leg, Spread& spread) const;
   /// In the node of a device, from a vertex to another.
   void append_inside(std::int64_t device, int from, int to, std::vector<int>& route) const;
   int nic_vertex(std::int64_t device) const {

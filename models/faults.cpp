@@ -79,7 +79,10 @@ class Reader {
       fault.what = "node " + std::to_string(number);
       fault.links = fabric_->links_of_node(number);
     }
-    if (fault.kind == Fault::Kind::down) refuse_memory(entry, fault);
+    if (fault.kind != Fault::Kind::down) return;
+    refuse_memory(entry, fault);
+    const std::string refusal = fabric_->failure_refusal();
+    if (!refusal.empty()) entry.error(refusal);
   }
 
   /// A host's memory is a link for what is shared, not one that could be pulled.

@@ -30,7 +30,8 @@ bool is_text(const JsonCursor& name, const std::string& text) {
 
 LinkNames::LinkNames(const Fabric& fabric) : fabric_(&fabric) {
   for (std::size_t link = 0; link < fabric.links().size(); ++link) {
-    by_name_[fabric.links()[link].name].push_back(static_cast<int>(link));
+    const Fabric::Link& named = fabric.links()[link];
+    if (!named.is_part) by_name_[named.name].push_back(static_cast<int>(link));
   }
 }
 
@@ -42,7 +43,7 @@ std::vector<int> LinkNames::find(JsonCursor name) const {
   std::vector<std::string> candidates;
   for (const Fabric::Link& link : fabric_->links()) {
     if (candidates.size() == kMaximumCandidates) break;
-    candidates.push_back(link.name);
+    if (!link.is_part) candidates.push_back(link.name);
   }
   report_unknown(name, "link", text, candidates);
   return {};
@@ -56,6 +57,7 @@ std::vector<int> LinkNames::find_vertex(JsonCursor name) const {
   std::set<std::string> known;
   for (const Fabric::Link& link : fabric_->links()) {
     if (candidates.size() == kMaximumCandidates) break;
+    if (link.is_part) continue;
     const std::size_t arrow = link.name.find(" -> ");
     if (arrow == std::string::npos) continue;  // the memory of a host
     std::string vertex = link.name.substr(0, arrow);

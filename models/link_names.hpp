@@ -9,7 +9,8 @@
 
 namespace orrery {
 
-/// The links of a fabric by name; several may have one name.
+/// The links of a fabric by name, without what messages share besides (SharedParts); several may
+/// have one name.
 class LinkNames {
  public:
   /// Borrows the fabric.

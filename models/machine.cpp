@@ -1,63 +1,12 @@
 #include "models/machine.hpp"
 
 #include <algorithm>
-#include <map>
-#include <optional>
 
-#include "models/collective/collective_runner.hpp"
-#include "models/collective/folded_program.hpp"
-#include "models/jitter.hpp"
-#include "models/pool.hpp"
+#include "models/machine_impl.hpp"
 #include "sim/base/errors.hpp"
 
 namespace orrery {
 namespace {
-
-/// What an event or completion is about, in the top bits of its token; the rest is an index.
-enum class Topic : std::uint64_t {
-  kernel_launched,
-  kernel_done,
-  message_left,
-  message_arrived,
-  collective_begins
-};
-constexpr unsigned kTopicShift = 60;
-
-std::uint64_t token_of(Topic topic, std::size_t index) {
-  return static_cast<std::uint64_t>(topic) << kTopicShift | index;
-}
-
-constexpr std::uint32_t kNoRun = UINT32_MAX;
-
-struct Message {
-  InstanceId instance;         // of a transfer
-  std::uint32_t run = kNoRun;  // of a collective, else none
-  int from = 0;                // positions in the group
-  int to = 0;
-  int step = 0;
-  Bytes bytes;
-  Duration latency;
-  std::uint64_t alike = 1;  // messages that it stands for
-};
-
-struct RunningKernel {
-  InstanceId instance;
-  KernelId kernel;
-  Rank rank = 0;
-  int priority = 0;
-};
-
-struct RunningCollective {
-  InstanceId instance;
-  std::span<const Rank> group;
-  std::shared_ptr<const CollectiveProgram> program;
-  const FoldedProgram* folded = nullptr;        // the program, when it is folded
-  const CollectiveCalls::Call* call = nullptr;  // none of a group of one
-  Time start;
-  int members = 1;
-  int members_left = 1;
-  int priority = 0;
-};
 
 /// A copy on one device counts with the kernels: no link limits it.
 MachineResources::MemoryUse memory_use(const TaskGraph& graph) {
@@ -80,58 +29,6 @@ MachineResources::HostUse host_use(const TaskGraph& graph) {
 }
 
 }  // namespace
-
-struct Machine::Impl final : EventHandler, MessageCarrier {
-  Impl(Engine& e, const ClusterSpec& c, Fabric& f, const CostModel& m,
-       const Registry<CollectiveFactory>& r, const CollectiveChoice& ch)
-      : engine(&e),
-        device(c.node.device),
-        fabric(&f),
-        cost(&m),
-        calls(r, ch, f),
-        activities(e),
-        collectives(*this) {}
-
-  void handle_event(std::uint64_t token) override;
-  void carry(std::uint32_t run, int from, int step, const Send& send) override;
-  void member_finished(std::uint32_t run, int member) override;
-
-  double jittered(const RunningKernel& kernel, double work);
-  void start_kernel(std::uint32_t index);
-  void send(Message message, const MachineResources::Way& way, int priority,
-            const Traffic::Course& course);
-  void start_message(Message message, Rank source, Rank destination, bool reduces, int priority,
-                     const MessageTerms* terms);
-  const std::shared_ptr<const FoldedProgram>& folded_program(
-      const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
-  void message_left(std::uint32_t index);
-  void message_arrived(std::uint32_t index);
-
-  Engine* engine;
-  DeviceSpec device;
-  Fabric* fabric;
-  const CostModel* cost;
-  CollectiveCalls calls;
-  Activities activities;
-  CollectiveRunner collectives;
-  RunListener* listener = nullptr;
-  const TaskGraph* graph = nullptr;
-  const Symmetry* symmetry = nullptr;
-  MessageFlowsFactory make_flows = make_native_flows;
-  FlowChoice flow_choice;
-  std::optional<MachineResources> resources;  // made by prepare
-  std::unique_ptr<MessageFlows> flows;        // likewise
-  std::optional<Traffic> traffic;             // where links fail or routings adapt
-  // By program and first rank of the group, of which it holds a part: only looked up.
-  std::map<std::pair<const CollectiveProgram*, const Rank*>, std::shared_ptr<const FoldedProgram>>
-      folded_programs;
-  std::vector<KernelCost> kernel_costs;
-  std::optional<Jitter> jitter;
-  Pool<RunningKernel> kernels;
-  Pool<Message> messages;
-  Pool<RunningCollective> runs;
-  MachineCounters counters;
-};
 
 Machine::Machine(Engine& engine, const ClusterSpec& cluster, Fabric& fabric, const CostModel& cost,
                  const Registry<CollectiveFactory>& collectives, const CollectiveChoice& choice)
@@ -162,11 +59,19 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
                            memory_use(graph), host_use(graph), variability);
   impl_->flows = impl_->make_flows(
       impl_->flow_choice, {*impl_->engine, impl_->activities, *impl_->resources, *impl_->fabric});
+  const FlowChoice& choice = impl_->flow_choice;
+  const bool is_native = choice.engine == FlowChoice().engine;
+  if (!is_native && (impl_->resources->has_terms() || impl_->resources->watches_incast())) {
+    throw UnmappableError(choice.engine +
+                          " has nothing for what transports add to messages "
+                          "(rendezvous, windows, message rates, incast)");
+  }
   if (!faults.empty() || impl_->fabric->adapts()) {
     ORRERY_CHECK(symmetry == nullptr, "ranks whose messages find different ways are folded");
-    const FlowChoice& choice = impl_->flow_choice;
-    if (choice.engine != FlowChoice().engine || choice.share_policy != SharePolicy::max_min) {
-      throw UnmappableError("messages that change their way (faults, adaptive routings)");
+    if (!is_native || choice.share_policy != SharePolicy::max_min) {
+      throw UnmappableError(
+          "messages that change their way (faults, adaptive routings) need engine "
+          "\"native\" with share_policy \"max_min\"");
     }
     impl_->traffic.emplace(*impl_->engine, *impl_->fabric, impl_->activities, *impl_->resources,
                            faults);
@@ -200,14 +105,9 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   message.instance = instance;
   message.bytes = op.bytes;
   message.alike = impl_->resources->alike(source);
-  if (op.copy != CopyKind::device_to_device) {
-    const Traffic::Course course{.source = source, .destination = source, .copy = op.copy};
-    if (impl_->traffic) impl_->traffic->require_way(course);
-    impl_->send(message, impl_->resources->host_way(source, op.copy, message.alike), op.priority,
-                course);
-    return;
-  }
-  impl_->start_message(message, source, destination, false, op.priority, nullptr);
+  message.source = source;
+  message.destination = op.copy == CopyKind::device_to_device ? destination : source;
+  impl_->start_message({.message = message, .copy = op.copy, .priority = op.priority});
 }
 
 void Machine::start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) {
@@ -267,6 +167,12 @@ void Machine::Impl::handle_event(std::uint64_t token) {
     case Topic::message_arrived:
       message_arrived(index);
       break;
+    case Topic::message_begins: {
+      const LeavingMessage leaving = held[index];
+      held.give_back(index);
+      begin_message(leaving);
+      break;
+    }
     case Topic::collective_begins: {
       const RunningCollective& run = runs[index];
       if (run.group.size() == 1) {
@@ -300,91 +206,6 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
                        {kernel.rank, graph->kernel(kernel.kernel).kind, load.usages, load.terms});
   activities.start(Activity{work, load.usages, load.terms}, *this,
                    token_of(Topic::kernel_done, index));
-}
-
-void Machine::Impl::start_message(Message message, Rank source, Rank destination, bool reduces,
-                                  int priority, const MessageTerms* terms) {
-  using Mover = MachineResources::Mover;
-  const Mover mover = message.run == kNoRun ? Mover::engine : Mover::cores;
-  const Traffic::Course course{.source = source,
-                               .destination = destination,
-                               .reduces = reduces,
-                               .mover = mover,
-                               .terms = terms};
-  if (traffic) traffic->require_way(course);
-  send(message,
-       resources->way(source, destination, reduces, mover, message.alike, message.bytes.as_double(),
-                      terms),
-       priority, course);
-}
-
-void Machine::Impl::send(Message message, const MachineResources::Way& way, int priority,
-                         const Traffic::Course& course) {
-  const double bytes = message.bytes.as_double();
-  counters.messages += message.alike;
-  counters.bytes_sent += bytes * static_cast<double>(message.alike);
-  message.latency = flows->latency_after(way.latency);
-  const std::uint32_t index = messages.take(message);
-  const ShareTerms terms{.priority = priority};
-  const std::uint64_t token = token_of(Topic::message_left, index);
-  const ShareId share = flows->start(MessageFlow{.bytes = bytes,
-                                                 .usages = way.usages,
-                                                 .terms = terms,
-                                                 .latency = way.latency,
-                                                 .source = course.source,
-                                                 .destination = course.destination},
-                                     *this, token);
-  if (traffic) {
-    traffic->enter(index, course, {share, terms, this, token, way.latency}, way.usages);
-  }
-}
-
-void Machine::Impl::message_left(std::uint32_t index) {
-  if (traffic) messages[index].latency = traffic->leave(index);
-  const Message message = messages[index];
-  const bool arrives_now = message.latency == Duration(0);
-  if (!arrives_now) {
-    const Time arrival = engine->now() + message.latency;
-    engine->schedule(arrival, Phase::complete, *this, token_of(Topic::message_arrived, index));
-  }
-  if (message.run == kNoRun) {
-    listener->sent(message.instance);
-  } else {
-    collectives.message_sent(message.run, message.from);
-  }
-  if (arrives_now) message_arrived(index);
-}
-
-void Machine::Impl::message_arrived(std::uint32_t index) {
-  const Message message = messages[index];
-  messages.give_back(index);
-  counters.bytes_received += message.bytes.as_double() * static_cast<double>(message.alike);
-  if (message.run == kNoRun) {
-    listener->delivered(message.instance);
-  } else {
-    collectives.message_arrived(message.run, message.to, message.step);
-  }
-}
-
-void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& send) {
-  Message message;
-  message.run = run;
-  message.from = from;
-  message.to = send.to;
-  message.step = step;
-  message.bytes = send.bytes;
-  const RunningCollective& of = runs[run];
-  int source = from;
-  int destination = send.to;
-  if (of.folded != nullptr) {
-    const FoldedProgram::Path& path = of.folded->path(send.path);
-    source = path.from;
-    destination = path.to;
-    message.alike = path.messages;
-  }
-  start_message(message, of.group[static_cast<std::size_t>(source)],
-                of.group[static_cast<std::size_t>(destination)], send.reduces, of.priority,
-                of.call->terms ? &*of.call->terms : nullptr);
 }
 
 void Machine::Impl::member_finished(std::uint32_t index, int member) {

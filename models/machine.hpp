@@ -34,7 +34,8 @@ struct MachineCounters {
 ///
 /// A kernel uses its device's math (in device-seconds per second) and memory; a message uses the
 /// source's memory (read), every link of its route, and the destination's memory (write; read again
-/// when it reduces). Latency is paid after the last byte has left. Ranks are device indices.
+/// when it reduces). Latency is paid after the last byte has left; what its transport holds it back
+/// (LinkModel) before the first, while the sender waits. Ranks are device indices.
 ///
 /// Jitter multiplies the work of a kernel, but never below its physical floor (KernelCost).
 /// Messages of a collective are moved by cores of the source, as NCCL's kernels do: they take math

@@ -1,6 +1,9 @@
 #include "models/machine_resources.hpp"
 
 #include <algorithm>
+#include <cmath>
+
+#include "models/transports.hpp"
 
 namespace orrery {
 
@@ -41,6 +44,11 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
     if (!of.valid()) of = activities.add_resource(links[l].capacity);
     links_[l] = of;
   }
+  const Transports& transports = fabric.transports();
+  has_terms_ = transports.has_terms();
+  counts_messages_ = transports.counts_messages();
+  ORRERY_CHECK(symmetry == nullptr || !transports.remembers(), "a transport that remembers folds");
+  if (transports.watches_incast()) incast_.emplace(static_cast<std::size_t>(transports.nics()));
 }
 
 std::uint64_t MachineResources::alike(Rank rank) const {
@@ -62,13 +70,16 @@ bool MachineResources::can_be_short(int device, double memory_bandwidth) const {
   return touched > memory_bandwidth;
 }
 
-MachineResources::Way MachineResources::way(Rank source, Rank destination, bool reduces,
-                                            Mover mover, std::uint64_t messages, double bytes,
-                                            const MessageTerms* terms) {
+/// `counted`: bytes, for memories that are left out.
+MachineResources::Way MachineResources::way_of(const Course& course, double counted) {
+  if (course.copy != CopyKind::device_to_device) return host_way(course);
+  const Rank source = course.source;
+  const Rank destination = course.destination;
   // Achievable memory bandwidth is the same share of peak as for kernels.
   const double touch = 1 / device_.memory_efficiency;
-  const double written = reduces ? 2 * touch : touch;
-  const auto all = static_cast<double>(messages);
+  const double written = course.reduces ? 2 * touch : touch;
+  const auto all = static_cast<double>(course.messages);
+  const MessageTerms* terms = course.terms;
   usages_.clear();
   if (source == destination) {
     put(devices_[static_cast<std::size_t>(source)].memory,
@@ -76,44 +87,44 @@ MachineResources::Way MachineResources::way(Rank source, Rank destination, bool 
     return {usages_, Duration(0)};
   }
   const Fabric::Route route = fabric_->route(source, destination);
-  if (symmetry_ == nullptr) {
-    put_memory(source, touch, bytes);
-    for (const int link : route.links) {
-      usages_.push_back({links_[static_cast<std::size_t>(link)], 1});
+  const bool plain = route.shares.empty() && !counts_messages_ && terms == nullptr;
+  const bool leaves = terms != nullptr && leaves_node(route);
+  const auto taken = [&](std::size_t hop) {
+    if (plain) return 1.0;
+    const double bytes = coefficient(route, hop, course.bytes.as_double());
+    return terms == nullptr ? bytes : bytes * slowed(route.links[hop], leaves, *terms);
+  };
+  // Folded, all of the class run at one rate; each device and link carries its part of them.
+  put_memory(source, touch * all / static_cast<double>(alike(source)), counted);
+  for (std::size_t hop = 0; hop < route.links.size(); ++hop) {
+    if (symmetry_ == nullptr) {
+      usages_.push_back({links_[static_cast<std::size_t>(route.links[hop])], taken(hop)});
+    } else {
+      put_link(route.links[hop], all * taken(hop));
     }
-    if (!route.shares.empty()) spread(route);
-    if (terms != nullptr) slow(route, *terms);
-    put_memory(destination, written, bytes);
-  } else {
-    // All of the class run at one rate; each device and link carries its part of them.
-    put_memory(source, touch * all / static_cast<double>(alike(source)), bytes);
-    for (std::size_t i = 0; i < route.links.size(); ++i) {
-      const double slowed = terms == nullptr ? all : all * taken(route.links[i], *terms);
-      put_link(route.links[i], route.shares.empty() ? slowed : slowed * route.shares[i]);
-    }
-    put_memory(destination, written * all / static_cast<double>(alike(destination)), bytes);
   }
+  put_memory(destination, written * all / static_cast<double>(alike(destination)), counted);
   const bool own = core_seconds_ > 0 || terms == nullptr;  // what the device says comes first
   const double core_seconds = own ? core_seconds_ : terms->core_seconds;
-  if (mover == Mover::cores && core_seconds > 0) {
+  if (course.mover == Mover::cores && core_seconds > 0) {
     put(devices_[static_cast<std::size_t>(source)].math,
         core_seconds * all / static_cast<double>(alike(source)));
   }
   if (terms == nullptr) return {usages_, route.latency};
-  const bool inside = fabric_->inside_node(route.links.front());
   const Duration left =
-      inside ? std::max(Duration(0), route.latency - terms->replaces) : route.latency;
+      leaves ? route.latency : std::max(Duration(0), route.latency - terms->replaces);
   return {usages_, left + terms->step};
 }
 
-MachineResources::Way MachineResources::host_way(Rank rank, CopyKind copy, std::uint64_t messages) {
-  const auto all = static_cast<double>(messages);
+MachineResources::Way MachineResources::host_way(const Course& course) {
+  const Rank rank = course.source;
+  const auto all = static_cast<double>(course.messages);
   usages_.clear();
   put(devices_[static_cast<std::size_t>(rank)].memory,
       all / (device_.memory_efficiency * static_cast<double>(alike(rank))));
   Duration latency;
-  for (const int link :
-       copy == CopyKind::device_to_host ? fabric_->to_host(rank) : fabric_->from_host(rank)) {
+  for (const int link : course.copy == CopyKind::device_to_host ? fabric_->to_host(rank)
+                                                                : fabric_->from_host(rank)) {
     put_link(link, all);
     latency += fabric_->links()[static_cast<std::size_t>(link)].latency;
   }
@@ -127,25 +138,75 @@ void MachineResources::put_link(int link, double messages) {
   put(links_[index], messages / alike);
 }
 
-/// The usages that were put last are those of the links.
-void MachineResources::spread(const Fabric::Route& route) {
-  const std::size_t first = usages_.size() - route.links.size();
+/// What a byte of a message takes of a link: its share of several ways, or, where messages are
+/// counted, its part of one. A message without bytes ends at once and is not counted.
+double MachineResources::coefficient(const Fabric::Route& route, std::size_t hop,
+                                     double bytes) const {
+  const auto link = static_cast<std::size_t>(route.links[hop]);
+  if (counts_messages_ && fabric_->links()[link].counts_messages) return bytes > 0 ? 1 / bytes : 0;
+  return route.shares.empty() ? 1 : route.shares[hop];
+}
+
+/// By links of its own; what messages share besides is of neither side.
+bool MachineResources::leaves_node(const Fabric::Route& route) const {
+  return std::any_of(route.links.begin(), route.links.end(), [this](int link) {
+    return !fabric_->inside_node(link) && !fabric_->links()[static_cast<std::size_t>(link)].is_part;
+  });
+}
+
+TransportTerms MachineResources::terms(const Course& course) {
+  const auto pair =
+      static_cast<std::uint64_t>(course.source) << 32U | static_cast<unsigned>(course.destination);
+  return terms_now(course, fabric_->transports().remembers() && met_.insert(pair).second);
+}
+
+TransportTerms MachineResources::terms_now(const Course& course, bool is_first) const {
+  if (course.source == course.destination) return {};
+  const Fabric::Route route = fabric_->route(course.source, course.destination);
+  const std::span<const Fabric::Link> links = fabric_->links();
+  const int last = links[static_cast<std::size_t>(route.links.back())].model;
+  const bool leaves = leaves_node(route);
+  const LinkModel* model = fabric_->transports().of(leaves, last);
+  if (model == nullptr) return {};
+  double capacity = kUnbounded;
   for (std::size_t i = 0; i < route.links.size(); ++i) {
-    usages_[first + i].coefficient = route.shares[i];
+    const Fabric::Link& link = links[static_cast<std::size_t>(route.links[i])];
+    if (link.counts_messages) continue;
+    capacity = std::min(capacity, link.capacity / (route.shares.empty() ? 1 : route.shares[i]));
+  }
+  // What a library adds on links between nodes travels by the transport too.
+  const double carried = leaves && course.terms != nullptr ? course.terms->between : 1;
+  TransportTerms terms =
+      model->terms({.bytes = Bytes(std::llround(course.bytes.as_double() * carried)),
+                    .round_trip = 2 * route.latency,
+                    .capacity = capacity,
+                    .is_first = is_first});
+  terms.bound /= carried;
+  return terms;
+}
+
+/// A port into which several adapters send carries less, as long as they do.
+void MachineResources::count_incast(Rank source, Rank destination, bool begins) {
+  const Fabric::Place from = fabric_->place(source);
+  const Fabric::Place to = fabric_->place(destination);
+  if (from.node == to.node) return;
+  const Transports& transports = fabric_->transports();
+  const Transports::Receiving ports = transports.receiving(from, to);
+  for (int port = ports.first; port < ports.first + ports.count; ++port) {
+    const bool changed =
+        begins ? incast_->begins(port, ports.source) : incast_->ends(port, ports.source);
+    if (!changed) continue;
+    const auto link = static_cast<std::size_t>(transports.parts().incast + port);
+    const double share = incast_->receives_from_several(port) ? transports.incast_efficiency() : 1;
+    activities_->set_capacity(links_[link], share * fabric_->links()[link].capacity);
   }
 }
 
-/// Likewise.
-void MachineResources::slow(const Fabric::Route& route, const MessageTerms& terms) {
-  const std::size_t first = usages_.size() - route.links.size();
-  for (std::size_t i = 0; i < route.links.size(); ++i) {
-    usages_[first + i].coefficient *= taken(route.links[i], terms);
-  }
-}
-
-double MachineResources::taken(int link, const MessageTerms& terms) const {
+/// The messages that an adapter counts stay as many.
+double MachineResources::slowed(int link, bool leaves, const MessageTerms& terms) const {
   const Fabric::Link& of = fabric_->links()[static_cast<std::size_t>(link)];
-  return fabric_->inside_node(link) ? of.capacity / (of.raw_capacity * terms.share) : terms.between;
+  if (of.counts_messages) return 1;
+  return leaves ? terms.between : of.capacity / (of.raw_capacity * terms.share);
 }
 
 void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {

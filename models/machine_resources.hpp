@@ -1,14 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "hw/spec.hpp"
 #include "models/collective/library.hpp"
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
+#include "models/incast.hpp"
 #include "models/symmetry.hpp"
 #include "models/variability.hpp"
 #include "sim/engine/activity.hpp"
@@ -45,16 +48,34 @@ class MachineResources {
   /// Who moves a message: an engine beside the cores, or cores of the source, which then does less
   /// of other math (where the device says what one of them moves).
   enum class Mover : unsigned char { engine, cores };
-  /// `messages`: so many alike, of which this is one; 1 without a symmetry. Counts the bytes that
-  /// go through memories that are left out. `terms`: what a library makes of the message; null for
-  /// none.
-  Way way(Rank source, Rank destination, bool reduces, Mover mover, std::uint64_t messages,
-          double bytes, const MessageTerms* terms = nullptr);
+  /// How a message goes.
+  struct Course {
+    Rank source = 0;
+    Rank destination = 0;  // of a copy from or to the host: the same
+    bool reduces = false;
+    Mover mover = Mover::engine;
+    CopyKind copy = CopyKind::device_to_device;
+    std::uint64_t messages = 1;  // so many alike, of which this is one; 1 without a symmetry
+    Bytes bytes;
+    const MessageTerms* terms = nullptr;  // what a library makes of it; null for none
+  };
+  /// Counts the bytes that go through memories that are left out. A copy from a device to its
+  /// host's memory, or back, takes the device's memory, its way to the host, and the host's memory,
+  /// each once; with HostUse::copies only, and MemoryUse::kernels.
+  Way way(const Course& course) { return way_of(course, course.bytes.as_double()); }
+  /// The same for what is left of a message that had another way: its memories have counted it.
+  Way way_on(const Course& course) { return way_of(course, 0); }
 
-  /// Of a copy from a device to its host's memory, or back: the device's memory, its host link, and
-  /// the host's memory, each once. Not in the memory that is left out: with HostUse::copies only,
-  /// and MemoryUse::kernels.
-  Way host_way(Rank rank, CopyKind copy, std::uint64_t messages);
+  /// Whether messages have terms beyond what they take, which terms() then says.
+  bool has_terms() const { return has_terms_; }
+  /// Of a message that begins now; each is asked about once, as it may be the first of its pair.
+  TransportTerms terms(const Course& course);
+  /// What its transport lets it have, bytes/s, on the way that it would be given now.
+  double bound(const Course& course) const { return terms_now(course, false).bound; }
+  /// Whether ports are watched for incast, and so want to hear of every message.
+  bool watches_incast() const { return incast_.has_value(); }
+  void message_begins(Rank source, Rank destination) { count_incast(source, destination, true); }
+  void message_ends(Rank source, Rank destination) { count_incast(source, destination, false); }
 
   /// What a link is shared as. Those that are there only for hosts may be left out.
   bool has_link(int link) const { return static_cast<std::size_t>(link) < links_.size(); }
@@ -96,10 +117,14 @@ class MachineResources {
     double bandwidth = 0;  // capacity of memory
   };
 
-  void spread(const Fabric::Route& route);
-  void slow(const Fabric::Route& route, const MessageTerms& terms);
-  /// Of a link, for a byte of a message of a library.
-  double taken(int link, const MessageTerms& terms) const;
+  Way way_of(const Course& course, double counted);
+  Way host_way(const Course& course);
+  double coefficient(const Fabric::Route& route, std::size_t hop, double bytes) const;
+  /// What a library makes of a byte on a link, of a message that leaves its node or does not.
+  double slowed(int link, bool leaves, const MessageTerms& terms) const;
+  bool leaves_node(const Fabric::Route& route) const;
+  TransportTerms terms_now(const Course& course, bool is_first) const;
+  void count_incast(Rank source, Rank destination, bool begins);
   void put(ResourceId resource, double coefficient);
   void put_link(int link, double messages);
   void put_memory(Rank rank, double coefficient, double bytes);
@@ -113,6 +138,10 @@ class MachineResources {
   std::vector<DeviceResources> devices_;  // by device
   std::vector<ResourceId> links_;         // by link
   std::vector<Usage> usages_;
+  bool has_terms_ = false;
+  bool counts_messages_ = false;           // some links do
+  std::unordered_set<std::uint64_t> met_;  // pairs that have sent; only looked up
+  std::optional<IncastPorts> incast_;
 };
 
 }  // namespace orrery

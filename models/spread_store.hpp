@@ -23,6 +23,15 @@ struct Spread {
     links.push_back(static_cast<int>(link));
     shares.push_back(share);
   }
+  /// The same, where the link may be there already.
+  void add(int link, double share) {
+    const auto known = std::find(links.begin(), links.end(), link);
+    if (known == links.end()) {
+      put(static_cast<std::size_t>(link), share);
+    } else {
+      shares[static_cast<std::size_t>(known - links.begin())] += share;
+    }
+  }
   /// Each carries all of the flow.
   void put_all(std::span<const int> whole) {
     for (const int link : whole) put(static_cast<std::size_t>(link), 1);

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "models/transports.hpp"
 #include "sim/base/colour_refinement.hpp"
 #include "sim/base/hash.hpp"
 
@@ -97,7 +98,8 @@ class Search {
       const bool inside = fabric_->inside_node(static_cast<int>(colours.size()));
       colours.push_back(key_of(Fact::link, std::bit_cast<std::uint64_t>(link.capacity),
                                std::bit_cast<std::uint64_t>(link.raw_capacity),
-                               link.latency.count(), fnv1a(link.kind), inside));
+                               link.latency.count(), fnv1a(link.kind), inside, link.is_part,
+                               link.counts_messages, link.model));
     }
     colours.resize(colours.size() + rank_count_ + group_count_, 0);
     for (std::size_t set = 0; set < graph_->rank_set_count(); ++set) {
@@ -253,6 +255,7 @@ class Search {
 std::optional<Symmetry> find_symmetry(const TaskGraph& graph, const Fabric& fabric,
                                       CollectiveCalls& calls) {
   if (fabric.adapts()) return std::nullopt;  // ties are broken by each pair's own hash
+  if (fabric.transports().remembers()) return std::nullopt;
   return Search(graph, fabric, calls).find();
 }
 

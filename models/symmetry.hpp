@@ -22,8 +22,9 @@ struct Symmetry {
 
 /// Looks for it by colour refinement of ranks, links and groups over everything that is sent.
 /// Nothing when it would not pay (more than half as many classes as ranks), when there is too much
-/// to look at, where routings adapt, or when an op orders its own pairs (a transfer with one stream
-/// at both ends), which makes them different.
+/// to look at, where routings adapt, where a transport remembers who has met (LinkTraits), or when
+/// an op orders its own pairs (a transfer with one stream at both ends), which makes them
+/// different.
 ///
 /// Why the times are the same: what a rank waits for and what shares a link with it is the same for
 /// all of a class, so by induction over time they are in the same state; and the max–min allocation

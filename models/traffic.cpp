@@ -91,18 +91,13 @@ void Traffic::reroute(Message& message) {
   require_way(message.course);
   const double left = activities_->cancel(message.flow.share);
   release(message);
-  const MachineResources::Way now = way(message.course);
+  const bool asks = resources_->has_terms() && !is_host_copy(message.course);
+  if (asks) message.flow.terms.bound = resources_->bound(message.course);
+  const MachineResources::Way now = resources_->way_on(message.course);
   message.flow.latency = now.latency;
   message.flow.share = activities_->start(Activity{left, now.usages, message.flow.terms},
                                           *message.flow.handler, message.flow.token);
   occupy(message, now.usages);
-}
-
-MachineResources::Way Traffic::way(const Course& course) {
-  if (is_host_copy(course)) return resources_->host_way(course.source, course.copy, 1);
-  // What it takes of memory that cannot be short was counted when it started.
-  return resources_->way(course.source, course.destination, course.reduces, course.mover, 1, 0,
-                         course.terms);
 }
 
 void Traffic::require_way(const Course& course) const {

@@ -36,15 +36,7 @@ class Traffic final : private EventHandler {
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
 
-  /// How a message goes, as MachineResources is asked for it.
-  struct Course {
-    Rank source = 0;
-    Rank destination = 0;  // of a copy from or to the host: the same
-    bool reduces = false;
-    MachineResources::Mover mover = MachineResources::Mover::engine;
-    CopyKind copy = CopyKind::device_to_device;
-    const MessageTerms* terms = nullptr;  // of a library; null for none
-  };
+  using Course = MachineResources::Course;
   /// What moves it, and whom to tell when its last byte has left.
   struct Flow {
     ShareId share;
@@ -78,7 +70,6 @@ class Traffic final : private EventHandler {
   void happen(FaultRecord& record);
   std::uint64_t reroute(const std::vector<int>& links);
   void reroute(Message& message);
-  MachineResources::Way way(const Course& course);
   void occupy(Message& message, std::span<const Usage> usages);
   void release(const Message& message);
   [[noreturn]] void no_way(const Course& course) const;

@@ -3,6 +3,9 @@
 Each takes [(label, result)] in the order of points.json, and the picture's name.
 """
 
+import csv
+from pathlib import Path
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -250,4 +253,61 @@ def fp8(results, picture):
     save(figure, "Llama-3 with fp8 products of layers against bf16, on H100", picture)
 
 
-PLOTS = {"scaling": scaling, "schedules": schedules, "recomputation": recomputation, "fp8": fp8}
+def all_reduce_rows(path):
+    """{transport: [(bytes, bytes/s on the bus)]} of a table that `orrery collective` gave."""
+    series = {}
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            series.setdefault(row["transport"], []).append(
+                (int(row["bytes"]), float(row["busbw_Bps"])))
+    return series
+
+
+def transports(results, picture):
+    colours = {"RDMA": BLUE, "TCP": RED}
+    figure, (bus, rate, parts) = plt.subplots(
+        1, 3, figsize=(13, 4.4), constrained_layout=True, width_ratios=(1.15, 1, 1))
+    for name, rows in all_reduce_rows(Path(picture).parent / "all_reduce.csv").items():
+        bus.plot([size for size, _ in rows], [value / 1e9 for _, value in rows],
+                 color=colours[name], marker="o", markersize=4, label=name)
+    for name, capacity in (("RDMA", 100), ("TCP", 10)):
+        bus.axhline(capacity, color=colours[name], linewidth=0.8, linestyle="--")
+    bus.set_xscale("log", base=2)
+    bus.xaxis.set_major_formatter(FuncFormatter(size_text))
+    bus.set_yscale("log")
+    bus.set_title("all-reduce, 16 GPUs; dashed: the adapters", fontsize=10)
+    bus.set_xlabel("size")
+    bus.set_ylabel("bus bandwidth, GB/s")
+    bus.legend(frameon=False, loc="lower right")
+    series = by_series(results)
+    for name, points in series.items():
+        ranks = [result["ranks"] for _, result in points]
+        rate.plot(ranks, [result["tokens_per_s"] / result["ranks"] for _, result in points],
+                  color=colours[name], marker="o", label=name)
+    rate.set_xscale("log", base=2)
+    rate.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    rate.xaxis.set_minor_locator(NullLocator())
+    rate.set_ylim(0, None)
+    rate.set_xlabel("GPUs")
+    rate.set_ylabel("tokens/s for each GPU")
+    rate.legend(frameon=False)
+    draw_breakdowns(parts, series["TCP"], "over TCP")
+    parts.set_ylabel("share of the step, % (average rank)")
+    handles, labels = parts.get_legend_handles_labels()
+    parts.legend(handles[::-1], labels[::-1], frameon=False, loc="center left",
+                 bbox_to_anchor=(1.0, 0.5), fontsize=9)
+    for axes in (bus, rate):
+        plain(axes)
+    save(figure, "Nodes of 8 A100 on 800 Gbit/s of RDMA or 80 Gbit/s of TCP/IP; a step of "
+         "Llama-3 8B, ZeRO 2", picture)
+
+
+def size_text(value, _):
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if value >= factor:
+            return f"{value / factor:.0f} {unit}"
+    return f"{value:.0f} B"
+
+
+PLOTS = {"scaling": scaling, "schedules": schedules, "recomputation": recomputation, "fp8": fp8,
+         "transports": transports}

@@ -21,6 +21,8 @@ bool is_meshed(const Fabric& fabric, std::span<const Rank> group, const std::vec
       if (from == to) continue;
       route.clear();
       fabric.append_route(from, to, route);
+      std::erase_if(
+          route, [&](int link) { return fabric.links()[static_cast<std::size_t>(link)].is_part; });
       if (route.size() != 1) return false;
       links.push_back(route.front());
     }

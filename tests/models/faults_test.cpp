@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/theory/small_cluster.hpp"
+#include "tests/theory/transport_cluster.hpp"
 
 namespace orrery {
 namespace {
@@ -252,6 +252,47 @@ TEST_F(FaultsTest, ACollectiveOutlivesALinkThatFailsAndGivesTheSameTwice) {
 TEST_F(FaultsTest, NumbersInARowAreWrittenAsRanges) {
   EXPECT_EQ(range_text("device", {3}), "device 3");
   EXPECT_EQ(range_text("device", {0, 1, 2, 5, 7, 8}), "devices 0-2, 5, 7-8");
+}
+
+/// As two_nodes(), with this link for the adapters.
+ClusterSpec two_nodes_by(const LinkSpec& nic) {
+  ClusterSpec cluster = two_nodes();
+  cluster.node.nic_link = nic;
+  return cluster;
+}
+
+// The rendezvous was paid, and the port still counts the message.
+TEST_F(FaultsTest, AMessageOverRdmaGoesOnByAnotherAdapterAtItsMessageRate) {
+  build(two_nodes_by(link_of(link_json("rdma", 10_GBps, 1_us,
+                                       R"(, "efficiency": 1, "rendezvous_threshold": "1 KiB")"
+                                       R"(, "message_rate": 1000)"))));
+  GraphOf graph(4);
+  graph.transfer(0, 2, 1_MB);
+  const Duration route = 4_us;
+  const Duration moving = 1_ms;  // one of 1000 messages a second
+  EXPECT_EQ(run_with(graph, "[]").end.since_start(), 2 * route + moving + route);
+  const Outcome outcome =
+      run_with(graph, R"([{"at": "500 us", "link": "node 0, NIC 0 -> switch", "down": true}])");
+  EXPECT_EQ(outcome.rerouted, std::vector<std::uint64_t>{1});
+  EXPECT_EQ(outcome.end.since_start(), 2 * route + moving + route);
+}
+
+TEST_F(FaultsTest, AMessageOverTcpHasTheWindowOfItsNewWay) {
+  build(two_nodes_by(link_of(link_json(
+      "tcp", 10_GBps, 1_us, R"(, "mss": "1448 B", "efficiency": 1, "window": "8000 B")"))));
+  const Duration route = 4_us;
+  const Duration added = 4_us;  // by the other adapter
+  for (std::size_t link = 0; link < fabric_->links().size(); ++link) {
+    if (fabric_->links()[link].name != "node 0, NIC 1 -> switch") continue;
+    fabric_->degrade(static_cast<int>(link), 1, 5);
+  }
+  GraphOf graph(4);
+  graph.transfer(0, 2, 2_MB);
+  const Outcome outcome =
+      run_with(graph, R"([{"at": "1 ms", "link": "node 0, NIC 0 -> switch", "down": true}])");
+  // 8000 B in a round trip of 8 us, then of 16 us: half of the bytes at 1 GB/s, half at 0.5 GB/s.
+  EXPECT_EQ(outcome.rerouted, std::vector<std::uint64_t>{1});
+  EXPECT_EQ(outcome.end.since_start(), 3_ms + route + added);
 }
 
 }  // namespace

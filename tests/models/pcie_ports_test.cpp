@@ -1,7 +1,7 @@
 // NICs and the host's memory in a PCIe tree: what shares which link.
 #include <gtest/gtest.h>
 
-#include "tests/theory/small_cluster.hpp"
+#include "tests/theory/transport_cluster.hpp"
 
 namespace orrery {
 namespace {
@@ -108,6 +108,24 @@ TEST(PciePorts, DevicesOfASwitchShareItsNic) {
   graph.transfer(0, 4, 20_MB);
   graph.transfer(1, 5, 20_MB);
   EXPECT_EQ(run(narrow, graph).end.since_start(), time(1) + 2_ms);
+}
+
+// Slots of devices that carry no more in both directions than in one.
+TEST(PciePorts, MessagesByRdmaMeetInTheDuplexOfASlot) {
+  ClusterSpec cluster = tree(2, 2);
+  *cluster.node.fabric.find("link") =
+      link_json("pcie", 10_GBps, 1_us, R"(, "efficiency": 1, "duplex": 0.5)");
+  cluster.node.nic_link = link_of(
+      link_json("rdma", 100_GBps, 3_us, R"(, "efficiency": 1, "rendezvous_threshold": "1 MB")"));
+  const Duration route = 2 * (1_us + 4_us + 3_us);
+  const auto time = [&](bool both) {
+    GraphOf graph(8);
+    graph.transfer(0, 4, 10_MB);
+    if (both) graph.transfer(4, 0, 10_MB);
+    return run(cluster, graph).end.since_start();
+  };
+  EXPECT_EQ(time(false), 2 * route + 1_ms + route);
+  EXPECT_EQ(time(true), 2 * route + 2_ms + route);
 }
 
 }  // namespace

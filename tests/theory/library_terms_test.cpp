@@ -1,8 +1,10 @@
 // What a library's terms do to a collective, in closed form: its launch before the first message,
 // its step in place of the latency of a route inside a node and beside that of one between nodes,
 // its share of a link's raw bandwidth, its bytes on links between nodes, and its cores.
+#include <cmath>
+
 #include "models/collective/builtin.hpp"
-#include "tests/theory/small_cluster.hpp"
+#include "tests/theory/transport_cluster.hpp"
 
 namespace orrery {
 namespace {
@@ -128,6 +130,29 @@ TEST(LibraryTerms, CoresThatMoveACollectiveAreTakenFromAKernel) {
   const Duration flows = 2 * (kMembers - 1) * transfer_time(kBlock, kRaw);
   EXPECT_EQ(end_of_kernel(0), alone);
   EXPECT_EQ(end_of_kernel(core_seconds), alone + flows / 5);
+}
+
+// The window of a socket holds what the library makes of a message: two bytes for one.
+TEST(LibraryTerms, WhatALibraryPutsOnLinksBetweenNodesTravelsByTheirTransport) {
+  constexpr Bytes kWindow = 40_KB;
+  constexpr Duration kPort = 10_us;
+  constexpr double kBetween = 2;
+  const ClusterSpec cluster =
+      star_of({.nodes = 2},
+              link_of(link_json("tcp", 10_GBps, kPort,
+                                R"(, "mss": "1448 B", "efficiency": 1, "window": "40000 B")")));
+  const Duration route = 2 * kPort;
+  const auto rate = Bandwidth(
+      std::llround(kWindow.as_double() / to_seconds(2 * route)));  // a window a round trip
+  const auto end = [&](double between) {
+    return all_reduce_on(cluster, 2, with({.step = kStep, .share = kShare, .between = between}))
+        .end;
+  };
+  const auto twice = [&](Bytes block) {
+    return Time(kLaunch + 2 * (transfer_time(block, rate) + route + kStep));
+  };
+  EXPECT_EQ(end(1), twice(kBlock));
+  EXPECT_EQ(end(kBetween), twice(2 * kBlock));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "models/collective/collective.hpp"
 #include "models/cost/cost_model.hpp"
+#include "models/link/link_model.hpp"
 #include "models/message_flows.hpp"
 #include "models/topology/topology.hpp"
 #include "workloads/workload.hpp"
@@ -12,6 +13,7 @@ namespace orrery {
 /// down.
 struct Builtins {
   Registry<TopologyFactory> topologies = builtin_topologies();
+  Registry<LinkFactory> link_kinds = builtin_links();
   Registry<CollectiveFactory> collectives = builtin_collectives();
   Registry<CostModelFactory> cost_models = builtin_cost_models();
   Registry<MessageFlowsFactory> fabric_engines = builtin_fabric_engines();

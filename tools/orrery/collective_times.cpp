@@ -29,7 +29,7 @@ ClusterSpec read_named_cluster(const std::string& name, const Catalog& catalog) 
 
 std::unique_ptr<Fabric> fabric_of(const ClusterSpec& cluster, const Builtins& builtins) {
   Diagnostics mistakes;
-  auto fabric = Fabric::build(cluster, builtins.topologies, mistakes);
+  auto fabric = Fabric::build(cluster, builtins.topologies, mistakes, builtins.link_kinds);
   mistakes.throw_if_any();
   return fabric;
 }

@@ -71,6 +71,7 @@ std::vector<Kind> all_kinds(const Builtins& builtins, const Catalog& catalog) {
        catalog.list("networks")},
       {"topologies", "\"kind\" of a fabric", entries_of(builtins.topologies),
        pictures_of(builtins.topologies)},
+      {"link_kinds", "\"kind\" of a link", entries_of(builtins.link_kinds)},
       {"collectives", "algorithms, by collective: keys and values of \"collectives\"",
        entries_of(builtins.collectives)},
       {"cost_models", "\"kind\" of \"cost\"", entries_of(builtins.cost_models)},

@@ -87,7 +87,8 @@ class Reader {
     JsonCursor cursor(*value, found);
     scenario_->cluster = read_cluster(cursor);
     try {
-      scenario_->fabric = Fabric::build(scenario_->cluster, builtins_->topologies, found);
+      scenario_->fabric =
+          Fabric::build(scenario_->cluster, builtins_->topologies, found, builtins_->link_kinds);
     } catch (const LimitError& limit) {
       cursor.find("nodes").error(limit.what());
     }

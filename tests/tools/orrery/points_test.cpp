@@ -13,13 +13,15 @@ using testing_program::run_orrery;
 
 constexpr int kFits = 0;
 constexpr int kDoesNotFit = 3;
-constexpr const char* kExperiments[] = {"fp8", "recomputation", "scaling", "schedules"};
+constexpr const char* kExperiments[] = {"transformers/fp8", "transformers/recomputation",
+                                        "transformers/scaling", "transformers/schedules",
+                                        "transports"};
 
 JsonValue load(const std::string& experiment, const std::string& file) {
-  return load_json(ORRERY_SOURCE_DIR "/experiments/transformers/" + experiment + "/" + file, file);
+  return load_json(ORRERY_SOURCE_DIR "/experiments/" + experiment + "/" + file, file);
 }
 
-/// One of the points of experiments/transformers/<experiment>/points.json.
+/// One of the points of experiments/<experiment>/points.json.
 struct Point {
   std::string experiment;
   std::string scenario;
@@ -46,6 +48,7 @@ std::vector<Point> every_point() {
 /// Letters, digits and underscores, of which GoogleTest makes names; it refuses two that are equal.
 std::string name_of(const ::testing::TestParamInfo<Point>& info) {
   std::string name = info.param.experiment + "_" + info.param.label;
+  name.erase(0, name.rfind('/', info.param.experiment.size()) + 1);
   std::replace_if(
       name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
   return name;
@@ -56,8 +59,7 @@ class ExperimentPoint : public ::testing::TestWithParam<Point> {
   static JsonValue run() {
     const Point& point = GetParam();
     std::vector<std::string> words = {
-        "run",
-        ORRERY_SOURCE_DIR "/experiments/transformers/" + point.experiment + "/" + point.scenario,
+        "run", ORRERY_SOURCE_DIR "/experiments/" + point.experiment + "/" + point.scenario,
         "--json"};
     for (const JsonValue::Member& member : point.overrides.members) {
       words.insert(words.end(), {"--set", member.key + "=" + to_text(member.value, false)});
@@ -86,8 +88,7 @@ TEST_P(ExperimentPoint, StaysWithinTheTolerancesWrittenBesideIt) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Transformers, ExperimentPoint, ::testing::ValuesIn(every_point()),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Points, ExperimentPoint, ::testing::ValuesIn(every_point()), name_of);
 
 TEST(ExperimentPoints, AreThoseThatTheExpectedValuesSpeakOf) {
   const std::vector<Point> points = every_point();

@@ -1,0 +1,30 @@
+#include "models/incast.hpp"
+
+#include <algorithm>
+
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+
+bool IncastPorts::begins(int port, int source) {
+  Sources& sources = sources_[static_cast<std::size_t>(port)];
+  for (auto& [known, messages] : sources) {
+    if (known != source) continue;
+    ++messages;
+    return false;
+  }
+  sources.emplace_back(source, 1);
+  return sources.size() == 2;
+}
+
+bool IncastPorts::ends(int port, int source) {
+  Sources& sources = sources_[static_cast<std::size_t>(port)];
+  const auto entry = std::find_if(sources.begin(), sources.end(),
+                                  [&](const auto& known) { return known.first == source; });
+  ORRERY_CHECK(entry != sources.end(), "a message ended that did not begin");
+  if (--entry->second > 0) return false;
+  sources.erase(entry);
+  return sources.size() == 1;
+}
+
+}  // namespace orrery

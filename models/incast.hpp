@@ -1,0 +1,26 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+namespace orrery {
+
+/// Which ports several adapters send into at once.
+class IncastPorts {
+ public:
+  explicit IncastPorts(std::size_t ports) : sources_(ports) {}
+
+  /// A message from adapter `source` into `port` begins, or ends. True when the port has come to
+  /// receive from several, or from one again.
+  bool begins(int port, int source);
+  bool ends(int port, int source);
+  bool receives_from_several(int port) const {
+    return sources_[static_cast<std::size_t>(port)].size() > 1;
+  }
+
+ private:
+  using Sources = std::vector<std::pair<int, int>>;  // adapter, its messages on the way
+  std::vector<Sources> sources_;                     // by port
+};
+
+}  // namespace orrery
