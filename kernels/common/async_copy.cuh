@@ -1,8 +1,8 @@
 #pragma once
 
-// cp.async: copies from global to shared memory that land later. In the emulation they land in the
-// wait, so that a missing wait shows. Source: PTX ISA, "Data Movement and Conversion Instructions:
-// cp.async".
+// cp.async: copies from global to shared memory that land later. In the emulation each lands at
+// once or in the wait, as the seed decides, so that a missing wait shows and a place still read.
+// Source: PTX ISA, "Data Movement and Conversion Instructions: cp.async".
 
 #include "kernels/common/portable.cuh"
 

@@ -70,7 +70,7 @@ void warp_collective(const char* name, unsigned mask, const void* in, void* out,
 /// Lane of this thread, 0 to 31.
 unsigned lane();
 
-/// A store that this thread has begun and that lands when it waits for it (cp.async).
+/// A store that this thread begins and that has landed when it has waited for it (cp.async).
 void begin_async(std::function<void()> store);
 /// Closes a group of begun stores.
 void commit_async();

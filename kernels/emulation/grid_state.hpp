@@ -62,6 +62,8 @@ class Grid {
   unsigned block_threads() const { return block_.x * block_.y * block_.z; }
   std::size_t shared_bytes() const { return shared_bytes_; }
   [[noreturn]] void fail(const std::string& what);
+  /// A random number below `limit`, which is decided by the order's seed.
+  std::uint64_t draw(std::uint64_t limit);
 
  private:
   void start_block(Block& block);
@@ -69,7 +71,6 @@ class Grid {
   void resume(std::size_t number);
   void cancel_all();
   std::string where_all_wait() const;
-  std::uint64_t draw(std::uint64_t limit);
   std::size_t pick();
 
   Dim3 grid_;
