@@ -145,7 +145,9 @@ TEST(LibraryTerms, WhatALibraryPutsOnLinksBetweenNodesTravelsByTheirTransport) {
   const auto rate = Bandwidth(
       std::llround(kWindow.as_double() / to_seconds(2 * route)));  // a window a round trip
   const auto end = [&](double between) {
-    return all_reduce_on(cluster, 2, with({.step = kStep, .share = kShare, .between = between}))
+    return all_reduce_on(
+               cluster, 2,
+               with({.step = kStep, .replaces = Duration(0), .share = kShare, .between = between}))
         .end;
   };
   const auto twice = [&](Bytes block) {
