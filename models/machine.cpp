@@ -107,7 +107,8 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   message.alike = impl_->resources->alike(source);
   message.source = source;
   message.destination = op.copy == CopyKind::device_to_device ? destination : source;
-  impl_->start_message({.message = message, .copy = op.copy, .priority = op.priority});
+  LeavingMessage leaving{.message = message, .copy = op.copy, .priority = op.priority};
+  impl_->start_message(leaving);
 }
 
 void Machine::start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) {
@@ -168,7 +169,7 @@ void Machine::Impl::handle_event(std::uint64_t token) {
       message_arrived(index);
       break;
     case Topic::message_begins: {
-      const LeavingMessage leaving = held[index];
+      LeavingMessage leaving = held[index];
       held.give_back(index);
       begin_message(leaving);
       break;

@@ -93,9 +93,9 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
 
   double jittered(const RunningKernel& kernel, double work);
   void start_kernel(std::uint32_t index);
-  void start_message(LeavingMessage leaving);
-  void begin_message(LeavingMessage leaving);
-  void send(LeavingMessage leaving, const MachineResources::Course& course);
+  void start_message(LeavingMessage& leaving);
+  void begin_message(LeavingMessage& leaving);
+  void send(LeavingMessage& leaving, const MachineResources::Course& course);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
   void message_left(std::uint32_t index);

@@ -45,7 +45,7 @@ void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& sen
 }
 
 /// Its transport may hold it back. What that says depends on its way, which there has to be.
-void Machine::Impl::start_message(LeavingMessage leaving) {
+void Machine::Impl::start_message(LeavingMessage& leaving) {
   if (resources->has_terms() && leaving.copy == CopyKind::device_to_device) {
     const MachineResources::Course course = course_of(leaving);
     if (traffic) traffic->require_way(course);
@@ -61,7 +61,7 @@ void Machine::Impl::start_message(LeavingMessage leaving) {
 }
 
 /// Its way is that of now, and so is the bound where ways change.
-void Machine::Impl::begin_message(LeavingMessage leaving) {
+void Machine::Impl::begin_message(LeavingMessage& leaving) {
   const MachineResources::Course course = course_of(leaving);
   const bool copies = leaving.copy != CopyKind::device_to_device;
   if (traffic) {
@@ -74,7 +74,7 @@ void Machine::Impl::begin_message(LeavingMessage leaving) {
   send(leaving, course);
 }
 
-void Machine::Impl::send(LeavingMessage leaving, const MachineResources::Course& course) {
+void Machine::Impl::send(LeavingMessage& leaving, const MachineResources::Course& course) {
   const MachineResources::Way way = resources->way(course);
   Message& message = leaving.message;
   const double bytes = message.bytes.as_double();
