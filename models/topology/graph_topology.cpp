@@ -15,6 +15,7 @@ namespace orrery {
 namespace {
 
 constexpr int kUnreachable = std::numeric_limits<int>::max();
+constexpr std::size_t kNearby = 8;  // a search is nearby in one of so many parts of the core
 
 struct LinkIndex {
   int link = 0;
@@ -35,6 +36,9 @@ struct Core {
   Graph graph;
   std::vector<std::size_t> vertex;                                 // by topology vertex
   std::unordered_map<std::size_t, std::vector<int>> distances_to;  // by destination; looked up only
+  // Of the last search that ended nearby: distances, and the vertices that have one, in its order.
+  std::vector<int> nearby;
+  std::vector<std::size_t> reached;
 };
 
 }  // namespace
@@ -48,7 +52,8 @@ struct GraphTopology::Impl {
 
   bool is_leaf(int vertex) const;
   const Core& built_core();
-  const std::vector<int>& distances_to(std::size_t destination);
+  const std::vector<int>& distances_to(std::size_t destination, std::size_t here);
+  bool reaches_nearby(std::size_t destination, std::size_t here);
   void append_core_route(int from, int to, std::uint64_t flow_hash, std::vector<int>& route);
   void append_core_next(int vertex, int destination, std::vector<int>& next);
 };
@@ -87,8 +92,36 @@ const Core& GraphTopology::Impl::built_core() {
   return *core;
 }
 
-/// Hops from every vertex of the core to `destination`.
-const std::vector<int>& GraphTopology::Impl::distances_to(std::size_t destination) {
+/// A search back from `destination` until it comes to `here`, in a small part of the core.
+bool GraphTopology::Impl::reaches_nearby(std::size_t destination, std::size_t here) {
+  std::vector<int>& distances = core->nearby;
+  std::vector<std::size_t>& reached = core->reached;
+  const std::size_t vertices = boost::num_vertices(core->graph);
+  distances.resize(vertices, kUnreachable);
+  for (const std::size_t vertex : reached) distances[vertex] = kUnreachable;
+  reached.assign(1, destination);
+  distances[destination] = 0;
+  for (std::size_t next = 0; next < reached.size() && distances[here] == kUnreachable; ++next) {
+    if (reached.size() > vertices / kNearby) return false;
+    const std::size_t at = reached[next];
+    const auto [first, last] = boost::in_edges(at, core->graph);
+    for (auto edge = first; edge != last; ++edge) {
+      const std::size_t from = boost::source(*edge, core->graph);
+      if (distances[from] != kUnreachable) continue;
+      distances[from] = distances[at] + 1;
+      reached.push_back(from);
+    }
+  }
+  return distances[here] != kUnreachable;
+}
+
+/// Hops to `destination` from `here` and from every vertex of the core that is nearer, or from all:
+/// what a search had to go far for is kept. So neighbours of many destinations cost no memory.
+const std::vector<int>& GraphTopology::Impl::distances_to(std::size_t destination,
+                                                          std::size_t here) {
+  const auto known = core->distances_to.find(destination);
+  if (known != core->distances_to.end()) return known->second;
+  if (reaches_nearby(destination, here)) return core->nearby;
   const auto [entry, is_new] = core->distances_to.try_emplace(destination);
   std::vector<int>& distances = entry->second;
   if (is_new) {
@@ -107,7 +140,7 @@ void GraphTopology::Impl::append_core_route(int from, int to, std::uint64_t flow
   const Core& built = built_core();
   const std::size_t destination = built.vertex[static_cast<std::size_t>(to)];
   std::size_t here = built.vertex[static_cast<std::size_t>(from)];
-  const std::vector<int>& distances = distances_to(destination);
+  const std::vector<int>& distances = distances_to(destination, here);
   ORRERY_CHECK(distances[here] != kUnreachable,
                "no route from vertex " + std::to_string(from) + " to " + std::to_string(to));
   std::vector<std::pair<int, std::size_t>> choices;  // link, next vertex
@@ -130,7 +163,7 @@ void GraphTopology::Impl::append_core_next(int vertex, int destination, std::vec
   const Core& built = built_core();
   const std::size_t here = built.vertex[static_cast<std::size_t>(vertex)];
   const std::vector<int>& distances =
-      distances_to(built.vertex[static_cast<std::size_t>(destination)]);
+      distances_to(built.vertex[static_cast<std::size_t>(destination)], here);
   if (distances[here] == kUnreachable) {
     return;
   }
