@@ -110,14 +110,18 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   }
   const std::vector<std::string> more = more_arguments_of(options);
   const Registry<OpModelFactory> models = builtin_op_models();
-  const auto* entry = more.size() == 1 ? models.find(more.front()) : nullptr;
-  if (entry == nullptr) throw UsageError("expected one OP behind the device (`orrery list ops`)");
+  if (more.size() != 1) throw UsageError("expected one OP behind the device (`orrery list ops`)");
+  const auto& entry = op_named(models, more.front());
   if (options.count("measured") == 0)
     throw UsageError("expected --measured FILE with measured times");
-  if (options["judge"].as<int>() < 0) throw UsageError("--judge: expected 0 or more");
-  const std::unique_ptr<OpModel> model = entry->make();
+  const int judge = options["judge"].as<int>();
+  if (judge < 0 || judge == 1) {
+    throw UsageError("--judge: expected 0 or 2 and more, as with 1 no row is left to fit, got " +
+                     std::to_string(judge));
+  }
+  const std::unique_ptr<OpModel> model = entry.make();
   if (model->parameters().empty() || !model->fitted_as().empty()) {
-    throw UsageError(entry->name + " has no parameters of its own to fit");
+    throw UsageError(entry.name + " has no parameters of its own to fit");
   }
   const DeviceSpec device =
       device_named(argument_of(options), "DEVICE", open_catalog(find_data_folders()));
@@ -129,8 +133,7 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   const bool milliseconds = options.count("milliseconds") > 0;
   const TimeColumn column{milliseconds ? options["milliseconds"].as<std::string>() : "measured_s",
                           milliseconds ? 1e-3 : 1};
-  const std::vector<OpSample> samples =
-      samples_from(table, *model, device, column, options["judge"].as<int>());
+  const std::vector<OpSample> samples = samples_from(table, *model, device, column, judge);
   std::vector<double> start;
   for (const OpParameter& parameter : model->parameters()) start.push_back(parameter.start);
   OpCalibration fit{
@@ -141,8 +144,8 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
     const std::string split =
         "a row is judged, not fitted, when the CRC-32 of its sizes, joined by "
         "commas, is a multiple of " +
-        std::to_string(options["judge"].as<int>());
-    write_into(options["out"].as<std::string>(), device, entry->name,
+        std::to_string(judge);
+    write_into(options["out"].as<std::string>(), device, entry.name,
                to_json(*model, fit, report, split));
   }
   return 0;

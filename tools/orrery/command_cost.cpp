@@ -156,15 +156,9 @@ OpFields fields_from(std::span<const std::string> words, const OpModel& model) {
 
 Question question_from(const std::string& device, const std::string& op) {
   const Registry<OpModelFactory> models = builtin_op_models();
-  const auto* entry = models.find(op);
-  if (entry == nullptr) {
-    const std::string nearest = nearest_name(op, models.names());
-    throw UsageError("no op is called " + json_string(op).describe() +
-                     (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
-                     " (`orrery list ops` shows all)");
-  }
+  const auto& entry = op_named(models, op);
   const DataFolders data = find_data_folders();
-  Question question{device_named(device, "DEVICE", open_catalog(data)), op, entry->make(), {}};
+  Question question{device_named(device, "DEVICE", open_catalog(data)), op, entry.make(), {}};
   question.values =
       values_for(op, *question.model, question.device, load_calibrations(data.calibration, models));
   return question;

@@ -13,6 +13,7 @@
 #include "sim/base/json_cursor.hpp"
 #include "tools/orrery/collective_times.hpp"
 #include "tools/orrery/libraries.hpp"
+#include "tools/orrery/op_table.hpp"
 
 namespace orrery {
 namespace {
@@ -34,16 +35,6 @@ const std::map<std::string, CollectiveKind> kKinds = {
     {"broadcast", CollectiveKind::broadcast}};
 const std::map<std::string, std::int64_t> kElementBytes = {
     {"half", 2}, {"bfloat16", 2}, {"float", 4}, {"int8", 1}};
-
-/// Of IEEE 802.3, as Python's zlib.crc32.
-std::uint32_t crc32(const std::string& text) {
-  std::uint32_t crc = UINT32_MAX;
-  for (const char c : text) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1U ^ ((crc & 1U) != 0 ? 0xEDB88320U : 0U);
-  }
-  return ~crc;
-}
 
 template <class Number>
 std::optional<Number> number_from(const std::string& text, Number least, Number most) {
@@ -77,7 +68,7 @@ std::optional<MeasuredCollective> row_from(const std::string& line, const std::s
   row.ranks = *ranks;
   row.size = size;
   row.measured_s = *latency * kMilli;
-  row.fitted = fitted_every > 0 && crc32(key) % fitted_every == 0;
+  row.fitted = fitted_every > 0 && crc32_of(key) % fitted_every == 0;
   return row;
 }
 

@@ -101,12 +101,25 @@ bool is_judged(const OpShape& shape, int one_in) {
     if (!sizes.empty()) sizes += ',';
     sizes += std::to_string(size);
   }
-  boost::crc_32_type crc;
-  crc.process_bytes(sizes.data(), sizes.size());
-  return crc.checksum() % static_cast<unsigned>(one_in) == 0;
+  return crc32_of(sizes) % static_cast<unsigned>(one_in) == 0;
 }
 
 }  // namespace
+
+std::uint32_t crc32_of(const std::string& text) {
+  boost::crc_32_type crc;
+  crc.process_bytes(text.data(), text.size());
+  return crc.checksum();
+}
+
+const Registry<OpModelFactory>::Entry& op_named(const Registry<OpModelFactory>& models,
+                                                const std::string& name) {
+  if (const auto* entry = models.find(name)) return *entry;
+  const std::string nearest = nearest_name(name, models.names());
+  throw UsageError("no op is called " + json_string(name).describe() +
+                   (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
+                   " (`orrery list ops` shows all)");
+}
 
 std::optional<Precision> precision_of(const std::string& name) {
   static constexpr std::array<std::pair<const char*, Precision>, 6> kOthers = {

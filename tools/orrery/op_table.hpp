@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,6 +19,13 @@ using OpFields = std::map<std::string, std::string>;
 /// "_dtype": bf16 without either. Other fields are left alone. Throws UsageError that begins with
 /// `where` and names the field.
 OpShape shape_from(const OpModel& model, const OpFields& fields, const std::string& where);
+
+/// The CRC-32 of IEEE 802.3, as Python's zlib.crc32: what splits measured rows.
+std::uint32_t crc32_of(const std::string& text);
+
+/// Throws UsageError with the nearest name when there is none.
+const Registry<OpModelFactory>::Entry& op_named(const Registry<OpModelFactory>& models,
+                                                const std::string& name);
 
 /// "bf16", and what libraries call it: "bfloat16", "half", "float16", …; none for others.
 std::optional<Precision> precision_of(const std::string& name);

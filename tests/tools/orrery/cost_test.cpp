@@ -145,6 +145,21 @@ TEST(CalibrateCommand, FitsReportsAndWritesAFileThatItCanAddTo) {
   EXPECT_NE(refused.err.find("no file of calibrations of a100_sxm_80gb"), std::string::npos);
 }
 
+TEST(CalibrateCommand, RefusesASplitThatLeavesNothingAndOpsThatAreNone) {
+  const std::vector<std::string> gemm = {"calibrate", "h100_sxm", "gemm", "--measured", "x.csv"};
+  for (const char* judge : {"1", "-1"}) {
+    std::vector<std::string> words = gemm;
+    words.push_back(std::string("--judge=") + judge);
+    const Outcome outcome = run_orrery(words);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_NE(outcome.err.find("--judge: expected 0 or 2 and more"), std::string::npos)
+        << outcome.err;
+  }
+  const Outcome outcome = run_orrery({"calibrate", "h100_sxm", "gem", "--measured", "x.csv"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.err.find("did you mean \"gemm\"?"), std::string::npos) << outcome.err;
+}
+
 TEST(CalibrateCommand, ReadsWhatTheProgramOfTheKernelsWrites) {
   const TemporaryFolder folder;
   std::string rows;
