@@ -59,7 +59,8 @@ struct Question {
   }
 };
 
-std::string provenance(const Question& question) {
+/// `shape`: what is asked; formats that nobody measured are named.
+std::string provenance(const Question& question, const OpShape& shape) {
   const OpValues& values = question.values;
   if (question.model->parameters().empty()) return "the catalogue's entry of the device";
   if (values.device.empty()) return "nobody measured it: where a fit would begin";
@@ -68,7 +69,11 @@ std::string provenance(const Question& question) {
                 values.transferred ? "scaled from " : "fitted on ", values.device.c_str(),
                 values.judged.samples, values.judged.median * 100,
                 values.judged.percentile_90 * 100);
-  return text + std::string("; ") + values.source;
+  const bool measured = shape.precision == Precision::bf16 || shape.precision == Precision::fp16;
+  return text + std::string("; ") + values.source +
+         (measured ? ""
+                   : "; " + std::string(to_string(shape.precision)) +
+                         " was not measured: by its peak rate");
 }
 
 std::string to_text(const Question& question, const OpShape& shape, const OpTime& time) {
@@ -94,7 +99,7 @@ std::string to_text(const Question& question, const OpShape& shape, const OpTime
                 time.launch * 1e6);
   result += text;
   if (!details.empty()) result += "how       " + details + "\n";
-  return result + "figures   " + provenance(question) + "\n";
+  return result + "figures   " + provenance(question, shape) + "\n";
 }
 
 JsonValue to_json(const Question& question, const OpShape& shape, const OpTime& time) {
@@ -119,7 +124,7 @@ JsonValue to_json(const Question& question, const OpShape& shape, const OpTime& 
                       {"parameters", std::move(parameters)},
                       {"fitted_on", json_string(question.values.device)},
                       {"transferred", json_boolean(question.values.transferred)},
-                      {"provenance", json_string(provenance(question))}});
+                      {"provenance", json_string(provenance(question, shape))}});
 }
 
 std::string to_csv(const Question& question, const OpTable& table) {
