@@ -247,12 +247,13 @@ MachineResources::Load MachineResources::load(Rank rank, const KernelCost& price
 
 std::vector<MachineResources::ResourceUse> MachineResources::uses() const {
   std::vector<ResourceUse> result;
+  const std::vector<double> done = activities_->done();
   std::vector<bool> listed(activities_->sharing().resource_count(), false);
   const auto add = [&](const std::string& name, const std::string& kind, ResourceId id,
                        double capacity, std::uint64_t count) {
     if (!id.valid() || listed[id.index()]) return;
     listed[id.index()] = true;
-    result.push_back({name, kind, capacity, activities_->carried(id), count});
+    result.push_back({name, kind, capacity, done[id.index()], count});
   };
   for (std::size_t d = 0; d < devices_.size(); ++d) {
     const std::string device = "device " + std::to_string(d);

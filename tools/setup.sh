@@ -1,9 +1,11 @@
 #!/bin/bash
-# Installs the Debian packages that orrery is built and tested with, and only those that are missing.
+# Installs the Debian packages that orrery is built and tested with, and only those that are missing;
+# and, where npm is at hand, what drives the browser of one test.
 set -euo pipefail
 
 packages=(
   ccache
+  chromium
   clang-format
   cmake
   g++
@@ -47,8 +49,23 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   die "this is not a Debian system; install by hand what these packages hold: ${packages[*]}"
 fi
 
+# From npm, as Debian has no package of it. Without it one test skips itself, and says so.
+install_browser_driver() {
+  local folder
+  folder=$(dirname "${BASH_SOURCE[0]}")/../tests/browser
+  if [[ -d ${folder}/node_modules/playwright-core ]]; then
+    return
+  fi
+  if ! command -v npm >/dev/null; then
+    echo "setup: no npm, so the browser test of the report will be skipped"
+  elif ! npm install --prefix "${folder}" --no-package-lock --no-audit --no-fund --silent; then
+    echo "setup: npm could not fetch playwright-core, so the browser test will be skipped"
+  fi
+}
+
 mapfile -t missing < <(missing_packages)
 if ((${#missing[@]} == 0)); then
+  install_browser_driver
   echo "setup: all ${#packages[@]} packages are installed"
   exit 0
 fi
@@ -71,4 +88,5 @@ echo "setup: installing ${missing[*]}"
 
 mapfile -t missing < <(missing_packages)
 ((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
+install_browser_driver
 echo "setup: done"

@@ -85,11 +85,25 @@ void Activities::solve() {
   }
 }
 
+std::vector<double> Activities::done() const {
+  std::vector<double> done = carried_;
+  sharing_.for_each_share([&](ShareId share) {
+    const double rest = left(progress_[share.index()]);
+    sharing_.for_each_usage(share, [&](ResourceId resource, double coefficient) {
+      done[resource.index()] -= rest * coefficient;
+    });
+  });
+  return done;
+}
+
+double Activities::left(const Progress& progress) const {
+  if (progress.rate <= 0) return progress.left;
+  const double done = progress.rate * to_seconds(engine_->now() - progress.since);
+  return std::max(0.0, progress.left - done);
+}
+
 void Activities::settle(Progress& progress) const {
-  if (progress.rate > 0) {
-    const double done = progress.rate * to_seconds(engine_->now() - progress.since);
-    progress.left = std::max(0.0, progress.left - done);
-  }
+  progress.left = left(progress);
   progress.since = engine_->now();
 }
 

@@ -42,9 +42,9 @@ class Activities final : private EventHandler {
 
   const Sharing& sharing() const { return sharing_; }
   std::uint64_t started() const { return started_; }
-  /// Work × coefficient that went through each resource so far, for utilisation; counted when an
-  /// activity starts (a cancelled one gives back what it did not do).
-  double carried(ResourceId resource) const { return carried_[resource.index()]; }
+  /// By resource: work × coefficient that has gone through it by now, for utilisation. Not between
+  /// the start of an activity and the Solve phase of the same instant.
+  std::vector<double> done() const;
 
  private:
   static constexpr std::uint64_t kSolve = UINT64_MAX;  // a token that is no share's
@@ -64,11 +64,12 @@ class Activities final : private EventHandler {
   }
   void solve();
   void settle(Progress& progress) const;
+  double left(const Progress& progress) const;
 
   Engine* engine_;
   Sharing sharing_;
   GrowingArray<Progress> progress_;  // by share
-  std::vector<double> carried_;      // by resource
+  std::vector<double> carried_;      // by resource, as if all that has started were done
   bool solve_pending_ = false;
   std::uint64_t started_ = 0;
 };

@@ -60,6 +60,13 @@ class Sharing {
   ShareId add(std::span<const Usage> usages, const ShareTerms& terms);
   void remove(ShareId share);
   std::size_t active_count() const { return active_; }
+  /// Calls visit(share) for each share that was added and not removed.
+  template <class Visit>
+  void for_each_share(Visit visit) const {
+    for (std::size_t share = 0; share < shares_.size(); ++share) {
+      if (shares_[share].live) visit(ShareId(share));
+    }
+  }
 
   /// Settles everything since the last call; returns the shares whose rate changed (new ones too),
   /// valid until the next call of any member.

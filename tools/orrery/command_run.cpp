@@ -14,6 +14,7 @@
 #include "tools/orrery/result_json.hpp"
 #include "tools/orrery/run.hpp"
 #include "tools/orrery/summary.hpp"
+#include "tools/orrery/what_if.hpp"
 #include "traces/chrome_trace.hpp"
 
 namespace orrery {
@@ -40,6 +41,7 @@ CommandSyntax syntax() {
       "string; repeatable")("out", po::value<std::string>()->value_name("DIR"),
                             "write result.json and run.json (wall time, memory) into DIR")(
       "trace", "write trace.json too, for ui.perfetto.dev; needs --out")(
+      "what-if", "simulate it again with each class of resources 10 % faster: what would help?")(
       "unfolded", "simulate every rank, also those that do the same; slower, for comparison")(
       "json", "result.json on standard output, nothing else there");
   return syntax;
@@ -122,17 +124,25 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
   if (options.count("out") > 0) {
     folder.emplace(options["out"].as<std::string>());
   }
+  const Folding folding = options.count("unfolded") > 0 ? Folding::never : Folding::where_alike;
   const Finished finished =
-      simulate(scenario, builtins, start, traces ? folder->path_for("trace.json") : "",
-               options.count("unfolded") > 0 ? Folding::never : Folding::where_alike);
+      simulate(scenario, builtins, start, traces ? folder->path_for("trace.json") : "", folding);
   const Result& result = finished.run.result;
-  const std::string text = to_text(to_json(result, scenario), true) + "\n";
+  JsonValue document = to_json(result, scenario);
+  std::string more;
+  if (options.count("what-if") > 0) {
+    const std::vector<WhatIf> answers = what_if(scenario, result, builtins, folding);
+    set_at(document, "/what_if", to_json(answers));
+    more = what_if_lines(answers);
+  }
+  const std::string text = to_text(document, true) + "\n";
   if (folder) {
     write_file(folder->path_for("run.json"),
                to_text(to_json(finished.cost, result.counters), true) + "\n");
     folder->finish(text);
   }
-  print(options.count("json") > 0 ? text : summary(result, scenario, finished.cost, data.metrics));
+  print(options.count("json") > 0 ? text
+                                  : summary(result, scenario, finished.cost, data.metrics) + more);
   if (!result.fits()) {
     std::cerr << memory_verdict(result) << std::endl;
     return kVerdictIsNo;

@@ -13,6 +13,7 @@ struct DataFolders {
   std::string metrics;        // the page that defines every figure of a result
   std::string reproductions;  // published results, a folder each
   std::string calibration;    // what was fitted to measurements
+  std::string report;         // the page of `orrery report`, in parts
 };
 
 /// Throws IoError that names both places when neither has a catalogue.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <tuple>
 
 namespace orrery {
 namespace {
@@ -27,6 +29,48 @@ std::vector<Bytes> static_memory(const TaskGraph& graph) {
   return result;
 }
 
+/// Whether ops of a graph bring ranks of several nodes together; the answer for one set of ranks
+/// serves all ops that have it.
+class Crossing {
+ public:
+  Crossing(const TaskGraph& graph, Rank devices_per_node)
+      : graph_(&graph), devices_(devices_per_node) {}
+
+  bool operator()(const Op& op) {
+    if (op.kind != OpKind::transfer && op.kind != OpKind::collective) return false;
+    const bool pairs = op.kind == OpKind::transfer;
+    if (pairs && op.copy != CopyKind::device_to_device) return false;
+    const auto key = std::tuple(op.ranks.index(), pairs ? op.peers.index() : 0,
+                                std::uint32_t{pairs ? 0 : op.group_size});
+    const auto [known, is_new] = known_.try_emplace(key, false);
+    if (is_new) known->second = pairs ? any_pair(op) : any_group(op);
+    return known->second;
+  }
+
+ private:
+  bool any_pair(const Op& op) const {
+    const std::span<const Rank> from = graph_->ranks(op.ranks);
+    const std::span<const Rank> to = graph_->ranks(op.peers);
+    for (std::size_t pair = 0; pair < from.size(); ++pair) {
+      if (from[pair] / devices_ != to[pair] / devices_) return true;
+    }
+    return false;
+  }
+
+  bool any_group(const Op& op) const {
+    const std::span<const Rank> ranks = graph_->ranks(op.ranks);
+    for (std::size_t member = 0; member < ranks.size(); ++member) {
+      const std::size_t first = member - member % op.group_size;
+      if (ranks[member] / devices_ != ranks[first] / devices_) return true;
+    }
+    return false;
+  }
+
+  const TaskGraph* graph_;
+  Rank devices_;
+  std::map<std::tuple<std::size_t, std::size_t, std::uint32_t>, bool> known_;
+};
+
 std::int64_t at_least_zero(std::int64_t number) {
   return std::max<std::int64_t>(number, 0);
 }
@@ -46,6 +90,17 @@ std::vector<TimedValue> timed_values(const Job& job, std::span<const Span> spans
     values.push_back({figure.key, to_seconds(time) / static_cast<double>(figure.parts)});
   }
   return values;
+}
+
+Duration time_between_nodes(const Job& job, std::span<const CriticalStep> path,
+                            const std::function<OpId(OpId)>& original, Rank devices_per_node) {
+  Crossing crosses(job.graph, devices_per_node);
+  Duration time;
+  for (const CriticalStep& step : path) {
+    const Op& op = job.graph.op(original(step.span.instance.op));
+    if (crosses(op)) time += step.span.end - step.span.start;
+  }
+  return time;
 }
 
 std::optional<KvCacheRoom> kv_cache_room(const Job& job, const TaskGraph& graph,

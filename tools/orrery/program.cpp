@@ -75,6 +75,8 @@ std::vector<Command> commands() {
        topology_command},
       {"cost", "what one kernel takes on a device, and why", cost_command},
       {"calibrate", "fit a kernel's cost to measured times", calibrate_command},
+      {"report", "a page to look at: timeline, load, critical path, what would help",
+       report_command},
       {"reproduce", "published figures beside simulated ones, with the difference",
        reproduce_command},
       {"schema", "the JSON Schema of a scenario, for editors", schema_command}};

@@ -271,6 +271,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"collectives", collectives(result.collectives)},
       {"resources", resources(result.resources)},
       {"critical_path", critical_path(result)},
+      {"critical_path_between_nodes_s", seconds(result.critical_between_nodes)},
       {"waits", to_json(result.waits)},
       {"checks", checks(result.checks)},
       {"warnings", json_array(std::move(warnings))},

@@ -37,7 +37,8 @@ SymmetryUse symmetry_use(const SimulatedJob& simulated, const Fabric& fabric) {
 }  // namespace
 
 Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulated,
-                 const Builtins& builtins, std::span<Observer* const> observers) {
+                 const Builtins& builtins, std::span<Observer* const> observers,
+                 UtilisationLog* log) {
   const TaskGraph& graph = simulated.graph();
   const std::span<const RankClass> classes = simulated.classes();
   Run run;
@@ -59,6 +60,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   try {
     machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability,
                     scenario.faults);
+    if (log != nullptr) log->follow(engine, machine);
     end = executor.run();
   } catch (const UnmappableError& error) {
     refuse_engine(scenario, error.what());
@@ -91,6 +93,9 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   for (FaultRecord& record : result.faults) record.happened = record.fault->at <= end;
   result.resources = resource_uses(machine.resources(), result.makespan);
   result.critical_path = causes(graph, path, machine);
+  result.critical_between_nodes = time_between_nodes(
+      job, path, [&simulated](OpId op) { return simulated.original(op); },
+      static_cast<Rank>(node.devices));
   result.waits = wait_figures(graph, find_waits(graph, spans, classes), classes);
   result.counters = {.ops = job.graph.ops().size(),
                      .spans = count_spans(job.graph),

@@ -6,6 +6,7 @@
 #include "tools/orrery/result.hpp"
 #include "tools/orrery/scenario.hpp"
 #include "tools/orrery/simulated_job.hpp"
+#include "tools/orrery/utilisation_log.hpp"
 
 namespace orrery {
 
@@ -16,10 +17,11 @@ struct Run {
 };
 
 /// Simulates `job`, which build_job made of `scenario`, as `simulated` has it; the figures speak
-/// for all of its ranks. `observers` see the run as well. Throws DeadlockError when the workload
-/// can make no further step. A job that does not fit in memory runs
-/// all the same: the result says so.
+/// for all of its ranks. `observers` see the run as well, and so does `log`, which may be null.
+/// Throws DeadlockError when the workload can make no further step. A job that does not fit in
+/// memory runs all the same: the result says so.
 Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulated,
-                 const Builtins& builtins, std::span<Observer* const> observers = {});
+                 const Builtins& builtins, std::span<Observer* const> observers = {},
+                 UtilisationLog* log = nullptr);
 
 }  // namespace orrery

@@ -120,7 +120,26 @@ TEST_F(ActivityTest, CancellingGivesTheCapacityBackAndCountsOnlyWhatWasDone) {
   const double done_by_first = rate / 2 * 2e-3;
   EXPECT_EQ(ends.at.count(1), 0U);
   EXPECT_EQ(ends.at[2], Time(2_ms + duration_from_seconds((work - done_by_first) / rate)));
-  EXPECT_NEAR(activities.carried(link), work + done_by_first, 1e-6);
+  EXPECT_NEAR(activities.done()[link.index()], work + done_by_first, 1e-6);
+}
+
+TEST_F(ActivityTest, WhatIsDoneGrowsAtTheRateOfEachMoment) {
+  const double work = 4e6;
+  const double coefficient = 2;  // of which the link carries twice as much
+  const ResourceId wide = activities.add_resource(1e12);
+  const std::vector<Usage> usages = {{link, 1}, {wide, coefficient}};
+  activities.start(Activity{work, usages, {}}, ends, 1);
+  std::vector<double> after_1_ms;
+  std::vector<double> after_3_ms;
+  Later first(engine, 1_ms, [&] { after_1_ms = activities.done(); });
+  Later joins(engine, 2_ms, [&] { start(work, link, 2); });
+  Later second(engine, 3_ms, [&] { after_3_ms = activities.done(); });
+  engine.run();
+  EXPECT_NEAR(after_1_ms[link.index()], rate * 1e-3, 1e-3);
+  EXPECT_NEAR(after_1_ms[wide.index()], coefficient * rate * 1e-3, 1e-3);
+  EXPECT_NEAR(after_3_ms[link.index()], rate * 3e-3, 1e-3);
+  EXPECT_NEAR(after_3_ms[wide.index()], coefficient * rate * 2.5e-3, 1e-3);
+  EXPECT_NEAR(activities.done()[link.index()], 2 * work, 1e-3);
 }
 
 TEST_F(ActivityTest, NoWorkEndsAtOnceInTheSameInstant) {
