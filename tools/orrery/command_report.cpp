@@ -65,7 +65,8 @@ std::string page_of(std::vector<JsonValue> runs, const std::filesystem::path& pa
   std::string page = read_file(parts / "page.html");
   put(page, "/*STYLE*/", read_file(parts / "style.css"));
   std::string scripts;
-  for (const char* script : {"data.js", "timeline.js", "charts.js", "page.js"}) {
+  for (const char* script :
+       {"data.js", "timeline.js", "timeline_drawing.js", "charts.js", "page.js"}) {
     scripts += read_file(parts / script);
   }
   put(page, "/*SCRIPTS*/", scripts);
