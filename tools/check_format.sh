@@ -1,5 +1,5 @@
 #!/bin/bash
-# Fails when a C++ source is not as clang-format would write it.
+# Fails when a C++ or CUDA source is not as clang-format would write it.
 #   usage: check_format.sh [ROOT]     exit 77, which CTest shows as a skip, without clang-format
 set -euo pipefail
 cd "${1:-"$(dirname "${BASH_SOURCE[0]}")/.."}"
@@ -12,11 +12,11 @@ fi
 # In a checkout: what git tracks or would track. Otherwise, as in an unpacked archive: everything
 # but the outputs of a build.
 list_sources() {
-  if [[ -e .git ]] && git ls-files -z --cached --others --exclude-standard -- '*.cpp' '*.hpp' 2>/dev/null; then
+  if [[ -e .git ]] && git ls-files -z --cached --others --exclude-standard -- '*.cpp' '*.hpp' '*.cu' '*.cuh' 2>/dev/null; then
     return
   fi
   find . \( -path ./build -o -path ./out -o -path './.?*' \) -prune -o \
-    -type f \( -name '*.cpp' -o -name '*.hpp' \) -print0
+    -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' \) -print0
 }
 
 sources=()

@@ -13,6 +13,7 @@ void run_cublaslt_int8(Session& session);
 void run_cublaslt_tf32(Session& session);
 void run_decode_attention(Session& session);
 void run_gemm(Session& session);
+void run_gemm_sm90a(Session& session);
 void run_launch(Session& session);
 void run_linear_attention(Session& session);
 void run_moe(Session& session);
@@ -35,6 +36,7 @@ std::vector<Family> builtin_families() {
       {"cublaslt_tf32", "cuBLASLt's matrix products in tf32", run_cublaslt_tf32},
       {"decode_attention", "decode over a paged cache of 16, 8 and 4 bits", run_decode_attention},
       {"gemm", "our GEMM by shape and by SMs", run_gemm},
+      {"gemm_sm90a", "our GEMM by wgmma and TMA, for sm_90a alone", run_gemm_sm90a},
       {"launch", "launches, graphs, events, copies to and from the host and peers", run_launch},
       {"linear_attention", "chunked linear attention: states, prefix, output",
        run_linear_attention},

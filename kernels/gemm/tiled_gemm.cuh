@@ -5,8 +5,9 @@
 // are made (the producer of T3, Pati et al., ASPLOS 2024, section 4.1, and of fused GEMM and
 // reduce-scatter).
 //
-// mma.sync and cp.async run on sm_80 and everything after; wgmma of sm_90a and tcgen05 of sm_100a
-// would be faster there and are left to cuBLASLt, which is timed beside this.
+// mma.sync and cp.async run on sm_80 and everything after, and in the emulation. wgmma_gemm.cuh
+// does the same by sm_90a's own instructions; tcgen05 of sm_100a is left to cuBLASLt, timed beside
+// this.
 
 #include "kernels/common/async_copy.cuh"
 #include "kernels/common/shared_tile.cuh"

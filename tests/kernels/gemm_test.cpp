@@ -5,6 +5,7 @@
 
 #include "kernels/common/convert.hpp"
 #include "kernels/gemm/tiled_gemm.cuh"
+#include "kernels/gemm/wgmma_gemm.cuh"
 #include "kernels/reference/gemm.hpp"
 #include "kernels/reference/values.hpp"
 
@@ -41,6 +42,50 @@ void expect_right(const GemmShape& shape, int sms) {
   const auto expected = reference::gemm(shape.m, shape.n, shape.k, widen(a), widen(b));
   EXPECT_LE(reference::largest_error(widen(c), expected), kTolerance<T>) << name;
   EXPECT_EQ(done, std::vector<unsigned>(done.size(), 7u)) << name;
+}
+
+// wgmma itself runs on a GPU alone; here is what it is told, and where its results are.
+TEST(WgmmaGemm, TheSumsOfAGroupCoverItsRowsAndColumnsOnce) {
+  std::vector<int> held(64 * 128);
+  for (int thread = 0; thread < 128; ++thread) {
+    for (int i = 0; i < 64; ++i) {
+      ++held.at(static_cast<std::size_t>(wgmma_row(thread, i) * 128 + wgmma_column(thread, i)));
+    }
+  }
+  EXPECT_EQ(held, std::vector<int>(held.size(), 1));
+  for (int thread = 0; thread < 128; ++thread) {
+    for (int i = 0; i < 64; i += 2) {  // pairs are stored at once
+      EXPECT_EQ(wgmma_row(thread, i), wgmma_row(thread, i + 1));
+      EXPECT_EQ(wgmma_column(thread, i) + 1, wgmma_column(thread, i + 1));
+    }
+  }
+}
+
+/// The TMA puts (row, column) of a box of 2-byte elements, 64 a row, where the 128-byte swizzle
+/// says: 16-byte chunks of a row are permuted by the row within eight (CUDA driver API,
+/// CU_TENSOR_MAP_SWIZZLE_128B). A descriptor leads wgmma there: rows of an atom 128 B apart, atoms
+/// by its distance, and address bits 4 to 6 by bits 7 to 9 (PTX ISA, "Swizzling Modes").
+TEST(WgmmaGemm, DescriptorsLeadToWhatTheTmaPut) {
+  using Tile = WgmmaTile<bfloat16_t>;
+  const std::uint32_t base = 3 * kSwizzleAtom;
+  for (std::uint32_t first_row = 0; first_row < Tile::kM; first_row += 64) {
+    for (std::uint32_t k = 0; k < Tile::kK / 16; ++k) {
+      const std::uint64_t descriptor = wgmma_descriptor(base + first_row * 128 + 32 * k);
+      const auto start = static_cast<std::uint32_t>(descriptor & 0x3fff) << 4;
+      const auto stride = static_cast<std::uint32_t>(descriptor >> 32 & 0x3fff) << 4;
+      EXPECT_EQ(descriptor >> 62, 1U);
+      for (std::uint32_t row = 0; row < 64; ++row) {
+        for (std::uint32_t column = 0; column < 16; ++column) {
+          std::uint32_t read = start + row / 8 * stride + row % 8 * 128 + 2 * column;
+          read ^= (read >> 7 & 7) << 4;
+          const std::uint32_t in_row = 2 * (16 * k + column);
+          const std::uint32_t put =
+              base + (first_row + row) * 128 + ((in_row / 16) ^ row % 8) * 16 + in_row % 16;
+          ASSERT_EQ(read, put) << first_row << " " << k << " " << row << " " << column;
+        }
+      }
+    }
+  }
 }
 
 TEST(TiledGemm, AgreesWithTheReferenceAtTilesAndTheirEdges) {
