@@ -25,6 +25,8 @@ std::int64_t size_of(const Kernel& kernel, std::string_view name, std::int64_t f
 /// Kernels whose op was measured by its model and the figures fitted for the device, or those of
 /// its nearest relative (values_for); all others as the roofline prices them. Backward attention
 /// takes as many times longer than forward as it has more operations (nothing measured says so).
+/// What was not measured is marked (KernelCost::outside_measured): other kernels, unless the device
+/// has a share for them, backward attention, formats but bf16 and fp16, several products at once.
 ///
 /// A kernel holds its device's math as long as it runs alone, and its memory as far as its traffic
 /// goes. Prices are kept by device and shape: one model must not be shared by threads.
@@ -57,7 +59,10 @@ class Calibrated final : public CostModel {
   KernelCost price(const Kernel& kernel, const DeviceSpec& device) const {
     KernelCost cost = roofline_->cost(kernel, device);
     const std::string op = op_of(kernel);
-    if (op.empty() || kernel.operations == Flops(0)) return cost;
+    if (op.empty() || kernel.operations == Flops(0)) {
+      cost.outside_measured = !has_share(kernel, device);
+      return cost;
+    }
     const Fitted& fitted = fitted_for(op, device);
     const OpShape shape = shape_of(kernel, op);
     const OpTime time = fitted.model->time(shape, device, fitted.values.values);
@@ -162,6 +167,13 @@ class Calibrated final : public CostModel {
     }
     return std::max(kernel.operations.as_double() / device.peak_of(kernel.precision)->as_double(),
                     std::max(0.0, bytes) / device.memory_bandwidth.as_double());
+  }
+
+  /// Whether the catalogue says what share of the bandwidth kernels of this kind reach.
+  static bool has_share(const Kernel& kernel, const DeviceSpec& device) {
+    const auto at = std::find(kMemoryKinds.begin(), kMemoryKinds.end(), kernel.kind);
+    return at != kMemoryKinds.end() &&
+           device.kind_efficiency.at(static_cast<std::size_t>(at - kMemoryKinds.begin()));
   }
 
   static bool is_outside(const Kernel& kernel, const std::string& op) {

@@ -33,6 +33,7 @@ OpCalibration read_op(JsonCursor cursor, const OpModel& model) {
   if (parameters.present()) parameters.reject_unknown_keys();
   fit.source = cursor.at("source").as_string();
   cursor.find("split").as_string();
+  if (JsonCursor stays = cursor.find("stays"); stays.present()) fit.stays = stays.as_string();
   if (JsonCursor report = cursor.at("report"); report.present()) {
     fit.judged = read_error(report.at("judged"));
     read_error(report.at("fitted"));
@@ -43,14 +44,46 @@ OpCalibration read_op(JsonCursor cursor, const OpModel& model) {
   return fit;
 }
 
+/// Of one core, over that where the calibration was made: in bf16, or in fp16 where there is none.
+double rate_of(const DeviceSpec& device, const Calibration& from) {
+  for (const Precision precision : {Precision::bf16, Precision::fp16}) {
+    if (device.peak_of(precision) && device.cores > 0) {
+      return core_rate(device, precision) / from.core_rate.as_double();
+    }
+  }
+  return 1;
+}
+
 /// How far a calibration is from a device: the less the better.
 std::tuple<bool, bool, double> distance(const Calibration& from, const DeviceSpec& device,
                                         bool warp_groups) {
   DeviceSpec there;
   there.architecture = from.architecture;
-  const double rate = device.peak_of(Precision::bf16) ? core_rate(device, Precision::bf16) : 1;
+  const double rate = rate_of(device, from);
   return {from.architecture != device.architecture, has_warp_groups(there) != warp_groups,
-          std::abs(std::log(rate / from.core_rate.as_double()))};
+          std::abs(std::log(rate))};
+}
+
+/// A figure that was fitted on `from`, on another device.
+double carried(Carried how, double value, const Calibration& from, const DeviceSpec& to) {
+  const double rate =
+      to.peak_of(Precision::bf16) ? core_rate(to, Precision::bf16) / from.core_rate.as_double() : 1;
+  const double clock = to.clock > Frequency(0) ? to.clock.as_double() / from.clock.as_double() : 1;
+  switch (how) {
+    case Carried::same:
+      return value;
+    case Carried::core_rate:
+      return value * rate;
+    case Carried::core_time:
+      return value / rate;
+    case Carried::cycles:
+      return value / clock;
+    case Carried::launch:
+      return std::max(value / clock, to_seconds(to.kernel_launch) * 1e6);
+    case Carried::memory_share:
+      return value * to.memory_efficiency / from.memory_share;
+  }
+  return value;
 }
 
 JsonValue to_json(const OpError& error) {
@@ -68,6 +101,8 @@ Calibration read_calibration(JsonCursor cursor, const Registry<OpModelFactory>& 
   calibration.device = cursor.at("device").as_string();
   calibration.architecture = cursor.at("architecture").as_string();
   calibration.core_rate = cursor.at("core_rate").as_flop_rate();
+  calibration.clock = cursor.at("clock").as_frequency();
+  calibration.memory_share = cursor.at("memory_share").as_ratio();
   cursor.find("description").as_string();
   JsonCursor ops = cursor.at("ops");
   if (ops.present()) {
@@ -92,6 +127,7 @@ OpValues values_for(const std::string& op, const OpModel& model, const DeviceSpe
       const OpCalibration& fit = each.ops.at(name);
       return {fit.values, each.device, false, fit.source, fit.judged};
     }
+    if (!each.ops.at(name).stays.empty()) continue;
     const bool warp_groups = has_warp_groups(device);
     if (nearest == nullptr ||
         distance(each, device, warp_groups) < distance(*nearest, device, warp_groups)) {
@@ -105,11 +141,8 @@ OpValues values_for(const std::string& op, const OpModel& model, const DeviceSpe
   }
   const OpCalibration& fit = nearest->ops.at(name);
   result = {fit.values, nearest->device, true, fit.source, fit.judged};
-  const double ratio = device.peak_of(Precision::bf16)
-                           ? core_rate(device, Precision::bf16) / nearest->core_rate.as_double()
-                           : 1;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    result.values[i] = std::clamp(result.values[i] * std::pow(ratio, parameters[i].rate_power),
+    result.values[i] = std::clamp(carried(parameters[i].carried, fit.values[i], *nearest, device),
                                   parameters[i].lower, parameters[i].upper);
   }
   return result;
@@ -146,12 +179,15 @@ JsonValue to_json(const OpModel& model, const OpCalibration& fit, const FitRepor
   for (const auto& [name, error] : report.regions) {
     regions.members.push_back({name + "-bound", to_json(error)});
   }
-  return json_object({{"parameters", std::move(parameters)},
-                      {"source", json_string(fit.source)},
-                      {"split", json_string(split)},
-                      {"report", json_object({{"fitted", to_json(report.fitted)},
-                                              {"judged", to_json(report.judged)},
-                                              {"judged_by_region", std::move(regions)}})}});
+  JsonValue entry =
+      json_object({{"parameters", std::move(parameters)},
+                   {"source", json_string(fit.source)},
+                   {"split", json_string(split)},
+                   {"report", json_object({{"fitted", to_json(report.fitted)},
+                                           {"judged", to_json(report.judged)},
+                                           {"judged_by_region", std::move(regions)}})}});
+  if (!fit.stays.empty()) entry.members.push_back({"stays", json_string(fit.stays)});
+  return entry;
 }
 
 }  // namespace orrery

@@ -15,6 +15,7 @@ struct OpCalibration {
   std::vector<double> values;  // of the model's parameters, in their order
   std::string source;          // of the measured times
   OpError judged;              // on rows that were not fitted
+  std::string stays = {};      // why it carries over to no other device; "": it does
 };
 
 /// A file of hw/calibration: what was fitted on one device, and what of that device decides how it
@@ -23,6 +24,8 @@ struct Calibration {
   std::string device;        // its name in the catalogue
   std::string architecture;  // "Hopper (GH100)"
   FlopRate core_rate;        // one core's, at the bf16 peak
+  Frequency clock;
+  double memory_share = 1;  // of the bandwidth, as the catalogue has it
   std::map<std::string, OpCalibration> ops;
 };
 
@@ -40,7 +43,7 @@ struct OpValues {
 
 /// The device's own, else those of the nearest device on which the op was fitted: of the same
 /// architecture, else with the same kind of matrix pipes, else any; among several that whose cores
-/// come nearest in rate. What grows with the rate of a core is scaled (OpParameter::rate_power).
+/// come nearest in rate. What depends on a device is scaled by its catalogue entry (Carried).
 OpValues values_for(const std::string& op, const OpModel& model, const DeviceSpec& device,
                     std::span<const Calibration> calibrations);
 

@@ -4,58 +4,23 @@
 #include <cmath>
 
 #include "models/cost/calibration.hpp"
+#include "tests/models/made_device.hpp"
 
 namespace orrery {
 namespace {
 
+using namespace made;
 using namespace orrery::literals;
-
-constexpr std::int64_t kCores = 10;
-constexpr FlopRate kPeak = 100_TFLOPps;
-constexpr Bandwidth kBandwidth = 1000_GBps;
-
-DeviceSpec device(const std::string& name, const std::string& architecture,
-                  std::int64_t times = 1) {
-  DeviceSpec device;
-  device.name = name;
-  device.architecture = architecture;
-  device.cores = kCores;
-  for (const Precision precision : {Precision::bf16, Precision::fp32}) {
-    device.peak[static_cast<std::size_t>(precision)] = times * kPeak;
-    device.math_efficiency[static_cast<std::size_t>(precision)] = 1;
-  }
-  device.memory_bandwidth = kBandwidth;
-  device.memory_efficiency = 1;
-  device.l2 = 10_MiB;
-  device.kernel_launch = 1_us;
-  return device;
-}
-
-/// Values by name, the others where a fit begins.
-std::vector<double> values_of(const OpModel& model,
-                              const std::map<std::string, double>& named = {}) {
-  std::vector<double> values;
-  for (const OpParameter& parameter : model.parameters()) {
-    const auto found = named.find(std::string(parameter.name));
-    values.push_back(found == named.end() ? parameter.start : found->second);
-  }
-  return values;
-}
-
-std::unique_ptr<OpModel> op(const std::string& name) {
-  const Registry<OpModelFactory> models = builtin_op_models();
-  return models.find(name)->make();
-}
 
 Calibration calibration(const std::string& name, const std::string& architecture, double rate,
                         const std::map<std::string, double>& gemm) {
   return {.device = name,
           .architecture = architecture,
           .core_rate = FlopRate(static_cast<std::int64_t>(rate)),
+          .clock = kClock,
+          .memory_share = 1,
           .ops = {{"gemm", {values_of(*op("gemm"), gemm), "test", {}}}}};
 }
-
-const double kCoreRate = kPeak.as_double() / static_cast<double>(kCores);
 
 TEST(OpGemm, LargeProductsTakeTheirWavesOfTheLargestTile) {
   const double efficiency = 0.8;
@@ -65,6 +30,7 @@ TEST(OpGemm, LargeProductsTakeTheirWavesOfTheLargestTile) {
                                          {"small_tile", 0.5},
                                          {"operand_GBps", 1000},
                                          {"store_GBps", store},
+                                         {"blend", 16},
                                          {"launch_us", 2}});
   const std::int64_t k = 32'000;
   // Twice as many tiles of 256 x 128 as there are cores: two waves.
@@ -77,12 +43,14 @@ TEST(OpGemm, LargeProductsTakeTheirWavesOfTheLargestTile) {
 
 TEST(OpGemm, AMissingColumnOfTilesCostsAWholeWave) {
   const auto model = op("gemm");
-  const auto values = values_of(*model, {{"small_tile", 0.9}, {"operand_GBps", 1000}});
+  const auto values =
+      values_of(*model, {{"small_tile", 0.9}, {"operand_GBps", 1000}, {"blend", 16}});
   const DeviceSpec on = device("a", "Ampere");
   const auto time = [&](std::int64_t n) {
     return model->time({Precision::bf16, {256, n, 100'000, 1}}, on, values).busy;
   };
-  EXPECT_DOUBLE_EQ(time(128 * kCores - 127), time(128 * kCores));
+  // To what the memory's time, hardly shorter, adds by its 16th power.
+  EXPECT_NEAR(time(128 * kCores - 127) / time(128 * kCores), 1, 1e-5);
   EXPECT_GT(time(128 * kCores + 1), 1.05 * time(128 * kCores));
 }
 
@@ -137,18 +105,28 @@ TEST(ValuesFor, ADeviceTakesItsOwn) {
   EXPECT_EQ(values.values, all[1].ops.at("gemm").values);
 }
 
-TEST(ValuesFor, OthersTakeThoseOfTheirArchitectureScaledByTheRateOfACore) {
+TEST(ValuesFor, OthersTakeThoseOfTheirArchitectureScaledByTheCatalogue) {
   const std::vector<Calibration> all = {
       calibration("h", "Hopper (GH100)", kCoreRate, {{"launch_us", 7}}),
       calibration("a", "Ampere (GA100)", kCoreRate,
                   {{"step_ns", 100}, {"operand_GBps", 40}, {"math_efficiency", 0.7}})};
   const auto model = op("gemm");
-  const OpValues values = values_for("gemm", *model, device("c", "Ampere (GA100)", 2), all);
+  const std::vector<double> starts = values_of(*model);
+  const auto start = [&](std::size_t index) { return starts.at(index); };
+  DeviceSpec other = device("c", "Ampere (GA100)", 2);
+  other.clock = 4 * kClock;
+  other.memory_efficiency = 0.9;
+  const OpValues values = values_for("gemm", *model, other, all);
   EXPECT_EQ(values.device, "a");
   EXPECT_TRUE(values.transferred);
+  const double kernel_launch = to_seconds(other.kernel_launch) * 1e6;
+  ASSERT_LT(start(6) / 4, kernel_launch);
   EXPECT_EQ(values.values, values_of(*model, {{"step_ns", 100.0 / 2},
                                               {"operand_GBps", 2 * 40.0},
-                                              {"store_GBps", 2 * 20.0},
+                                              {"store_GBps", 2 * start(3)},
+                                              {"memory_efficiency", start(4) * 0.9},
+                                              {"memory_start_us", start(5) / 4},
+                                              {"launch_us", kernel_launch},
                                               {"math_efficiency", 0.7}}));
 }
 
@@ -157,8 +135,18 @@ TEST(ValuesFor, AmongOtherArchitecturesTheKindOfMatrixPipesDecides) {
                                         calibration("a", "Ampere (GA100)", kCoreRate, {})};
   const auto model = op("gemm");
   EXPECT_EQ(values_for("gemm", *model, device("b", "Blackwell (GB100)"), all).device, "h");
+  EXPECT_EQ(values_for("gemm", *model, device("g", "Blackwell (GB202)"), all).device, "a");
   EXPECT_EQ(values_for("gemm", *model, device("l", "Ada Lovelace (AD102)"), all).device, "a");
   EXPECT_EQ(values_for("gemm", *model, device("x", "Ada Lovelace"), {}).device, "");
+}
+
+TEST(ValuesFor, WhatStaysOnItsDeviceIsTakenThereAlone) {
+  std::vector<Calibration> all = {calibration("h", "Hopper (GH100)", kCoreRate, {}),
+                                  calibration("a", "Ampere (GA100)", kCoreRate, {})};
+  all[0].ops.at("gemm").stays = "a kernel that was not tuned";
+  const auto model = op("gemm");
+  EXPECT_EQ(values_for("gemm", *model, device("h", "Hopper (GH100)"), all).device, "h");
+  EXPECT_EQ(values_for("gemm", *model, device("i", "Hopper (GH100)"), all).device, "a");
 }
 
 TEST(CalibrationFile, ReadsWhatIsWritten) {
@@ -167,6 +155,8 @@ TEST(CalibrationFile, ReadsWhatIsWritten) {
   JsonValue document = json_object({{"device", json_string("a")},
                                     {"architecture", json_string("Ampere")},
                                     {"core_rate", json_string("10 TFLOP/s")},
+                                    {"clock", json_string("2 GHz")},
+                                    {"memory_share", json_real(0.5)},
                                     {"ops", json_object({})}});
   set_at(document, "/ops/gemm", to_json(*model, fit, {}, "none"));
   Diagnostics mistakes;
@@ -174,6 +164,8 @@ TEST(CalibrationFile, ReadsWhatIsWritten) {
   EXPECT_TRUE(mistakes.empty());
   EXPECT_EQ(read.ops.at("gemm").values, fit.values);
   EXPECT_EQ(read.core_rate, 10_TFLOPps);
+  EXPECT_EQ(read.clock, 2 * kClock);
+  EXPECT_EQ(read.memory_share, 0.5);
 }
 
 TEST(CalibrationFile, RefusesValuesThatNoDeviceHas) {
@@ -182,6 +174,8 @@ TEST(CalibrationFile, RefusesValuesThatNoDeviceHas) {
   JsonValue document = json_object({{"device", json_string("a")},
                                     {"architecture", json_string("Ampere")},
                                     {"core_rate", json_string("10 TFLOP/s")},
+                                    {"clock", json_string("2 GHz")},
+                                    {"memory_share", json_real(0.5)},
                                     {"ops", json_object({})}});
   set_at(document, "/ops/gemm", to_json(*model, fit, {}, "none"));
   Diagnostics mistakes;
@@ -244,6 +238,11 @@ TEST_F(CalibratedModel, OtherKernelsAreTheRooflines) {
   const auto roofline = models.find("roofline")->make(JsonCursor(parameters, diagnostics_), {});
   EXPECT_DOUBLE_EQ(model_->cost(kernel, on).memory_traffic,
                    roofline->cost(kernel, on).memory_traffic);
+  EXPECT_TRUE(model_->cost(kernel, on).outside_measured);
+  DeviceSpec known = on;
+  known.name = "with a share of its own";
+  known.kind_efficiency[0] = 0.9;  // elementwise
+  EXPECT_FALSE(model_->cost(kernel, known).outside_measured);
 }
 
 TEST_F(CalibratedModel, BackwardAttentionTakesTwoAndAHalfTimesForward) {
@@ -259,6 +258,8 @@ TEST_F(CalibratedModel, BackwardAttentionTakesTwoAndAHalfTimesForward) {
   backward.operations = forward.operations * 5 / 2;
   EXPECT_DOUBLE_EQ(model_->cost(backward, on).math_seconds,
                    2.5 * model_->cost(forward, on).math_seconds);
+  EXPECT_FALSE(model_->cost(forward, on).outside_measured);
+  EXPECT_TRUE(model_->cost(backward, on).outside_measured);
 }
 
 }  // namespace

@@ -43,6 +43,8 @@ CommandSyntax syntax() {
       "milliseconds", po::value<std::string>(), "the column with the times, in ms")(
       "judge", po::value<int>()->default_value(4), "one row in so many is judged; 0: none")(
       "source", po::value<std::string>()->default_value(""), "where the times are from")(
+      "stays", po::value<std::string>()->default_value(""),
+      "why these figures say nothing of other devices, which then take others")(
       "out", po::value<std::string>(), "the file to write the op into");
   return syntax;
 }
@@ -88,6 +90,9 @@ void write_into(const std::string& path, const DeviceSpec& device, const std::st
          {"core_rate", json_string(std::to_string(static_cast<std::int64_t>(
                                        core_rate(device, Precision::bf16))) +
                                    " FLOP/s")},
+         {"clock",
+          json_string(std::to_string(static_cast<std::int64_t>(device.clock.count())) + " Hz")},
+         {"memory_share", json_real(device.memory_efficiency)},
          {"ops", json_object({})}});
   }
   const std::string mistake = set_at(document, "/ops/" + pointer_token(op), std::move(entry));
@@ -136,8 +141,10 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   const std::vector<OpSample> samples = samples_from(table, *model, device, column, judge);
   std::vector<double> start;
   for (const OpParameter& parameter : model->parameters()) start.push_back(parameter.start);
-  OpCalibration fit{
-      fit_op(*model, device, samples, std::move(start)), options["source"].as<std::string>(), {}};
+  OpCalibration fit{fit_op(*model, device, samples, std::move(start)),
+                    options["source"].as<std::string>(),
+                    {},
+                    options["stays"].as<std::string>()};
   const FitReport report = report_of(*model, device, fit.values, samples);
   print(to_text(*model, fit, report));
   if (options.count("out") > 0) {

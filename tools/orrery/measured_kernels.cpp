@@ -56,21 +56,24 @@ class Reader {
     const std::string table_name = cursor.at("table").as_string();
     const auto judge = static_cast<int>(cursor.at("judge").as_count({.minimum = 1}));
     JsonCursor place = cursor.find("figures_of");
-    const std::string figures_of = place.present() ? place.as_string() : device_name;
+    const std::string figures_of = place.present() ? place.as_string() : "";
     cursor.reject_unknown_keys();
     const auto* entry = models_.find(op);
     if (!mistakes_->empty() || entry == nullptr) return;
     std::vector<Calibration> calibrations;
-    std::copy_if(calibrations_.begin(), calibrations_.end(), std::back_inserter(calibrations),
-                 [&](const Calibration& each) { return each.device == figures_of; });
-    if (calibrations.empty()) {
-      (place.present() ? place : cursor).error("no calibration of " + figures_of);
+    std::copy_if(
+        calibrations_.begin(), calibrations_.end(), std::back_inserter(calibrations),
+        [&](const Calibration& each) { return figures_of.empty() || each.device == figures_of; });
+    if (calibrations.empty() && place.present()) {
+      place.error("no calibration of " + figures_of);
       return;
     }
     const DeviceSpec device = device_named(device_name, folder_ + "/" + kFile, *catalog_);
     const std::unique_ptr<OpModel> model = entry->make();
     const OpValues values = values_for(op, *model, device, calibrations);
-    group.figures = values.device + (values.transferred ? ", scaled" : "");
+    group.figures = model->parameters().empty()
+                        ? "the catalogue"
+                        : values.device + (values.transferred ? ", scaled" : "");
     const OpTable table = read_op_table(folder_ + "/" + table_name);
     for (const OpSample& sample : samples_from(table, *model, device, kTimes, judge)) {
       if (!sample.judged) continue;

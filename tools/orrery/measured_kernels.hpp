@@ -38,9 +38,9 @@ struct MeasuredKernels {
 
 /// Reads `folder`/reproduce.json, called `name`, when it has "kernels", and its tables, and
 /// predicts every row; none when it holds something else. A table's times are in a column
-/// "latency", in ms. "figures_of" takes another device's calibration, as if there were none of the
-/// device. Throws ScenarioError with all mistakes, UsageError for a row, IoError when a file cannot
-/// be read.
+/// "latency", in ms. Figures are the device's, else its nearest relative's; "figures_of" takes
+/// another device's calibration, as if there were none of the device. Throws ScenarioError with all
+/// mistakes, UsageError for a row, IoError when a file cannot be read.
 std::optional<MeasuredKernels> load_measured_kernels(const std::string& folder,
                                                      const std::string& name,
                                                      const Catalog& catalog,

@@ -122,13 +122,14 @@ const Registry<OpModelFactory>::Entry& op_named(const Registry<OpModelFactory>& 
 }
 
 std::optional<Precision> precision_of(const std::string& name) {
-  static constexpr std::array<std::pair<const char*, Precision>, 6> kOthers = {
+  static constexpr std::array<std::pair<const char*, Precision>, 7> kOthers = {
       {{"bfloat16", Precision::bf16},
        {"half", Precision::fp16},
        {"float16", Precision::fp16},
        {"float", Precision::fp32},
        {"float32", Precision::fp32},
-       {"float8", Precision::fp8}}};
+       {"float8", Precision::fp8},
+       {"fp8_block", Precision::fp8}}};
   for (const auto& [other, precision] : kOthers) {
     if (name == other) return precision;
   }

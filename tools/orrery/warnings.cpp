@@ -1,6 +1,8 @@
 #include "tools/orrery/warnings.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "sim/base/unit_text.hpp"
@@ -62,18 +64,24 @@ void warn_of_idle_links(const Scenario& scenario, const Result& result,
   }
 }
 
-void warn_of_small_products(const Job& job, const Machine& machine,
-                            std::vector<std::string>& warnings) {
+void warn_of_what_was_not_measured(const Job& job, const Machine& machine,
+                                   std::vector<std::string>& warnings) {
   std::size_t outside = 0;
+  std::set<std::string> kinds;
   for (std::size_t k = 0; k < job.graph.kernels().size(); ++k) {
-    outside += machine.kernel_cost(KernelId(k)).outside_measured ? 1 : 0;
+    if (!machine.kernel_cost(KernelId(k)).outside_measured) continue;
+    const Kernel& kernel = job.graph.kernels()[k];
+    const bool usual = kernel.precision == Precision::bf16 || kernel.precision == Precision::fp16 ||
+                       kernel.unit == MathUnit::vector;
+    kinds.insert(kernel.kind + (usual ? "" : " in " + std::string(to_string(kernel.precision))));
+    ++outside;
   }
-  if (outside > 0) {
-    warnings.push_back(
-        std::to_string(outside) + " of " + std::to_string(job.graph.kernels().size()) +
-        " kernels are of a kind or size whose efficiency was not measured: their times "
-        "are optimistic");
-  }
+  if (outside == 0) return;
+  std::string names;
+  for (const std::string& kind : kinds) names += (names.empty() ? "" : ", ") + kind;
+  warnings.push_back(std::to_string(outside) + " of " + std::to_string(job.graph.kernels().size()) +
+                     " kernels are of a kind or size whose efficiency was not measured (" + names +
+                     "): their times are optimistic");
 }
 
 void warn_of_transfer(const Job& job, const Machine& machine, std::vector<std::string>& warnings) {
@@ -111,7 +119,7 @@ std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
                        " kernels faster than the device's peaks: they took their floor, so the "
                        "mean of their times is above that without jitter");
   }
-  warn_of_small_products(job, machine, warnings);
+  warn_of_what_was_not_measured(job, machine, warnings);
   warn_of_transfer(job, machine, warnings);
   warn_of_idle_links(scenario, result, warnings);
   for (const MemoryUse& use : result.memory) {

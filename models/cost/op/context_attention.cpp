@@ -23,15 +23,17 @@ enum Parameter : std::size_t {
   regroup
 };
 constexpr std::array<OpParameter, 9> kParameters = {{
-    {"math_efficiency", 0.1, 1, 0.6, 0, "share of a core's peak along the keys"},
-    {"block_us", 0.01, 20, 1.5, 0, "of a block of queries, whatever its length"},
-    {"rows_us", 0.01, 20, 2, 0, "of a block full of queries; in part where it is not"},
-    {"launch_us", 0.5, 30, 8, 0, "around everything else, with the kernel that writes the cache"},
-    {"write_efficiency", 0.05, 1, 0.6, 0, "share of the memory's bandwidth of that kernel"},
-    {"token_ns", 0.01, 50, 1.5, 0, "of that kernel, for a token"},
-    {"resident", 0.3, 4, 1.5, 0, "blocks that share a core"},
-    {"tail", 0.05, 4, 1, 0, "in half blocks: cores that wait for the last ones"},
-    {"regroup_us", 0.001, 20, 1, 0,
+    {"math_efficiency", 0.1, 1, 0.6, Carried::same, "share of a core's peak along the keys"},
+    {"block_us", 0.01, 20, 1.5, Carried::same, "of a block of queries, whatever its length"},
+    {"rows_us", 0.01, 20, 2, Carried::same, "of a block full of queries; in part where it is not"},
+    {"launch_us", 0.5, 30, 8, Carried::launch,
+     "around everything else, with the kernel that writes the cache"},
+    {"write_efficiency", 0.05, 1, 0.6, Carried::same,
+     "share of the memory's bandwidth of that kernel"},
+    {"token_ns", 0.01, 50, 1.5, Carried::cycles, "of that kernel, for a token"},
+    {"resident", 0.3, 4, 1.5, Carried::same, "blocks that share a core"},
+    {"tail", 0.05, 4, 1, Carried::same, "in half blocks: cores that wait for the last ones"},
+    {"regroup_us", 0.001, 20, 1, Carried::cycles,
      "where single queries are brought together by a kernel of its own"},
 }};
 constexpr std::array<OpSize, 9> kSizes = {{{"batch_size", {}},

@@ -21,13 +21,13 @@ enum Parameter : std::size_t {
   recurrence_efficiency
 };
 constexpr std::array<OpParameter, 7> kParameters = {{
-    {"convolution_launch_us", 0.5, 50, 5, 0, "of the convolution over a prompt"},
-    {"sequence_us", 0.01, 20, 2, 0, "of it for each sequence"},
-    {"token_ns", 0.1, 50, 3, 0, "of it for each token, when these take longer"},
-    {"update_launch_us", 0.5, 50, 4, 0, "of the convolution of one token"},
-    {"update_efficiency", 0.05, 1, 0.5, 0, "share of the memory's bandwidth in it"},
-    {"recurrence_launch_us", 0.5, 50, 4, 0, "of the recurrence of one token"},
-    {"recurrence_efficiency", 0.05, 1, 0.8, 0, "share of the memory's bandwidth in it"},
+    {"convolution_launch_us", 0.5, 50, 5, Carried::launch, "of the convolution over a prompt"},
+    {"sequence_us", 0.01, 20, 2, Carried::core_time, "of it for each sequence"},
+    {"token_ns", 0.1, 50, 3, Carried::core_time, "of it for each token, when these take longer"},
+    {"update_launch_us", 0.5, 50, 4, Carried::launch, "of the convolution of one token"},
+    {"update_efficiency", 0.05, 1, 0.5, Carried::same, "share of the memory's bandwidth in it"},
+    {"recurrence_launch_us", 0.5, 50, 4, Carried::launch, "of the recurrence of one token"},
+    {"recurrence_efficiency", 0.05, 1, 0.8, Carried::same, "share of the memory's bandwidth in it"},
 }};
 constexpr std::array<OpSize, 8> kSizes = {{{"kernel_source", 0, kKernels},
                                            {"batch_size", {}},

@@ -40,20 +40,26 @@ enum Parameter : std::size_t {
   part,
   vector_part,
   small_tile,
-  warm
+  warm,
+  blend
 };
-constexpr std::array<OpParameter, 11> kParameters = {{
-    {"math_efficiency", 0.3, 1, 0.9, 0, "share of a core's peak inside the largest tile"},
-    {"step_ns", 10, 2000, 150, -1, "least time of a step of 128 B of the inner dimension"},
-    {"operand_GBps", 5, 1000, 70, 1, "operands that reach one core"},
-    {"store_GBps", 2, 500, 20, 1, "results that leave one core, not overlapped"},
-    {"memory_efficiency", 0.3, 1, 0.8, 0, "share of the memory's bandwidth"},
-    {"memory_start_us", 0.01, 5, 0.5, 0, "until the memory is busy"},
-    {"launch_us", 0.5, 20, 2.7, 0, "around everything else"},
-    {"part_us", 0.1, 20, 2.5, 0, "for adding up parts of the inner dimension"},
-    {"vector_part", 0.05, 1, 0.6, 0, "share of part_us that a matrix-vector product pays"},
-    {"small_tile", 0.001, 0.9, 0.1, 0, "share of the peak that the smallest tiles lose"},
-    {"warm", 0.05, 1, 0.5, 0, "share of the L2 cache in which the left operand stays"},
+constexpr std::array<OpParameter, 12> kParameters = {{
+    {"math_efficiency", 0.3, 1, 0.9, Carried::same,
+     "share of a core's peak inside the largest tile"},
+    {"step_ns", 10, 2000, 150, Carried::core_time,
+     "least time of a step of 128 B of the inner dimension"},
+    {"operand_GBps", 5, 1000, 70, Carried::core_rate, "operands that reach one core"},
+    {"store_GBps", 2, 500, 20, Carried::core_rate, "results that leave one core, not overlapped"},
+    {"memory_efficiency", 0.3, 1, 0.8, Carried::memory_share, "share of the memory's bandwidth"},
+    {"memory_start_us", 0.01, 5, 0.5, Carried::cycles, "until the memory is busy"},
+    {"launch_us", 0.5, 20, 2.7, Carried::launch, "around everything else"},
+    {"part_us", 0.1, 20, 2.5, Carried::same, "for adding up parts of the inner dimension"},
+    {"vector_part", 0.05, 1, 0.6, Carried::same,
+     "share of part_us that a matrix-vector product pays"},
+    {"small_tile", 0.001, 0.9, 0.1, Carried::same,
+     "share of the peak that the smallest tiles lose"},
+    {"warm", 0.05, 1, 0.5, Carried::same, "share of the L2 cache in which the left operand stays"},
+    {"blend", 1, 16, 4, Carried::same, "exponent by which cores and memory add up"},
 }};
 constexpr std::array<OpSize, 4> kSizes = {{{"m", {}}, {"n", {}}, {"k", {}}, {"batch", 1}}};
 
@@ -65,9 +71,11 @@ constexpr std::array<OpSize, 4> kSizes = {{{"m", {}}, {"n", {}}, {"k", {}}, {"ba
 ///            (rows + columns) element / operand rate
 ///   core     max(waves x depth x step, depth x least time of a step) + waves x tile / store rate
 ///   memory   bytes / (efficiency x bandwidth) + start; A from L2 where it fits there
-///   time     launch + max(core, memory), and for parts > 1: + part + partial sums / (2 bandwidth)
+///   time     launch + (core^p + memory^p)^(1/p), and for parts > 1: + part + partial sums / (2
+///            bandwidth)
 ///
-/// with the tile and the number of parts that take least. The efficiency of a tile falls with its
+/// with the tile and the number of parts that take least, p the `blend`: where both take about as
+/// long, neither hides the other wholly. The efficiency of a tile falls with its
 /// area, by `small_tile` at most. Waves and tiles: NVIDIA, Matrix Multiplication Background User's
 /// Guide, "Tile Quantization" and "Wave Quantization". Measured products repeat with the same A and
 /// other B (by their times): that A stays in L2 as it would behind the kernel that made it. Leaves
@@ -147,7 +155,10 @@ class Gemm final : public OpModel {
         const double depth = std::ceil(s.k / parts / 32) * 32;
         const double waves = std::ceil(tiles * parts / cores);
         const double core = std::max(waves * depth * step, depth * least_step) + waves * store;
-        double busy = std::max(core, base.memory);
+        const double longer = std::max(core, base.memory);
+        if (longer >= least) continue;
+        const double share = std::min(core, base.memory) / longer;
+        double busy = longer * std::pow(1 + std::pow(share, values[blend]), 1 / values[blend]);
         if (parts > 1) busy += add + 8 * s.m * s.n * s.batch * parts / (2 * bandwidth);
         if (busy >= least) continue;
         least = busy;

@@ -25,16 +25,19 @@ enum Parameter : std::size_t {
   key_ns
 };
 constexpr std::array<OpParameter, 9> kParameters = {{
-    {"launch_us", 0.5, 30, 8.5, 0, "around everything else, with the kernel that writes the cache"},
-    {"block_us", 0.1, 20, 3.5, 0, "of a wave of blocks, whatever their length"},
-    {"block_GBps", 2, 500, 40, 0, "of keys and values that one block draws"},
-    {"memory_efficiency", 0.3, 1, 0.85, 0, "share of the memory's bandwidth"},
-    {"combine_us", 0.1, 30, 6, 0, "for putting parts together"},
-    {"blend", 1, 8, 1.7, 0, "exponent by which the three times below add up"},
-    {"sequence_ns", 0.01, 100, 5, 0, "of the kernel that writes the cache, for a sequence"},
-    {"regroup_us", 0.001, 20, 1, 0,
+    {"launch_us", 0.5, 30, 8.5, Carried::launch,
+     "around everything else, with the kernel that writes the cache"},
+    {"block_us", 0.1, 20, 3.5, Carried::cycles, "of a wave of blocks, whatever their length"},
+    {"block_GBps", 2, 500, 40, Carried::core_rate, "of keys and values that one block draws"},
+    {"memory_efficiency", 0.3, 1, 0.85, Carried::memory_share, "share of the memory's bandwidth"},
+    {"combine_us", 0.1, 30, 6, Carried::cycles, "for putting parts together"},
+    {"blend", 1, 8, 1.7, Carried::same, "exponent by which the three times below add up"},
+    {"sequence_ns", 0.01, 100, 5, Carried::cycles,
+     "of the kernel that writes the cache, for a sequence"},
+    {"regroup_us", 0.001, 20, 1, Carried::cycles,
      "where query heads are brought together by a kernel of its own"},
-    {"key_ns", 0.001, 5, 0.3, 0, "of a key of a sequence, however few bytes it has there"},
+    {"key_ns", 0.001, 5, 0.3, Carried::cycles,
+     "of a key of a sequence, however few bytes it has there"},
 }};
 constexpr std::array<OpSize, 8> kSizes = {{{"batch_size", {}},
                                            {"isl", {}},

@@ -8,13 +8,31 @@
 namespace orrery {
 namespace {
 
-enum Parameter : std::size_t { math_efficiency, memory_efficiency, launch, padding, spread };
-constexpr std::array<OpParameter, 5> kParameters = {{
-    {"math_efficiency", 0.02, 1, 0.4, 0, "share of the device's peak in the experts' products"},
-    {"memory_efficiency", 0.05, 1, 0.6, 0, "share of the memory's bandwidth"},
-    {"launch_us", 1, 200, 30, 0, "of all kernels together: routing, sorting, products, sum"},
-    {"padding_rows", 0.5, 256, 16, 0, "rows that each active expert computes in vain"},
-    {"spread", 0.05, 2, 0.7, 0, "of tokens over experts: 1 as if drawn evenly, less when skewed"},
+// SGLang and vLLM, fused_moe.py, get_default_config: rows of a block while there are no more tokens
+// than experts, and beyond; columns of the output and of the inner dimension.
+constexpr double kFewRows = 16;
+constexpr double kManyRows = 64;
+constexpr double kColumns = 64;
+constexpr double kDepth = 32;
+constexpr double kMostLoaded = 0.8;  // share of the tokens, below
+constexpr int kQuantiles = 64;
+
+enum Parameter : std::size_t {
+  math_efficiency,
+  few_efficiency,
+  memory_efficiency,
+  launch,
+  skew,
+  blend
+};
+constexpr std::array<OpParameter, 6> kParameters = {{
+    {"math_efficiency", 0.02, 1, 0.4, Carried::same,
+     "share of the device's peak, blocks of 64 rows"},
+    {"few_efficiency", 0.005, 1, 0.3, Carried::same, "share of it, blocks of 16 rows"},
+    {"memory_efficiency", 0.05, 1, 0.7, Carried::memory_share, "share of the memory's bandwidth"},
+    {"launch_us", 1, 1000, 50, Carried::same, "of all kernels: routing, sorting, products, sum"},
+    {"skew", 0.02, 3, 0.7, Carried::same, "of rows over experts; 0: evenly"},
+    {"blend", 1, 16, 2, Carried::same, "exponent by which math and memory of a product add up"},
 }};
 constexpr std::array<OpSize, 7> kSizes = {{{"num_tokens", {}},
                                            {"hidden_size", {}},
@@ -24,16 +42,21 @@ constexpr std::array<OpSize, 7> kSizes = {{{"num_tokens", {}},
                                            {"moe_tp_size", 1},
                                            {"moe_ep_size", 1}}};
 
-/// A layer of experts on one rank: the product to 2 x inter/tp (gate and up), their activation, and
-/// the product back, of the topk x tokens rows that its experts/ep experts get (fused_moe of SGLang
-/// and vLLM: one kernel a product, blocks by expert).
+/// A layer of experts on one rank: the product to 2 x inter/tp (gate and up), their activation, the
+/// product back, and the sum over the experts of a token, of the topk x tokens rows that its
+/// experts/ep experts get (fused_moe of SGLang and vLLM: one kernel a product, blocks by expert).
 ///
-///   active   experts x (1 - exp(-spread x rows / experts)) of those here
-///   product  max(2 (rows + padding x active) n k / (efficiency x peak),
-///                (active x n k + rows (n + k)) element / (efficiency x bandwidth))
-///   time     launch + both products
+///   load     rows of an expert: mean x L^(skew u) / its mean over u in (0, 1), L = 0.8 tokens.
+///            That is how aiconfigurator draws a power law with an exponent near 1
+///            (collector/helper.py, power_law_logits_v3; recalled), skew 1
+///   active   experts that get a row: the sum of 1 - exp(-load)
+///   padded   rows in whole blocks: 16 a block while tokens <= experts, else 64
+///   product  2 padded n k / (efficiency x peak), n in whole 64, k in whole 32, and
+///            (active x n k + rows (n + k)) element / (efficiency x bandwidth), blended
+///   time     launch + both products + (3 rows inter/tp + rows hidden + tokens hidden) element /
+///            (efficiency x bandwidth) for activation and sum
 ///
-/// Leaves out: waves, the slowest core under skew (`spread` stands for both on average).
+/// Leaves out: waves; block shapes tuned for a device and a size, which libraries have for some.
 class Moe final : public OpModel {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
@@ -49,39 +72,70 @@ class Moe final : public OpModel {
   OpTime time(const OpShape& shape, const DeviceSpec& device,
               std::span<const double> values) const override {
     const Sizes s(shape);
-    const double peak = core_rate(device, shape.precision) * static_cast<double>(device.cores);
-    const double bandwidth = device.memory_bandwidth.as_double();
-    const double active = std::min(
-        s.experts, std::max(1.0, s.experts * -std::expm1(-values[spread] * s.rows / s.experts)));
+    const bool few = s.tokens <= s.all_experts;
+    const Loads loads = loads_of(s, few ? kFewRows : kManyRows, values[skew]);
+    const double rate = core_rate(device, shape.precision) * static_cast<double>(device.cores) *
+                        values[few ? few_efficiency : math_efficiency];
+    const double bandwidth = device.memory_bandwidth.as_double() * values[memory_efficiency];
     OpTime time;
     time.launch = values[launch] * 1e-6;
     const auto add = [&](double n, double k) {
-      const double math =
-          2 * (s.rows + values[padding] * active) * n * k / (peak * values[math_efficiency]);
-      const double bytes = s.element * (active * n * k + s.rows * (n + k));
-      const double memory = bytes / (bandwidth * values[memory_efficiency]);
+      const double math = 2 * loads.padded * std::ceil(n / kColumns) * kColumns *
+                          std::ceil(k / kDepth) * kDepth / rate;
+      const double bytes = s.element * (loads.active * n * k + s.rows * (n + k));
+      const double memory = bytes / bandwidth;
       time.math += math;
       time.memory += memory;
       time.traffic += bytes;
-      time.busy += std::max(math, memory);
+      const double p = values[blend];
+      time.busy += std::pow(std::pow(math, p) + std::pow(memory, p), 1 / p);
     };
     add(2 * s.inter, s.hidden);
     add(s.hidden, s.inter);
+    const double others =
+        s.element * (s.rows * 3 * s.inter + s.rows * s.hidden + s.tokens * s.hidden);
+    time.memory += others / bandwidth;
+    time.traffic += others;
+    time.busy += others / bandwidth;
     return time;
   }
 
  private:
   struct Sizes {
-    double tokens, hidden, inter, experts, rows, element;
+    double tokens, hidden, inter, all_experts, experts, rows, element;
     explicit Sizes(const OpShape& shape)
-        : tokens(static_cast<double>(shape.sizes[0])),
-          hidden(static_cast<double>(shape.sizes[1])),
-          inter(static_cast<double>(shape.sizes[2]) / static_cast<double>(shape.sizes[5])),
-          experts(std::max(
-              1.0, static_cast<double>(shape.sizes[4]) / static_cast<double>(shape.sizes[6]))),
-          rows(tokens * static_cast<double>(shape.sizes[3]) / static_cast<double>(shape.sizes[6])),
+        : tokens(at(shape, 0)),
+          hidden(at(shape, 1)),
+          inter(at(shape, 2) / at(shape, 5)),
+          all_experts(at(shape, 4)),
+          experts(std::max(1.0, at(shape, 4) / at(shape, 6))),
+          rows(tokens * at(shape, 3) / at(shape, 6)),
           element(element_bytes(shape.precision)) {}
+    static double at(const OpShape& shape, std::size_t index) {
+      return static_cast<double>(shape.sizes[index]);
+    }
   };
+  struct Loads {
+    double active = 0;  // experts with a row
+    double padded = 0;  // rows, in whole blocks
+  };
+
+  static Loads loads_of(const Sizes& s, double block, double skewed) {
+    const double most = std::log(std::max(2.0, kMostLoaded * s.tokens)) * skewed;
+    const auto relative = [&](int i) { return std::exp(most * (i + 0.5) / kQuantiles); };
+    double mean = 0;
+    for (int i = 0; i < kQuantiles; ++i) mean += relative(i) / kQuantiles;
+    Loads loads;
+    for (int i = 0; i < kQuantiles; ++i) {
+      const double load = s.rows / s.experts * relative(i) / mean;
+      const double there = -std::expm1(-load) * s.experts / kQuantiles;
+      loads.active += there;
+      loads.padded += there * std::ceil(load / block) * block;
+    }
+    loads.active = std::clamp(loads.active, std::min(1.0, s.experts), std::max(1.0, s.rows));
+    loads.padded = std::max(loads.padded, s.rows);
+    return loads;
+  }
 };
 
 }  // namespace

@@ -28,14 +28,23 @@ struct OpShape {
   std::vector<std::int64_t> sizes;
 };
 
-/// A figure of an op model that measured times fix. Between devices it is the same, or grows with a
-/// power of the rate of one core.
+/// How a figure carries over from the device where it was fitted to another.
+enum class Carried : unsigned char {
+  same,          // as it is
+  core_rate,     // grows with the rate of a core at the bf16 peak
+  core_time,     // shrinks with it
+  cycles,        // a latency of the chip, so many cycles of its clock
+  launch,        // the same, but not below the device's kernel_launch
+  memory_share,  // with the share of the bandwidth that the catalogue has for either device
+};
+
+/// A figure of an op model that measured times fix.
 struct OpParameter {
   std::string_view name;  // ends in its unit: "launch_us"
   double lower = 0;       // physical bounds, inclusive; above 0
   double upper = 0;
-  double start = 0;        // where a fit begins
-  double rate_power = 0;   // on another device: times (rate of a core there / here)^rate_power
+  double start = 0;  // where a fit begins
+  Carried carried = Carried::same;
   std::string_view about;  // what it is, for people
 };
 
@@ -84,9 +93,10 @@ Registry<OpModelFactory> builtin_op_models();
 /// Operations/s of one core at the peak of the precision. Requires that the device has one.
 double core_rate(const DeviceSpec& device, Precision precision);
 /// What moving bytes takes, at the share of the memory's bandwidth that the catalogue gives for
-/// kernels of the kind, and the device's kernel launch.
+/// kernels of the kind (one of kMemoryKinds), else at nine tenths, and the device's kernel launch.
 OpTime streamed(double bytes, const DeviceSpec& device, std::string_view kind);
-/// Whether its matrix pipes take products of groups of warps: Hopper and later.
+/// Whether its matrix pipes take products of groups of warps: Hopper and the Blackwell of data
+/// centres (GB100), not that of graphics cards (GB202), which has Ada's.
 bool has_warp_groups(const DeviceSpec& device);
 /// Whether query heads of a group, one query each, must be copied to stand beside each other: where
 /// there are several groups and sequences (assumed: by measured times, where these stand apart).
