@@ -66,6 +66,47 @@ GemmSpec read_gemm(JsonCursor cursor) {
   return spec;
 }
 
+TriggerSpec read_trigger(JsonCursor cursor) {
+  TriggerSpec spec;
+  spec.entries = cursor.at("entries").as_count({.minimum = 1, .maximum = kMaximumCores});
+  JsonCursor tile = cursor.at("tile");
+  spec.tile = read_capacity(tile);
+  spec.latency = cursor.at("latency").as_duration();
+  spec.dma_engines = cursor.at("dma_engines").as_count({.minimum = 1, .maximum = kMaximumCores});
+  cursor.reject_unknown_keys();
+  return spec;
+}
+
+ArbitrationSpec read_arbitration(JsonCursor cursor) {
+  ArbitrationSpec spec;
+  const std::string kind = cursor.at("kind").as_choice({"round_robin", "compute_first", "none"});
+  if (kind == "none") spec.kind = Arbitration::none;
+  if (kind == "compute_first") spec.kind = Arbitration::compute_first;
+  // The others may say them too, so that the kind alone can be overridden.
+  const bool needed = kind == "compute_first";
+  JsonCursor threshold = needed ? cursor.at("threshold") : cursor.find("threshold");
+  if (threshold.present()) spec.threshold = read_share(threshold);
+  if (JsonCursor stall = cursor.find("stall"); stall.present()) spec.stall = stall.as_ratio();
+  JsonCursor starvation = needed ? cursor.at("starvation") : cursor.find("starvation");
+  if (starvation.present()) {
+    spec.starvation = starvation.as_count({.minimum = 1, .maximum = kMaximumCores});
+  }
+  cursor.reject_unknown_keys();
+  return spec;
+}
+
+void read_near_memory(JsonCursor& cursor, DeviceSpec& spec) {
+  if (JsonCursor trigger = cursor.find("trigger"); trigger.present()) {
+    spec.trigger = read_trigger(trigger);
+  }
+  if (JsonCursor cost = cursor.find("op_and_store"); cost.present()) {
+    spec.op_and_store = cost.as_ratio({.minimum = 1, .maximum = 1000});
+  }
+  if (JsonCursor arbitration = cursor.find("memory_arbitration"); arbitration.present()) {
+    spec.memory_arbitration = read_arbitration(arbitration);
+  }
+}
+
 HostMemorySpec read_host_memory(JsonCursor cursor) {
   HostMemorySpec spec;
   spec.capacity = read_capacity(cursor.at("capacity"));
@@ -166,6 +207,7 @@ DeviceSpec read_device(JsonCursor cursor) {
   if (JsonCursor gemm = cursor.find("gemm"); gemm.present()) {
     spec.gemm = read_gemm(gemm);
   }
+  read_near_memory(cursor, spec);
   cursor.reject_unknown_keys();
   return spec;
 }

@@ -24,6 +24,32 @@ struct GemmSpec {
   Duration launch;
 };
 
+/// A track-and-trigger unit (T3, ASPLOS 2024, section 4): a table in the memory controller that
+/// counts the stores and the incoming updates of regions of memory, and starts a programmed DMA
+/// when a region has all of them; models/trigger has its behaviour.
+struct TriggerSpec {
+  std::int64_t entries = 0;      // regions that it can follow at once
+  Bytes tile;                    // of memory, that one entry follows
+  Duration latency;              // from the last store of a region to its DMA
+  std::int64_t dma_engines = 0;  // DMAs that move data at once
+};
+
+/// Who is served first where kernels and messages want the same memory.
+enum class Arbitration : unsigned char {
+  round_robin,    // both alike
+  compute_first,  // kernels, but for what the starvation limit leaves to messages
+  none            // as though each had the memory for itself: no machine has it, an ideal does
+};
+
+/// The queue in front of memory, as T3 describes it (section 4.5); models/machine_sharing.cpp has
+/// what it does.
+struct ArbitrationSpec {
+  Arbitration kind = Arbitration::round_robin;
+  double stall = 0;             // of a kernel's time, while messages keep all of memory busy
+  double threshold = 1;         // share of the queue up to which messages may fill it
+  std::int64_t starvation = 1;  // requests of kernels that one of a message waits for at most
+};
+
 /// Kinds of kernels that may have an achievable share of memory_bandwidth of their own.
 constexpr std::array<std::string_view, 3> kMemoryKinds = {"elementwise", "activation",
                                                           "normalization"};
@@ -49,6 +75,9 @@ struct DeviceSpec {
   Duration collective_launch;  // of a collective, on every member, before its first message
   std::optional<Bandwidth> collective_core_rate;  // what a core moves for a collective; none: free
   std::optional<GemmSpec> gemm;
+  std::optional<TriggerSpec> trigger;  // none: nothing is tracked
+  std::optional<double> op_and_store;  // memory time of a byte that memory adds, in bytes written
+  ArbitrationSpec memory_arbitration;
 
   std::optional<FlopRate> peak_of(Precision p) const { return peak[static_cast<std::size_t>(p)]; }
   double math_efficiency_of(Precision p) const {

@@ -28,6 +28,15 @@ MachineResources::HostUse host_use(const TaskGraph& graph) {
   return graph.uses_host() ? Use::copies : Use::none;
 }
 
+/// What memory takes longer to add than to store.
+KernelCost with_updates(KernelCost cost, const Kernel& kernel, const DeviceSpec& device) {
+  if (kernel.updates) {
+    cost.memory_traffic += kernel.written.as_double() * (device.op_and_store.value_or(2) - 1) /
+                           device.memory_efficiency_of(kernel.kind);
+  }
+  return cost;
+}
+
 }  // namespace
 
 Machine::Machine(Engine& engine, const ClusterSpec& cluster, Fabric& fabric, const CostModel& cost,
@@ -66,6 +75,11 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
                           " has nothing for what transports add to messages "
                           "(rendezvous, windows, message rates, incast)");
   }
+  if (!is_native && (!graph.tracker_effects().empty() || impl_->communication_cores > 0 ||
+                     impl_->device.memory_arbitration.kind != Arbitration::round_robin)) {
+    throw UnmappableError(choice.engine +
+                          " has nothing for trackers, memory arbitration and cores set apart");
+  }
   if (!faults.empty() || impl_->fabric->adapts()) {
     ORRERY_CHECK(symmetry == nullptr, "ranks whose messages find different ways are folded");
     if (!is_native || choice.share_policy != SharePolicy::max_min) {
@@ -76,28 +90,37 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
     impl_->traffic.emplace(*impl_->engine, *impl_->fabric, impl_->activities, *impl_->resources,
                            faults);
   }
+  impl_->resources->set_cores_apart(impl_->communication_cores);
+  impl_->memory_traffic.emplace(graph);
+  impl_->prepare_triggers();
   impl_->kernel_costs.clear();
   for (const Kernel& kernel : graph.kernels()) {
     const std::string refusal = impl_->cost->refusal(kernel, impl_->device);
     ORRERY_CHECK(refusal.empty(), "an unpriceable kernel reached the machine: " + refusal);
-    impl_->kernel_costs.push_back(impl_->cost->cost(kernel, impl_->device));
+    impl_->kernel_costs.push_back(
+        with_updates(impl_->cost->cost(kernel, impl_->device), kernel, impl_->device));
   }
 }
 
 void Machine::start_compute(InstanceId instance, const Op& op, Rank rank) {
   impl_->counters.kernels += impl_->resources->alike(rank);
   const std::uint32_t index = impl_->kernels.take({instance, op.kernel, rank, op.priority});
-  Duration launch = impl_->kernel_costs[op.kernel.index()].launch;
-  if (impl_->jitter) {
-    const double factor = std::max(0.0, impl_->jitter->launch(instance, rank));
+  if (impl_->tracker_effects.empty() || !impl_->is_held(index)) impl_->launch_kernel(index);
+}
+
+void Machine::Impl::launch_kernel(std::uint32_t index) {
+  const RunningKernel& kernel = kernels[index];
+  Duration launch = kernel_costs[kernel.kernel.index()].launch;
+  if (jitter) {
+    const double factor = std::max(0.0, jitter->launch(kernel.instance, kernel.rank));
     launch = duration_from_seconds(to_seconds(launch) * factor);
   }
   if (launch == Duration(0)) {
-    impl_->start_kernel(index);
+    start_kernel(index);
     return;
   }
-  impl_->engine->schedule(impl_->engine->now() + launch, Phase::issue, *impl_,
-                          token_of(Topic::kernel_launched, index));
+  engine->schedule(engine->now() + launch, Phase::issue, *this,
+                   token_of(Topic::kernel_launched, index));
 }
 
 void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) {
@@ -107,7 +130,14 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   message.alike = impl_->resources->alike(source);
   message.source = source;
   message.destination = op.copy == CopyKind::device_to_device ? destination : source;
-  LeavingMessage leaving{.message = message, .copy = op.copy, .priority = op.priority};
+  LeavingMessage leaving{
+      .message = message, .copy = op.copy, .movement = op.movement, .priority = op.priority};
+  if (op.movement == Movement::update && impl_->triggers) {
+    leaving.message.dma = true;
+    const std::uint32_t index = impl_->held.take(leaving);
+    if (impl_->triggers->take_engine(source, index)) impl_->dma_goes_on(index);
+    return;
+  }
   impl_->start_message(leaving);
 }
 
@@ -162,6 +192,12 @@ void Machine::Impl::handle_event(std::uint64_t token) {
       listener->computed(instance);
       break;
     }
+    case Topic::triggered: {
+      const InstanceId instance = kernels[index].instance;
+      kernels.give_back(index);
+      listener->computed(instance);
+      break;
+    }
     case Topic::message_left:
       message_left(index);
       break;
@@ -203,10 +239,13 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
   const MachineResources::Load load =
       resources->load(kernel.rank, kernel_costs[kernel.kernel.index()], kernel.priority);
   const double work = jitter ? jittered(kernel, load.work) : load.work;
-  flows->kernel_begins(index,
-                       {kernel.rank, graph->kernel(kernel.kernel).kind, load.usages, load.terms});
-  activities.start(Activity{work, load.usages, load.terms}, *this,
-                   token_of(Topic::kernel_done, index));
+  const Kernel& of = graph->kernel(kernel.kernel);
+  const auto alike = static_cast<double>(resources->alike(kernel.rank));
+  memory_traffic->add(graph->op(kernel.instance.op), of.read.as_double() * alike,
+                      of.written.as_double() * alike);
+  const std::span<const Usage> used(load.usages, load.count);
+  flows->kernel_begins(index, {kernel.rank, of.kind, used, load.terms});
+  activities.start(Activity{work, used, load.terms}, *this, token_of(Topic::kernel_done, index));
 }
 
 void Machine::Impl::member_finished(std::uint32_t index, int member) {

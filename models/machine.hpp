@@ -12,9 +12,11 @@
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
 #include "models/machine_resources.hpp"
+#include "models/memory_traffic.hpp"
 #include "models/message_flows.hpp"
 #include "models/symmetry.hpp"
 #include "models/traffic.hpp"
+#include "models/trigger/trigger_units.hpp"
 #include "models/variability.hpp"
 #include "sim/graph/runner.hpp"
 
@@ -71,6 +73,10 @@ class Machine final : public Runner {
   std::vector<CollectiveRecord> collective_records() const;
   /// One for each fault, in order of time.
   std::vector<FaultRecord> fault_records() const;
+
+  std::vector<MemoryTraffic::Part> memory_traffic() const;
+  /// Null where nothing is tracked.
+  const TriggerUnits* triggers() const;
 
   using ResourceUse = MachineResources::ResourceUse;
   std::vector<ResourceUse> resources() const;

@@ -11,8 +11,10 @@
 #include "models/collective/folded_program.hpp"
 #include "models/jitter.hpp"
 #include "models/machine.hpp"
+#include "models/memory_traffic.hpp"
 #include "models/message_flows.hpp"
 #include "models/pool.hpp"
+#include "models/trigger/trigger_units.hpp"
 
 namespace orrery {
 
@@ -23,7 +25,8 @@ enum class Topic : std::uint64_t {
   message_left,
   message_arrived,
   collective_begins,
-  message_begins
+  message_begins,
+  triggered
 };
 constexpr unsigned kTopicShift = 60;
 
@@ -44,6 +47,7 @@ struct Message {
   std::uint64_t alike = 1;  // messages that it stands for
   Rank source = 0;
   Rank destination = 0;
+  bool dma = false;           // of a trigger unit's engine
   double bound = kUnbounded;  // bytes/s
 };
 
@@ -52,6 +56,7 @@ struct LeavingMessage {
   Message message;
   bool reduces = false;
   CopyKind copy = CopyKind::device_to_device;
+  Movement movement = Movement::copy;
   int priority = 0;
   const MessageTerms* terms = nullptr;  // what a library makes of it; null for none
 };
@@ -75,8 +80,9 @@ struct RunningCollective {
   int priority = 0;
 };
 
-// Messages are in machine_messages.cpp, kernels and collectives in machine.cpp.
-struct Machine::Impl final : EventHandler, MessageCarrier {
+// Messages are in machine_messages.cpp, trackers in machine_triggers.cpp, kernels and collectives
+// in machine.cpp.
+struct Machine::Impl final : EventHandler, MessageCarrier, TriggerClient {
   Impl(Engine& e, const ClusterSpec& c, Fabric& f, const CostModel& m,
        const Registry<CollectiveFactory>& r, const CollectiveChoice& ch)
       : engine(&e),
@@ -84,6 +90,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
         fabric(&f),
         cost(&m),
         calls(r, ch, f),
+        communication_cores(ch.cores),
         activities(e),
         collectives(*this) {}
 
@@ -91,10 +98,18 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   void carry(std::uint32_t run, int from, int step, const Send& send) override;
   void member_finished(std::uint32_t run, int member) override;
 
+  void producer_goes_on(std::uint32_t waiter) override { launch_kernel(waiter); }
+  void dma_goes_on(std::uint32_t waiter) override;
+
+  void prepare_triggers();
+  /// Whether the op waits for entries, or is a trigger itself: then there is no more to start.
+  bool is_held(std::uint32_t kernel);
+  void launch_kernel(std::uint32_t index);
   double jittered(const RunningKernel& kernel, double work);
   void start_kernel(std::uint32_t index);
   void start_message(LeavingMessage& leaving);
   void begin_message(LeavingMessage& leaving);
+  void count_traffic(const LeavingMessage& leaving);
   void send(LeavingMessage& leaving, const MachineResources::Course& course);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
@@ -106,6 +121,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   Fabric* fabric;
   const CostModel* cost;
   CollectiveCalls calls;
+  std::int64_t communication_cores;
   Activities activities;
   CollectiveRunner collectives;
   RunListener* listener = nullptr;
@@ -120,6 +136,9 @@ struct Machine::Impl final : EventHandler, MessageCarrier {
   std::map<std::pair<const CollectiveProgram*, const Rank*>, std::shared_ptr<const FoldedProgram>>
       folded_programs;
   std::vector<KernelCost> kernel_costs;
+  std::optional<MemoryTraffic> memory_traffic;  // made by prepare
+  std::optional<TriggerUnits> triggers;         // where the graph tracks
+  std::vector<TrackerEffect> tracker_effects;   // by op; empty: none
   std::optional<Jitter> jitter;
   Pool<RunningKernel> kernels;
   Pool<Message> messages;

@@ -10,8 +10,10 @@ MachineResources::Course course_of(const LeavingMessage& leaving) {
   return {.source = message.source,
           .destination = message.destination,
           .reduces = leaving.reduces,
-          .mover = message.run == kNoRun ? Mover::engine : Mover::cores,
+          .mover = message.run == kNoRun && !is_by_cores(leaving.movement) ? Mover::engine
+                                                                           : Mover::cores,
           .copy = leaving.copy,
+          .movement = leaving.movement,
           .messages = message.alike,
           .bytes = message.bytes,
           .terms = leaving.terms};
@@ -74,12 +76,24 @@ void Machine::Impl::begin_message(LeavingMessage& leaving) {
   send(leaving, course);
 }
 
+void Machine::Impl::count_traffic(const LeavingMessage& leaving) {
+  const Message& message = leaving.message;
+  const InstanceId of = message.run == kNoRun ? message.instance : runs[message.run].instance;
+  const double bytes = message.bytes.as_double() * static_cast<double>(message.alike);
+  const bool in = leaving.copy != CopyKind::device_to_host;
+  const bool out = leaving.copy != CopyKind::host_to_device;
+  memory_traffic->add(graph->op(of.op),
+                      bytes * ((out ? reads_at_source(leaving.movement) : 0) + leaving.reduces),
+                      in ? bytes : 0);
+}
+
 void Machine::Impl::send(LeavingMessage& leaving, const MachineResources::Course& course) {
   const MachineResources::Way way = resources->way(course);
   Message& message = leaving.message;
   const double bytes = message.bytes.as_double();
   counters.messages += message.alike;
   counters.bytes_sent += bytes * static_cast<double>(message.alike);
+  count_traffic(leaving);
   message.latency = flows->latency_after(way.latency);
   const std::uint32_t index = messages.take(message);
   const ShareTerms terms{.bound = message.bound, .priority = leaving.priority};
@@ -100,6 +114,7 @@ void Machine::Impl::message_left(std::uint32_t index) {
   if (traffic) messages[index].latency = traffic->leave(index);
   const Message message = messages[index];
   if (resources->watches_incast()) resources->message_ends(message.source, message.destination);
+  if (message.dma) triggers->leave_engine(message.source);
   const bool arrives_now = message.latency == Duration(0);
   if (!arrives_now) {
     const Time arrival = engine->now() + message.latency;

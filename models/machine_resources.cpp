@@ -47,6 +47,7 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
   const Transports& transports = fabric.transports();
   has_terms_ = transports.has_terms();
   counts_messages_ = transports.counts_messages();
+  arbitrate_memory();
   ORRERY_CHECK(symmetry == nullptr || !transports.remembers(), "a transport that remembers folds");
   if (transports.watches_incast()) incast_.emplace(static_cast<std::size_t>(transports.nics()));
 }
@@ -77,7 +78,10 @@ MachineResources::Way MachineResources::way_of(const Course& course, double coun
   const Rank destination = course.destination;
   // Achievable memory bandwidth is the same share of peak as for kernels.
   const double touch = 1 / device_.memory_efficiency;
-  const double written = course.reduces ? 2 * touch : touch;
+  const double read = reads_at_source(course.movement) * touch;
+  const double update = device_.op_and_store.value_or(2);
+  const double written =
+      course.reduces ? 2 * touch : (is_update(course.movement) ? update * touch : touch);
   const auto all = static_cast<double>(course.messages);
   const MessageTerms* terms = course.terms;
   usages_.clear();
@@ -95,7 +99,7 @@ MachineResources::Way MachineResources::way_of(const Course& course, double coun
     return terms == nullptr ? bytes : bytes * slowed(route.links[hop], leaves, *terms);
   };
   // Folded, all of the class run at one rate; each device and link carries its part of them.
-  put_memory(source, touch * all / static_cast<double>(alike(source)), counted);
+  put_memory(source, read * all / static_cast<double>(alike(source)), counted);
   for (std::size_t hop = 0; hop < route.links.size(); ++hop) {
     if (symmetry_ == nullptr) {
       usages_.push_back({links_[static_cast<std::size_t>(route.links[hop])], taken(hop)});
@@ -107,7 +111,8 @@ MachineResources::Way MachineResources::way_of(const Course& course, double coun
   const bool own = core_seconds_ > 0 || terms == nullptr;  // what the device says comes first
   const double core_seconds = own ? core_seconds_ : terms->core_seconds;
   if (course.mover == Mover::cores && core_seconds > 0) {
-    put(devices_[static_cast<std::size_t>(source)].math,
+    const DeviceResources& from = devices_[static_cast<std::size_t>(source)];
+    put(from.cores.valid() ? from.cores : from.math,
         core_seconds * all / static_cast<double>(alike(source)));
   }
   if (terms == nullptr) return {usages_, route.latency};
@@ -211,6 +216,7 @@ double MachineResources::slowed(int link, bool leaves, const MessageTerms& terms
 
 void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {
   const DeviceResources& device = devices_[static_cast<std::size_t>(rank)];
+  if (device.messages.valid() && put_at_controller(device, coefficient, bytes)) return;
   if (!device.scarce) {
     activities_->count(device.memory, coefficient * bytes);
   } else if (symmetry_ == nullptr) {
@@ -238,11 +244,13 @@ MachineResources::Load MachineResources::load(Rank rank, const KernelCost& price
   // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
   // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
   const double alone = std::max(price.math_seconds / on.speed, price.memory_traffic / on.bandwidth);
-  return {.usages = {{on.math, price.math_seconds}, {on.memory, price.memory_traffic}},
-          .work = free ? 0.0 : 1.0,
-          .terms = {.weight = free ? 1 : 1 / (alone * on.bandwidth * device_.memory_efficiency),
-                    .bound = free ? 1 : kUnbounded,
-                    .priority = priority}};
+  Load load{.usages = {{on.math, price.math_seconds}, {on.memory, price.memory_traffic}},
+            .work = free ? 0.0 : 1.0,
+            .terms = {.weight = free ? 1 : 1 / (alone * on.bandwidth * device_.memory_efficiency),
+                      .bound = free ? 1 : kUnbounded,
+                      .priority = priority}};
+  if (on.messages.valid() && !free) arbitrate(on, alone, load);
+  return load;
 }
 
 std::vector<MachineResources::ResourceUse> MachineResources::uses() const {

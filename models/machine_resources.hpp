@@ -21,13 +21,10 @@ namespace orrery {
 /// What is shared in a machine, as resources of the engine, and what kernels and messages take of
 /// it.
 ///
-/// Memory takes part in the sharing where it can be short. Where messages alone use it, it serves
-/// all that the device's links can bring and fetch, or it does not: if it does, it constrains
-/// nobody (its load is below its capacity whatever the rates are), so that leaving it out changes
-/// no rate.
+/// Memory takes part in the sharing where it can be short. Where messages alone use it and it
+/// serves all that the device's links can bring and fetch, leaving it out changes no rate.
 ///
-/// Folded by a symmetry, a resource stands for all devices or links of a class, with the capacity
-/// of one; what many alike messages take of it is what they put on each.
+/// Folded by a symmetry, a resource stands for all of a class, with the capacity of one.
 class MachineResources {
  public:
   /// What uses the devices' memory.
@@ -39,40 +36,41 @@ class MachineResources {
                    const Symmetry* symmetry, MemoryUse use, HostUse host,
                    const Variability& variability = {});
 
-  /// What a message takes while it leaves: source memory (read), every link of its route, and
-  /// destination memory (written; read again when it reduces).
+  /// So many cores of each device are communication kernels' alone. Once, before anything runs.
+  void set_cores_apart(std::int64_t cores);
+
+  /// What a message takes while it leaves: both memories, and every link of its route.
   struct Way {
     std::span<const Usage> usages;  // valid until the next call
     Duration latency;
   };
-  /// Who moves a message: an engine beside the cores, or cores of the source, which then does less
-  /// of other math (where the device says what one of them moves).
+  /// Who moves a message: an engine, or cores of the source, which then does less other math.
   enum class Mover : unsigned char { engine, cores };
   /// How a message goes.
   struct Course {
     Rank source = 0;
     Rank destination = 0;  // of a copy from or to the host: the same
-    bool reduces = false;
+    bool reduces = false;  // cores of the destination add it
     Mover mover = Mover::engine;
     CopyKind copy = CopyKind::device_to_device;
+    Movement movement = Movement::copy;
     std::uint64_t messages = 1;  // so many alike, of which this is one; 1 without a symmetry
     Bytes bytes;
     const MessageTerms* terms = nullptr;  // what a library makes of it; null for none
   };
-  /// Counts the bytes that go through memories that are left out. A copy from a device to its
-  /// host's memory, or back, takes the device's memory, its way to the host, and the host's memory,
-  /// each once; with HostUse::copies only, and MemoryUse::kernels.
+  /// Counts the bytes that go through memories that are left out. A copy from or to the host takes
+  /// both memories and the way between, each once; with HostUse::copies and MemoryUse::kernels.
   Way way(const Course& course) { return way_of(course, course.bytes.as_double()); }
   /// The same for what is left of a message that had another way: its memories have counted it.
   Way way_on(const Course& course) { return way_of(course, 0); }
 
-  /// Whether messages have terms beyond what they take, which terms() then says.
+  /// Whether messages have terms beyond what they take.
   bool has_terms() const { return has_terms_; }
   /// Of a message that begins now; each is asked about once, as it may be the first of its pair.
   TransportTerms terms(const Course& course);
-  /// What its transport lets it have, bytes/s, on the way that it would be given now.
+  /// What its transport lets it have on the way of now, bytes/s.
   double bound(const Course& course) const { return terms_now(course, false).bound; }
-  /// Whether ports are watched for incast, and so want to hear of every message.
+  /// Whether ports are watched for incast, and hear of every message.
   bool watches_incast() const { return incast_.has_value(); }
   void message_begins(Rank source, Rank destination) { count_incast(source, destination, true); }
   void message_ends(Rank source, Rank destination) { count_incast(source, destination, false); }
@@ -83,21 +81,20 @@ class MachineResources {
 
   /// What a kernel takes, as an activity of work 1.
   struct Load {
-    Usage usages[2];
+    Usage usages[3];
+    std::size_t count = 2;  // of usages
     double work = 1;
     ShareTerms terms;
   };
   Load load(Rank rank, const KernelCost& price, int priority) const;
 
-  /// Whether it is a link; else it is a device's math or memory.
+  /// Else it is a device's math or memory.
   bool is_link(ResourceId resource) const { return resource.index() >= 2 * devices_.size(); }
   /// What messages take of it is a whole multiple of this, unless they are spread. Without a
   /// symmetry, as is_link.
   double unit(ResourceId resource) const;
-
   /// Ranks that `rank` stands for, itself among them.
   std::uint64_t alike(Rank rank) const;
-
   /// Everything that is shared, with what went through it.
   struct ResourceUse {
     std::string name;  // "device 3 memory", "node 0, device 3 -> switch": of the first of its class
@@ -115,6 +112,9 @@ class MachineResources {
     bool scarce = true;    // memory can be short
     double speed = 1;      // capacity of math
     double bandwidth = 0;  // capacity of memory
+    ResourceId messages;   // of memory, what messages may take; as Arbitration says
+    ResourceId queue;      // of requests to memory: seconds of a kernel per second
+    ResourceId cores;      // set apart for communication kernels: seconds of a device per second
   };
 
   Way way_of(const Course& course, double counted);
@@ -126,6 +126,9 @@ class MachineResources {
   TransportTerms terms_now(const Course& course, bool is_first) const;
   void count_incast(Rank source, Rank destination, bool begins);
   void put(ResourceId resource, double coefficient);
+  void arbitrate_memory();
+  bool put_at_controller(const DeviceResources& device, double coefficient, double bytes);
+  void arbitrate(const DeviceResources& on, double alone, Load& load) const;
   void put_link(int link, double messages);
   void put_memory(Rank rank, double coefficient, double bytes);
   bool can_be_short(int device, double memory_bandwidth) const;

@@ -69,6 +69,13 @@ class Writer {
                 ",\"args\":{\"in use (bytes)\":" + std::to_string(sample.bytes) + "}}");
   }
 
+  void add(const TrackerSample& sample) {
+    next();
+    file_.write("{\"ph\":\"C\",\"name\":\"tracker\",\"pid\":" + std::to_string(sample.rank) +
+                ",\"ts\":" + microseconds(sample.time.picoseconds()) +
+                ",\"args\":{\"entries in use\":" + std::to_string(sample.entries) + "}}");
+  }
+
   void finish() {
     file_.write("\n]}\n");
     file_.commit();
@@ -128,7 +135,8 @@ void MemoryLog::on_memory(Time time, Rank rank, LabelId /*category*/, std::int64
 
 void write_chrome_trace(const std::string& path, const TaskGraph& graph,
                         std::span<const Span> spans, std::span<const MemoryLog::Sample> memory,
-                        std::span<const RankClass> classes) {
+                        std::span<const RankClass> classes,
+                        std::span<const TrackerSample> tracker) {
   std::set<std::pair<Rank, StreamId>> threads;
   for (const Span& span : spans) {
     if (span.stream.valid()) {
@@ -150,6 +158,9 @@ void write_chrome_trace(const std::string& path, const TaskGraph& graph,
     }
   }
   for (const MemoryLog::Sample& sample : memory) {
+    writer.add(sample);
+  }
+  for (const TrackerSample& sample : tracker) {
     writer.add(sample);
   }
   writer.finish();

@@ -37,9 +37,17 @@ class MemoryLog final : public Observer {
   std::vector<Sample> samples_;
 };
 
+/// Entries of a rank's tracker that are in use from a time on.
+struct TrackerSample {
+  Time time;
+  Rank rank = 0;  // of the job
+  std::int64_t entries = 0;
+};
+
 /// Writes a run as Chrome JSON trace events, which ui.perfetto.dev and chrome://tracing open: a
 /// process for each rank, a thread for each stream, an event for each span, an event "wait" where a
-/// rank stood ready before its partners came, and a counter of memory in use. Times are
+/// rank stood ready before its partners came, and a counter of memory in use, and
+/// of the tracker's entries where something was tracked. Times are
 /// microseconds with six decimals, so no picosecond is lost. `spans`: in order of end, as Timeline
 /// keeps them. `classes`: by rank of the graph, which ranks of the job it stands for (empty:
 /// itself); a process has the number of the first of them and says how many more it speaks for. The
@@ -48,6 +56,7 @@ class MemoryLog final : public Observer {
 /// Events", "Counter Events", "Metadata Events".
 void write_chrome_trace(const std::string& path, const TaskGraph& graph,
                         std::span<const Span> spans, std::span<const MemoryLog::Sample> memory,
-                        std::span<const RankClass> classes = {});
+                        std::span<const RankClass> classes = {},
+                        std::span<const TrackerSample> tracker = {});
 
 }  // namespace orrery

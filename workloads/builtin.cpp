@@ -3,15 +3,19 @@
 namespace orrery {
 
 Registry<WorkloadFactory> builtin_workloads() {
-  return {{"collective", make_collective_benchmark,
-           "collectives alone, as nccl-tests runs them: of any kind, in groups of ranks, one after "
-           "another or side by side; all-to-all-v by a table of sizes or a law"},
-          {"transformer_inference", make_transformer_inference,
-           "prefill and decode of a batch by a dense decoder-only transformer: tensor and pipeline "
-           "parallelism, replicas, eager or graph launch, precisions of weights and cache"},
-          {"transformer_training", make_transformer_training,
-           "one training step of a dense decoder-only transformer: tensor, sequence, pipeline and "
-           "data parallelism"}};
+  return {
+      {"collective", make_collective_benchmark,
+       "collectives alone, as nccl-tests runs them: of any kind, in groups of ranks, one after "
+       "another or side by side; all-to-all-v by a table of sizes or a law"},
+      {"tensor_parallel_sublayer", make_tensor_parallel_sublayer,
+       "one matrix product of a tensor-parallel layer and the collective behind it: in sequence, "
+       "beside each other, or chunk by chunk as a track-and-trigger unit starts them (T3)"},
+      {"transformer_inference", make_transformer_inference,
+       "prefill and decode of a batch by a dense decoder-only transformer: tensor and pipeline "
+       "parallelism, replicas, eager or graph launch, precisions of weights and cache"},
+      {"transformer_training", make_transformer_training,
+       "one training step of a dense decoder-only transformer: tensor, sequence, pipeline and "
+       "data parallelism"}};
 }
 
 }  // namespace orrery

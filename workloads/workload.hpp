@@ -64,7 +64,11 @@ class Workload {
 struct WorkloadContext {
   std::int64_t devices = 0;
   std::uint64_t seed = 0;
-  bool host_memory = false;  // whether nodes have memory beside that of their devices
+  std::int64_t cores = 0;  // of a device, and its last-level cache: what kernels are written for
+  Bytes cache{};
+  bool trigger = false;       // whether devices have a track-and-trigger unit
+  bool op_and_store = false;  // whether their memory adds
+  bool host_memory = false;   // whether nodes have memory beside that of their devices
 };
 
 /// Reads all keys of the "workload" object but "kind" (the network is resolved in place); mistakes

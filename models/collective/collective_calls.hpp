@@ -25,6 +25,7 @@ struct CollectiveChoice {
                                      // device's own
   std::shared_ptr<const CollectiveLibrary> library{};  // that runs them; none: the algorithm alone,
                                                        // over links as they are ("plain")
+  std::int64_t cores = 0;  // of each device set apart for communication kernels; 0: none are
 };
 
 /// All runs of one kind, size and group size over groups that are placed alike: for bus bandwidth.

@@ -34,6 +34,7 @@ struct KernelCost {
 /// The launch of a kernel that is busy for so many seconds. Where the host issues kernels one by
 /// one (Kernel::host) none takes less than that takes the host.
 inline Duration launch_of(const Kernel& kernel, Duration launch, double busy_seconds) {
+  if (kernel.continues) return Duration(0);
   if (kernel.host <= Duration(0)) return launch;
   return std::max(launch, kernel.host - duration_from_seconds(busy_seconds));
 }

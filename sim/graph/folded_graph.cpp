@@ -172,6 +172,11 @@ void FoldedGraph::fold_memory() {
       folded_.free_memory(OpId(op), effect.category, effect.freed);
     }
   }
+  for (const TrackerEffect& effect : graph_->tracker_effects()) {
+    const OpId op(first_folded_[effect.op.index()]);  // a compute stays one op
+    effect.triggered > Bytes(0) ? folded_.trigger(op, effect.triggered)
+                                : folded_.track(op, effect.tracked);
+  }
   for (const StaticMemory& memory : graph_->static_memory()) {
     folded_.add_static_memory(fold_set(memory.ranks), memory.category, memory.bytes);
   }

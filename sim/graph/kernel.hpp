@@ -29,6 +29,8 @@ struct Kernel {
   /// What the host needs to issue it, while the device still runs what came before. None: the host
   /// is far ahead, or the kernel is a node of a graph that was launched as a whole.
   Duration host;
+  bool continues = false;  // a further part of a kernel that runs already: it is not launched
+  bool updates = false;    // what it writes the memory adds to what is there: op-and-store
 };
 
 }  // namespace orrery

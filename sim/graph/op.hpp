@@ -26,7 +26,8 @@ using SizesId = Id<SizesTag>;
 /// time; only transfers and collectives bring ranks together. See TaskGraph for what each kind
 /// needs.
 struct Op {
-  OpKind kind = OpKind::delay;
+  OpKind kind : 4 = OpKind::delay;
+  Movement movement : 4 = Movement::copy;  // transfer
   CollectiveKind collective : 4 = CollectiveKind::all_reduce;
   CopyKind copy : 4 = CopyKind::device_to_device;  // transfer
   StreamId stream;       // compute, delay, collective: every rank's; transfer: the source's

@@ -34,6 +34,31 @@ bool has_root(CollectiveKind kind);
 /// and that of the host it hangs on, within which `peers` are `ranks`.
 enum class CopyKind : std::uint8_t { device_to_device, device_to_host, host_to_device };
 
+/// What a transfer does at both ends. `copy` and `update` are an engine's, which reads the payload
+/// at the source; `core_copy` and `core_reduce` are a communication kernel's, which reads it there,
+/// or reads two such buffers and sends their sum; `remote_store` and `remote_update` are the stores
+/// of a kernel that runs, straight from its registers. An update is an op-and-store: the memory
+/// adds the payload to what is there.
+enum class Movement : std::uint8_t {
+  copy,
+  update,
+  core_copy,
+  core_reduce,
+  remote_store,
+  remote_update
+};
+inline bool is_update(Movement m) {
+  return m == Movement::update || m == Movement::remote_update;
+}
+inline bool is_by_cores(Movement m) {
+  return m == Movement::core_copy || m == Movement::core_reduce;
+}
+/// Buffers of the payload's size that it reads at its source.
+inline int reads_at_source(Movement m) {
+  if (m == Movement::remote_store || m == Movement::remote_update) return 0;
+  return m == Movement::core_reduce ? 2 : 1;
+}
+
 /// Which participants of a transfer a dependency holds back.
 enum class Side : std::uint8_t { both, source, destination };
 

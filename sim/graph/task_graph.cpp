@@ -148,6 +148,14 @@ void TaskGraph::free_memory(OpId op, LabelId category, Bytes bytes) {
   if (bytes > Bytes(0)) memory_effects_.push_back(MemoryEffect{op, category, Bytes(0), bytes});
 }
 
+void TaskGraph::add_tracker_effect(const TrackerEffect& effect) {
+  ORRERY_CHECK(effect.op.index() < ops_.size() && ops_[effect.op.index()].kind == OpKind::compute,
+               "a tracker follows computes");
+  ORRERY_CHECK(effect.tracked >= Bytes(0) && effect.triggered >= Bytes(0),
+               "a tracked amount is negative");
+  tracker_effects_.push_back(effect);
+}
+
 void TaskGraph::add_static_memory(RankSetId ranks, LabelId category, Bytes bytes) {
   ORRERY_CHECK(ranks.index() < rank_sets_.size(), "static memory needs a rank set");
   check_memory(category.index() < labels_.texts.size(), bytes);
@@ -163,6 +171,8 @@ void TaskGraph::check_op(const Op& op) const {
   ORRERY_CHECK(op.copy == CopyKind::device_to_device ||
                    (op.kind == OpKind::transfer && op.ranks == op.peers),
                "a copy from or to the host is a transfer of a rank with itself");
+  ORRERY_CHECK(op.movement == Movement::copy || op.kind == OpKind::transfer,
+               "only a transfer moves its payload in a way of its own");
   switch (op.kind) {
     case OpKind::compute:
       ORRERY_CHECK(op.kernel.index() < kernels_.size(), "a compute op needs a kernel");

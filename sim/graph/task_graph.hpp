@@ -33,6 +33,16 @@ struct MemoryEffect {
   Bytes freed;  // at the end
 };
 
+/// What a tracker (a unit that counts the stores to a region of memory) has to do with an op: its
+/// start begins `tracked` bytes, for which it waits where the tracker is full; or its start means
+/// that all stores to `triggered` bytes have landed, and it ends when the tracker has noticed. Such
+/// an op is a compute without work. The same amounts are triggered as were tracked.
+struct TrackerEffect {
+  OpId op;
+  Bytes tracked;
+  Bytes triggered;
+};
+
 /// Memory that is there from the beginning to the end: weights, optimizer states.
 struct StaticMemory {
   RankSetId ranks;
@@ -70,12 +80,16 @@ class TaskGraph {
   void depend(OpId op, OpId on, Side side = Side::both);
   void take_memory(OpId op, LabelId category, Bytes bytes);
   void free_memory(OpId op, LabelId category, Bytes bytes);
+  /// Of computes alone; once for each.
+  void track(OpId op, Bytes bytes) { add_tracker_effect({op, bytes, Bytes(0)}); }
+  void trigger(OpId op, Bytes bytes) { add_tracker_effect({op, Bytes(0), bytes}); }
   void add_static_memory(RankSetId ranks, LabelId category, Bytes bytes);
 
   const std::vector<Op>& ops() const { return ops_; }
   const Op& op(OpId id) const { return ops_[id.index()]; }
   const std::vector<Dependency>& dependencies() const { return dependencies_; }
   const std::vector<MemoryEffect>& memory_effects() const { return memory_effects_; }
+  const std::vector<TrackerEffect>& tracker_effects() const { return tracker_effects_; }
   const std::vector<StaticMemory>& static_memory() const { return static_memory_; }
   std::span<const Rank> ranks(RankSetId id) const { return rank_sets_[id.index()]; }
   std::size_t rank_set_count() const { return rank_sets_.size(); }
@@ -105,11 +119,13 @@ class TaskGraph {
   };
 
   void check_op(const Op& op) const;
+  void add_tracker_effect(const TrackerEffect& effect);
 
   Rank world_size_;
   std::vector<Op> ops_;
   std::vector<Dependency> dependencies_;
   std::vector<MemoryEffect> memory_effects_;
+  std::vector<TrackerEffect> tracker_effects_;
   std::vector<StaticMemory> static_memory_;
   std::vector<std::vector<Rank>> rank_sets_;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> rank_set_index_;  // (hash, id), sorted

@@ -6,6 +6,7 @@
 #include "sim/base/json_cursor.hpp"
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
+#include "tools/orrery/configurations.hpp"
 #include "tools/orrery/data_folders.hpp"
 #include "tools/orrery/measured_collectives.hpp"
 #include "tools/orrery/measured_kernels.hpp"
@@ -27,11 +28,13 @@ constexpr const char* kHelp =
     "one, with the difference. NAME is one of the shipped ones, or a folder (with a '/' in it)\n"
     "that holds a reproduce.json. Without NAME: all that are shipped. Exit code 3 when a limit\n"
     "written there is missed; cases held out are shown beside and count for no limit.\n"
-    "Of measured collectives the errors over those rows are shown that were not fitted.\n\n"
+    "Of measured collectives the errors over those rows are shown that were not fitted;\n"
+    "of configurations that a paper compares, means and maxima over its cases.\n\n"
     "example\n"
     "  orrery reproduce megatron\n"
     "  orrery reproduce nccl\n"
-    "  orrery reproduce kernels\n\n";
+    "  orrery reproduce kernels\n"
+    "  orrery reproduce t3\n\n";
 
 CommandSyntax syntax() {
   CommandSyntax syntax{
@@ -121,6 +124,12 @@ int reproduce_command(std::span<const std::string> words, const Builtins& builti
   if (const auto kernels = load_measured_kernels(folder, name, catalog, data.calibration)) {
     print(options.count("json") > 0 ? to_text(to_json(*kernels), true) + "\n" : to_text(*kernels));
     return verdict(name, kernels->holds());
+  }
+  if (auto configurations = load_configurations(folder, name)) {
+    simulate(*configurations, builtins, catalog);
+    print(options.count("json") > 0 ? to_text(to_json(*configurations), true) + "\n"
+                                    : to_text(*configurations));
+    return verdict(name, configurations->holds());
   }
   Reproduction reproduction = load_reproduction(folder, name, builtins, catalog);
   if (options.count("without-held-out") > 0) {

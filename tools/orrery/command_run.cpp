@@ -90,8 +90,12 @@ Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::tim
   finished.cost.simulate_s = seconds_since(simulation);
   finished.cost.peak_resident_bytes = peak_resident_bytes();
   if (!trace_path.empty()) {
+    std::vector<TrackerSample> tracker;
+    for (const TriggerUnits::Sample& sample : finished.run.tracker) {
+      tracker.push_back({sample.time, sample.rank, sample.entries});
+    }
     write_chrome_trace(trace_path, simulated.graph(), finished.run.timeline.spans(),
-                       memory.samples(), simulated.classes());
+                       memory.samples(), simulated.classes(), tracker);
   }
   return finished;
 }

@@ -35,6 +35,21 @@ void add_sources(const std::string& name, const DataFolders& folders,
   }
 }
 
+/// What is set apart has to be there, and so has what one core moves.
+std::int64_t read_cores(JsonCursor cursor, const DeviceSpec& device) {
+  if (!cursor.present()) return 0;
+  const std::int64_t cores = cursor.as_count({.minimum = 0});
+  if (cores == 0 || device.cores == 0) return cores;
+  if (cores >= device.cores) {
+    cursor.expected("fewer than the " + std::to_string(device.cores) + " cores of " + device.name);
+  } else if (!device.collective_core_rate) {
+    cursor.error(
+        "cores set apart need the device's \"collective_core_rate\", what one moves, and " +
+        device.name + " has none");
+  }
+  return cores;
+}
+
 }  // namespace
 
 const std::vector<std::string>& collective_libraries() {
@@ -64,6 +79,7 @@ std::string library_refusal(const std::string& name, const ClusterSpec& cluster,
 
 void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
                   CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources) {
+  choice.cores = read_cores(collectives.find("cores"), cluster.node.device);
   std::vector<std::string> names = {"auto", "plain"};
   names.insert(names.end(), collective_libraries().begin(), collective_libraries().end());
   JsonCursor library = collectives.find("library");

@@ -24,10 +24,11 @@ std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
 /// Why it cannot run there; "" when it can.
 std::string library_refusal(const std::string& name, const ClusterSpec& cluster, Fabric& fabric);
 
-/// Reads "library" and "protocol" of a scenario's "collectives" into `choice`, and adds the files
-/// that this took to `sources`. "auto" is NCCL where it, or a near relative, was measured over the
-/// links inside the nodes; "plain" is none. Trees run only when they are named: their ranks all
-/// differ, and the job could not be folded. `fabric`: null where the cluster has mistakes.
+/// Reads "library", "protocol" and "cores" of a scenario's "collectives" into `choice`, and adds
+/// the files that this took to `sources`. "auto" is NCCL where it, or a near relative, was measured
+/// over the links inside the nodes; "plain" is none. Trees run only when they are named: their
+/// ranks all differ, and the job could not be folded. `fabric`: null where the cluster has
+/// mistakes.
 void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
                   CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources);
 

@@ -137,8 +137,10 @@ struct Result {
   std::vector<CollectiveUse> collectives;
   std::vector<FaultRecord> faults;     // in order of time; those of the scenario, which outlives it
   std::vector<ResourceUse> resources;  // most loaded first
-  std::vector<Cause> critical_path;    // largest first; sums to the makespan
-  Duration critical_between_nodes;     // of its communication, that between nodes
+  std::vector<MemoryTraffic::Part> memory_traffic;  // over all ranks
+  std::optional<TriggerFigures> trigger;            // none: nothing was tracked
+  std::vector<Cause> critical_path;                 // largest first; sums to the makespan
+  Duration critical_between_nodes;                  // of its communication, that between nodes
   WaitFigures waits;
   Counters counters;
   std::vector<Check> checks;

@@ -5,6 +5,7 @@
 
 #include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/fault_figures.hpp"
+#include "tools/orrery/memory_figures.hpp"
 #include "tools/orrery/wait_figures.hpp"
 
 namespace orrery {
@@ -270,6 +271,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"collective_library", json_string(library_of(scenario))},
       {"collectives", collectives(result.collectives)},
       {"resources", resources(result.resources)},
+      {"memory_traffic_bytes", memory_traffic_json(result)},
       {"critical_path", critical_path(result)},
       {"critical_path_between_nodes_s", seconds(result.critical_between_nodes)},
       {"waits", to_json(result.waits)},
@@ -286,6 +288,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
   if (!result.faults.empty()) {
     members.emplace_back("faults", to_json(result.faults));
   }
+  if (result.trigger) members.emplace_back("trigger", to_json(*result.trigger));
   if (result.host_memory) {
     members.emplace_back("host_memory_peak_bytes", bytes(result.host_memory->peak));
     members.emplace_back("host_memory", host_memory_details(*result.host_memory));

@@ -8,6 +8,7 @@
 #include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/job_figures.hpp"
 #include "tools/orrery/measure.hpp"
+#include "tools/orrery/memory_figures.hpp"
 #include "tools/orrery/wait_figures.hpp"
 #include "tools/orrery/warnings.hpp"
 
@@ -92,6 +93,11 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   // The engine runs until all of them are over; what comes after the last op changed nothing.
   for (FaultRecord& record : result.faults) record.happened = record.fault->at <= end;
   result.resources = resource_uses(machine.resources(), result.makespan);
+  result.memory_traffic = machine.memory_traffic();
+  if (const TriggerUnits* triggers = machine.triggers()) {
+    result.trigger = triggers->figures();
+    run.tracker = triggers->samples();
+  }
   result.critical_path = causes(graph, path, machine);
   result.critical_between_nodes = time_between_nodes(
       job, path, [&simulated](OpId op) { return simulated.original(op); },
@@ -112,6 +118,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
                              .rank_sums = rank_sums(ranks, classes),
                              .unfreed = unfreed(graph, memory, classes),
                              .resources = result.resources});
+  if (result.trigger) result.checks.push_back(check_triggers(*result.trigger));
   result.warnings = warnings_of(scenario, job, machine, result);
   return run;
 }

@@ -14,6 +14,7 @@ namespace orrery {
 struct Run {
   Result result;
   Timeline timeline;
+  std::vector<TriggerUnits::Sample> tracker;  // entries in use over time
 };
 
 /// Simulates `job`, which build_job made of `scenario`, as `simulated` has it; the figures speak

@@ -127,6 +127,10 @@ class Reader {
     const WorkloadContext context{
         .devices = cluster_is_readable_ ? scenario_->cluster.device_count() : 0,
         .seed = scenario_->seed,
+        .cores = scenario_->cluster.node.device.cores,
+        .cache = scenario_->cluster.node.device.l2,
+        .trigger = scenario_->cluster.node.device.trigger.has_value(),
+        .op_and_store = scenario_->cluster.node.device.op_and_store.has_value(),
         .host_memory = scenario_->cluster.node.host_memory.has_value()};
     const std::string kind = cursor.at("kind").as_choice(builtins_->workloads.names());
     if (const auto* entry = builtins_->workloads.find(kind)) {

@@ -37,6 +37,10 @@ JsonValue collectives_schema(const Builtins& builtins) {
                              "\"vllm\" has a custom all-reduce beside it"));
   properties.emplace_back("protocol", enumeration({"auto", "ll", "ll128", "simple"},
                                                   "of NCCL; auto chooses as NCCL does"));
+  properties.emplace_back(
+      "cores", or_wrapped(schema::count(0,
+                                        "of each device, set apart for communication kernels "
+                                        "alone; default 0: none")));
   properties.emplace_back("chunk", reference("bytes"));
   properties.emplace_back("launch", reference("duration"));
   return closed_object(
@@ -53,6 +57,8 @@ JsonValue workload_schema(const Builtins& builtins, const Catalog& catalog) {
       kinds.push_back(transformer_training_schema(catalog));
     } else if (name == "collective") {
       kinds.push_back(collective_benchmark_schema());
+    } else if (name == "tensor_parallel_sublayer") {
+      kinds.push_back(tensor_parallel_sublayer_schema());
     } else if (name == "transformer_inference") {
       kinds.push_back(transformer_inference_schema(catalog));
     } else {

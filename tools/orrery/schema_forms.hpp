@@ -41,6 +41,8 @@ JsonValue transformer_training_schema(const Catalog& catalog);
 JsonValue transformer_inference_schema(const Catalog& catalog);
 /// Keys of the workload "collective"; workloads/collective_benchmark.cpp reads them.
 JsonValue collective_benchmark_schema();
+/// Keys of the workload "tensor_parallel_sublayer"; workloads/sublayer_settings.cpp reads them.
+JsonValue tensor_parallel_sublayer_schema();
 
 /// The key "variability"; models/variability.cpp reads it.
 JsonValue variability_schema();

@@ -9,6 +9,7 @@
 
 #include "sim/base/unit_text.hpp"
 #include "tools/orrery/fault_figures.hpp"
+#include "tools/orrery/memory_figures.hpp"
 #include "tools/orrery/wait_figures.hpp"
 
 namespace orrery {
@@ -278,8 +279,8 @@ std::string summary(const Result& result, const Scenario& scenario, const RunCos
   text += what_runs(scenario) + "\n\n";
   text += headline(result) + where_time_goes(result) + memory_lines(result);
   text += resource_lines(result) + collective_lines(result, scenario) +
-          wait_lines(result, scenario.variability) + fault_lines(result.faults) + "\n  bound by " +
-          bound_by(result) + "\n";
+          wait_lines(result, scenario.variability) + fault_lines(result.faults) +
+          trigger_lines(result) + "\n  bound by " + bound_by(result) + "\n";
   return text + check_lines(result) + last_lines(result, cost, metrics_page);
 }
 

@@ -13,9 +13,9 @@ using testing_program::run_orrery;
 
 constexpr int kFits = 0;
 constexpr int kDoesNotFit = 3;
-constexpr const char* kExperiments[] = {"transformers/fp8", "transformers/recomputation",
+constexpr const char* kExperiments[] = {"transformers/fp8",     "transformers/recomputation",
                                         "transformers/scaling", "transformers/schedules",
-                                        "transports"};
+                                        "transports",           "t3/h100"};
 
 JsonValue load(const std::string& experiment, const std::string& file) {
   return load_json(ORRERY_SOURCE_DIR "/experiments/" + experiment + "/" + file, file);

@@ -1,0 +1,74 @@
+// What of a device is set apart: cores for communication kernels, memory for messages.
+#include <map>
+
+#include "models/machine_resources.hpp"
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+
+/// Memory controller arbitration (T3, ASPLOS 2024, section 4.5), in terms of rates. Bandwidth is
+/// shared as ever; and where requests wait in one queue, a kernel progresses only in the time that
+/// messages leave it: while they keep the share u of memory busy, by 1 - stall * u, though
+/// bandwidth is left over. That is round robin. Compute first has a queue for each: of a kernel's
+/// requests so many go before one of a message, so that they hold it up as much less, and it weighs
+/// as much more where bandwidth is short; and messages never take more of memory than the threshold
+/// is of the queue. Leaves out: bursts, and that the threshold is chosen from the kernel's first
+/// stage.
+void MachineResources::arbitrate_memory() {
+  const ArbitrationSpec& of = device_.memory_arbitration;
+  if (of.kind == Arbitration::round_robin && of.stall == 0) return;
+  const double share = of.kind == Arbitration::compute_first ? of.threshold : 1;
+  std::map<std::size_t, DeviceResources> made;  // by memory: devices of a class have one
+  for (DeviceResources& device : devices_) {
+    if (!device.memory.valid()) continue;
+    DeviceResources& first = made[device.memory.index()];
+    if (!first.messages.valid()) {
+      first.messages = activities_->add_resource(share * device.bandwidth);
+      if (of.kind != Arbitration::none && of.stall > 0) first.queue = activities_->add_resource(1);
+    }
+    device.messages = first.messages;
+    device.queue = first.queue;
+  }
+}
+
+/// What a message takes there. True: of memory itself nothing more.
+bool MachineResources::put_at_controller(const DeviceResources& device, double coefficient,
+                                         double bytes) {
+  const ArbitrationSpec& of = device_.memory_arbitration;
+  put(device.messages, coefficient);
+  if (device.queue.valid()) {
+    const double before =
+        of.kind == Arbitration::compute_first ? 1 / static_cast<double>(of.starvation) : 1;
+    put(device.queue, of.stall * before * coefficient / device.bandwidth);
+  }
+  if (of.kind != Arbitration::none) return false;
+  activities_->count(device.memory, coefficient * bytes);
+  return true;
+}
+
+void MachineResources::arbitrate(const DeviceResources& on, double alone, Load& load) const {
+  const ArbitrationSpec& of = device_.memory_arbitration;
+  if (of.kind == Arbitration::compute_first) {
+    load.terms.weight *= static_cast<double>(of.starvation);
+  }
+  if (on.queue.valid()) load.usages[load.count++] = {on.queue, alone};
+}
+
+void MachineResources::set_cores_apart(std::int64_t cores) {
+  if (cores == 0) return;
+  ORRERY_CHECK(cores < device_.cores && core_seconds_ > 0, "cores set apart must be there");
+  const double share = static_cast<double>(cores) / static_cast<double>(device_.cores);
+  std::map<std::size_t, ResourceId> made;  // by math
+  for (DeviceResources& device : devices_) {
+    if (!device.math.valid()) continue;
+    ResourceId& apart = made[device.math.index()];
+    if (!apart.valid()) {
+      apart = activities_->add_resource(share * device.speed);
+      activities_->set_capacity(device.math, (1 - share) * device.speed);
+    }
+    device.cores = apart;
+    device.speed *= 1 - share;
+  }
+}
+
+}  // namespace orrery

@@ -1,0 +1,124 @@
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "tools/orrery/configurations.hpp"
+
+namespace orrery {
+namespace {
+
+std::string figure_line(const Configurations::Figure& figure) {
+  char line[320];
+  std::snprintf(line, sizeof line, "  %-58s %7.1f %7.1f %+7.1f   %s%s%s\n", figure.name.c_str(),
+                100 * figure.published, 100 * figure.simulated, 100 * figure.difference(),
+                figure.goal ? (std::to_string(static_cast<int>(100 * *figure.goal + 0.5)) +
+                               (figure.reaches_goal() ? " reached" : " missed"))
+                                  .c_str()
+                            : "",
+                figure.fitted ? "  fitted" : "", figure.holds() ? "" : "  LIMIT MISSED");
+  return line;
+}
+
+/// Speedups over the first configuration.
+std::string case_table(const Configurations& all) {
+  char cell[80];
+  std::string text = "  speedup over " + all.configurations.front().name + "\n";
+  std::snprintf(cell, sizeof cell, "  %-28s", "");
+  text += cell;
+  for (std::size_t c = 1; c < all.configurations.size(); ++c) {
+    std::snprintf(cell, sizeof cell, " %14s", all.configurations[c].name.c_str());
+    text += cell;
+  }
+  text += "\n";
+  for (const Configurations::Case& of : all.cases) {
+    std::snprintf(cell, sizeof cell, "  %-28s", of.label.c_str());
+    text += cell;
+    for (std::size_t c = 1; c < of.values.size(); ++c) {
+      std::snprintf(cell, sizeof cell, " %14.3f", of.values[0].front() / of.values[c].front());
+      text += cell;
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+JsonValue figure_json(const Configurations& all, const Configurations::Figure& figure) {
+  JsonValue item =
+      json_object({{"name", json_string(figure.name)},
+                   {"configuration", json_string(all.configurations[figure.configuration].name)},
+                   {"published", json_real(figure.published)},
+                   {"source", json_string(figure.source)},
+                   {"simulated", json_real(figure.simulated)},
+                   {"difference", json_real(figure.difference())},
+                   {"fitted", json_boolean(figure.fitted)},
+                   {"holds", json_boolean(figure.holds())}});
+  if (figure.goal) {
+    item.members.push_back({"goal", json_real(*figure.goal)});
+    item.members.push_back({"reaches_goal", json_boolean(figure.reaches_goal())});
+  }
+  if (figure.limit) {
+    item.members.push_back({"limit", json_real(*figure.limit)});
+    item.members.push_back({"reason", json_string(figure.reason)});
+  }
+  return item;
+}
+
+JsonValue case_json(const Configurations& all, const Configurations::Case& of) {
+  std::vector<std::pair<std::string, JsonValue>> values;
+  for (std::size_t c = 0; c < of.values.size(); ++c) {
+    std::vector<std::pair<std::string, JsonValue>> by_pointer;
+    for (std::size_t p = 0; p < all.pointers.size(); ++p) {
+      if (of.values[c][p] == of.values[c][p]) {  // not NaN: the result has it
+        by_pointer.emplace_back(all.pointers[p], json_real(of.values[c][p]));
+      }
+    }
+    values.emplace_back(all.configurations[c].name, json_object(std::move(by_pointer)));
+  }
+  return json_object(
+      {{"label", json_string(of.label)}, {"values", json_object(std::move(values))}});
+}
+
+}  // namespace
+
+std::string to_text(const Configurations& all) {
+  std::string text = all.name + ": " + all.description + "\n  " + all.source + "\n\n";
+  char line[200];
+  std::snprintf(line, sizeof line, "  %-58s %7s %7s %7s   %s\n", "in percent", "publ.", "ours",
+                "diff.", "goal (points)");
+  text += line;
+  for (const Configurations::Figure& figure : all.figures) text += figure_line(figure);
+  text += "\n" + case_table(all);
+  for (const Configurations::Order& order : all.orders) {
+    text += "\n  each case slower than the next:";
+    for (const std::size_t c : order.configurations) text += " " + all.configurations[c].name;
+    const std::size_t broken = order.broken.size();
+    text += broken == 0 ? "; holds for all\n"
+                        : "; broken " + std::to_string(broken) + " times" +
+                              (broken <= order.allowed ? "\n" : ", LIMIT MISSED\n");
+    for (const std::string& each : order.broken) text += "    " + each + "\n";
+  }
+  return text + "\n";
+}
+
+JsonValue to_json(const Configurations& all) {
+  std::vector<JsonValue> figures;
+  for (const Configurations::Figure& figure : all.figures) {
+    figures.push_back(figure_json(all, figure));
+  }
+  std::vector<JsonValue> cases;
+  for (const Configurations::Case& of : all.cases) cases.push_back(case_json(all, of));
+  std::vector<JsonValue> broken;
+  for (const Configurations::Order& order : all.orders) {
+    for (const std::string& each : order.broken) broken.push_back(json_string(each));
+  }
+  return json_object({{"orrery_reproduce", json_integer(1)},
+                      {"name", json_string(all.name)},
+                      {"description", json_string(all.description)},
+                      {"source", json_string(all.source)},
+                      {"holds", json_boolean(all.holds())},
+                      {"figures", json_array(std::move(figures))},
+                      {"cases", json_array(std::move(cases))},
+                      {"order_broken", json_array(std::move(broken))}});
+}
+
+}  // namespace orrery
