@@ -99,8 +99,8 @@ class MachineResources {
   struct ResourceUse {
     std::string name;  // "device 3 memory", "node 0, device 3 -> switch": of the first of its class
     std::string kind;  // "math", "memory", or the link's kind
-    double capacity = 0;      // without faults
-    double carried = 0;       // by now, in capacity-seconds; utilisation = carried / (capacity · s)
+    double capacity = 0;  // without faults
+    double carried = 0;   // by now, in capacity-seconds; utilisation = carried / (capacity · s)
     std::uint64_t alike = 1;  // so many in its class
   };
   std::vector<ResourceUse> uses() const;

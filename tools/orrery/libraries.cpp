@@ -4,6 +4,7 @@
 
 #include "models/nccl/custom_all_reduce.hpp"
 #include "sim/base/hash.hpp"
+#include "tools/orrery/scenario.hpp"
 
 namespace orrery {
 namespace {
@@ -106,6 +107,17 @@ void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* f
   const DataFolders folders = find_data_folders();
   choice.library = make_library(name, cluster, *fabric, options, folders);
   add_sources(name, folders, sources);
+}
+
+std::string library_of(const Scenario& scenario) {
+  const JsonValue* name = value_at(scenario.resolved, "/collectives/library");
+  if (scenario.collectives.library != nullptr) {
+    return (name != nullptr && name->string != "auto" ? name->string : "nccl") + ", constants of " +
+           scenario.collectives.library->constants();
+  }
+  return name != nullptr && name->string == "plain"
+             ? "plain"
+             : "plain, as no library was measured over the links of these nodes";
 }
 
 }  // namespace orrery

@@ -286,17 +286,6 @@ Job build_job(const Scenario& scenario) {
   return job;
 }
 
-std::string library_of(const Scenario& scenario) {
-  const JsonValue* name = value_at(scenario.resolved, "/collectives/library");
-  if (scenario.collectives.library != nullptr) {
-    return (name != nullptr && name->string != "auto" ? name->string : "nccl") + ", constants of " +
-           scenario.collectives.library->constants();
-  }
-  return name != nullptr && name->string == "plain"
-             ? "plain"
-             : "plain, as no library was measured over the links of these nodes";
-}
-
 std::string hash_of(const JsonValue& value) {
   return fnv1a_hex(to_text(value, false));
 }
