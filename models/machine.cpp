@@ -130,6 +130,9 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   message.alike = impl_->resources->alike(source);
   message.source = source;
   message.destination = op.copy == CopyKind::device_to_device ? destination : source;
+  const double bytes = op.bytes.as_double() * static_cast<double>(message.alike);
+  const int reads = op.copy == CopyKind::host_to_device ? 0 : reads_at_source(op.movement);
+  impl_->memory_traffic->add(op, bytes * reads, op.copy == CopyKind::device_to_host ? 0 : bytes);
   LeavingMessage leaving{
       .message = message, .copy = op.copy, .movement = op.movement, .priority = op.priority};
   if (op.movement == Movement::update && impl_->triggers) {
@@ -256,6 +259,7 @@ void Machine::Impl::member_finished(std::uint32_t index, int member) {
       const std::uint64_t groups = run.folded == nullptr ? 1 : run.folded->groups();
       calls.count_run(run.call->record, engine->now() - run.start, groups);
     }
+    memory_traffic->add(graph->op(instance.op), run.moved + run.added, run.moved);
     run.program.reset();
     runs.give_back(index);
   }

@@ -77,6 +77,7 @@ struct RunningCollective {
   Time start;
   int members = 1;
   int members_left = 1;
+  double moved = 0, added = 0;  // bytes of its messages; of those that are added on arrival
   int priority = 0;
 };
 
@@ -109,7 +110,6 @@ struct Machine::Impl final : EventHandler, MessageCarrier, TriggerClient {
   void start_kernel(std::uint32_t index);
   void start_message(LeavingMessage& leaving);
   void begin_message(LeavingMessage& leaving);
-  void count_traffic(const LeavingMessage& leaving);
   void send(LeavingMessage& leaving, const MachineResources::Course& course);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);

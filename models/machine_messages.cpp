@@ -22,7 +22,7 @@ MachineResources::Course course_of(const LeavingMessage& leaving) {
 }  // namespace
 
 void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& send) {
-  const RunningCollective& of = runs[run];
+  RunningCollective& of = runs[run];
   LeavingMessage leaving{.message = {},
                          .reduces = send.reduces,
                          .priority = of.priority,
@@ -41,6 +41,9 @@ void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& sen
     destination = path.to;
     message.alike = path.messages;
   }
+  const double bytes = message.bytes.as_double() * static_cast<double>(message.alike);
+  of.moved += bytes;
+  if (send.reduces) of.added += bytes;
   message.source = of.group[static_cast<std::size_t>(source)];
   message.destination = of.group[static_cast<std::size_t>(destination)];
   start_message(leaving);
@@ -76,24 +79,12 @@ void Machine::Impl::begin_message(LeavingMessage& leaving) {
   send(leaving, course);
 }
 
-void Machine::Impl::count_traffic(const LeavingMessage& leaving) {
-  const Message& message = leaving.message;
-  const InstanceId of = message.run == kNoRun ? message.instance : runs[message.run].instance;
-  const double bytes = message.bytes.as_double() * static_cast<double>(message.alike);
-  const bool in = leaving.copy != CopyKind::device_to_host;
-  const bool out = leaving.copy != CopyKind::host_to_device;
-  memory_traffic->add(graph->op(of.op),
-                      bytes * ((out ? reads_at_source(leaving.movement) : 0) + leaving.reduces),
-                      in ? bytes : 0);
-}
-
 void Machine::Impl::send(LeavingMessage& leaving, const MachineResources::Course& course) {
   const MachineResources::Way way = resources->way(course);
   Message& message = leaving.message;
   const double bytes = message.bytes.as_double();
   counters.messages += message.alike;
   counters.bytes_sent += bytes * static_cast<double>(message.alike);
-  count_traffic(leaving);
   message.latency = flows->latency_after(way.latency);
   const std::uint32_t index = messages.take(message);
   const ShareTerms terms{.bound = message.bound, .priority = leaving.priority};
