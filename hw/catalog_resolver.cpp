@@ -1,11 +1,11 @@
 #include "hw/catalog_resolver.hpp"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <memory>
 #include <utility>
 
+#include "hw/catalog_reference.hpp"
 #include "sim/base/json_cursor.hpp"
 
 namespace orrery {
@@ -18,96 +18,6 @@ using Kind = JsonValue::Kind;
 
 constexpr std::size_t kMaximumChain = 32;
 constexpr int kMaximumUses = 10'000;  // files that use each other twice grow as 2^depth
-
-/// The kind that a key refers to; "" for a key that refers to nothing.
-std::string_view kind_of_key(std::string_view key) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kKinds = {
-      {{"device", "devices"},
-       {"link", "links"},
-       {"nic_link", "links"},
-       {"host_link", "links"},
-       {"uplink", "links"},
-       {"global_link", "links"},
-       {"processor_link", "links"},
-       {"node", "nodes"},
-       {"cluster", "clusters"},
-       {"network", "networks"}}};
-  for (const auto& [known, kind] : kKinds) {
-    if (known == key) {
-      return kind;
-    }
-  }
-  return "";
-}
-
-bool is_reference(const JsonValue& value) {
-  return value.kind == Kind::string || value.find("use") != nullptr;
-}
-
-JsonValue empty_object(const Origin& origin) {
-  JsonValue object = json_object({});
-  object.origin = origin;
-  return object;
-}
-
-/// A name in place of an object, as the object that says the same.
-JsonValue spelled_out(JsonValue name) {
-  JsonValue object = empty_object(name.origin);
-  object.members.push_back({"use", std::move(name)});
-  return object;
-}
-
-void erase(JsonValue& object, std::string_view key) {
-  std::erase_if(object.members, [key](const auto& member) { return member.key == key; });
-}
-
-/// RFC 7396, but for two places where merging key by key would mix two things: a reference replaces
-/// what stood there (else the old overrides would apply to the new entry), and so does a fact with
-/// its "value" (else it would be given the old one's source). Overrides of a reference join it, and
-/// there a null is kept until the entry is known that it deletes a key of (`pending`). An object
-/// that lost a key stands where that was asked for: a complaint about the loss goes there.
-void merge_override(JsonValue& target, const JsonValue& patch, bool pending = false) {
-  pending = pending || target.find("use") != nullptr;
-  for (const auto& [key, value] : patch.members) {
-    JsonValue* const here = target.find(key);
-    if (value.kind == Kind::null && (pending || here != nullptr)) {
-      target.origin = patch.origin;
-    }
-    if (value.kind == Kind::null && !pending) {
-      erase(target, key);
-      continue;
-    }
-    const bool may_refer = !kind_of_key(key).empty();
-    JsonValue merged = empty_object(value.origin);
-    if (here != nullptr && here->kind == Kind::object) {
-      merged = *here;
-    } else if (here != nullptr && may_refer && here->kind == Kind::string) {
-      merged = spelled_out(*here);
-    }
-    if (value.kind != Kind::object || (may_refer && is_reference(value))) {
-      merged = value;
-    } else {
-      if (value.find("value") != nullptr) {
-        merged = empty_object(value.origin);
-      }
-      merge_override(merged, value, pending);
-    }
-    if (here != nullptr) {
-      *here = std::move(merged);
-    } else {
-      target.members.push_back({key, std::move(merged)});
-    }
-  }
-}
-
-/// Puts "name" first; `name` is for a value that has none or, with `replace`, another.
-void set_name(JsonValue& value, JsonValue name, bool replace) {
-  if (JsonValue* const here = value.find("name"); here != nullptr && !replace) {
-    name = std::move(*here);
-  }
-  erase(value, "name");
-  value.members.insert(value.members.begin(), {"name", std::move(name)});
-}
 
 /// A cluster that consists of the one node that `use` names.
 JsonValue cluster_of(const CatalogFile& node, const JsonValue& use) {

@@ -52,6 +52,15 @@ void read_nvlink(JsonCursor& link, LinkSpec& spec, LinkFacts&) {
 constexpr std::array<double, 6> kLaneRates = {2.5e9 * 8 / 10,   5e9 * 8 / 10,     8e9 * 128 / 130,
                                               16e9 * 128 / 130, 32e9 * 128 / 130, 64e9 * 236 / 256};
 
+/// What both directions carry of their rates when both are busy.
+void read_duplex(JsonCursor& link, LinkFacts& facts) {
+  facts.duplex = read_share_or_all(link.find("duplex"));
+  if (facts.duplex > 0 && facts.duplex < 0.5) {
+    link.at("duplex").expected("a share of both directions' rate, at least 0.5, one direction's");
+    facts.duplex = 1;
+  }
+}
+
 void read_pcie(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
   if (!link.has("bandwidth") && !link.has("generation")) {
     link.error(R"(expected "bandwidth", or "generation" and "lanes")");
@@ -67,15 +76,12 @@ void read_pcie(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
     }
   }
   spec.efficiency = read_efficiency(link, "max_payload");
-  facts.duplex = read_share_or_all(link.find("duplex"));
-  if (facts.duplex > 0 && facts.duplex < 0.5) {
-    link.at("duplex").expected("a share of both directions' rate, at least 0.5, one direction's");
-    facts.duplex = 1;
-  }
+  read_duplex(link, facts);
 }
 
 void read_rdma(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
   spec.efficiency = read_efficiency(link, "mtu");
+  read_duplex(link, facts);
   RdmaFacts& rdma = facts.rdma.emplace();
   if (JsonCursor rate = link.find("message_rate"); rate.present()) {
     rdma.message_rate = static_cast<double>(std::max<std::int64_t>(1, rate.as_count(kCount)));

@@ -200,6 +200,13 @@ Fabric::~Fabric() = default;
 
 void Fabric::degrade(int link, double capacity, double latency) {
   Link& of = impl_->links[static_cast<std::size_t>(link)];
+  if (const auto both = both_directions(link)) {  // a share of what the two of them carry
+    Link& part = impl_->links[static_cast<std::size_t>(both->part)];
+    const double sum = of.capacity + impl_->links[static_cast<std::size_t>(both->other)].capacity;
+    const double left = (sum - (1 - capacity) * of.capacity) / sum;
+    part.capacity *= left;
+    part.raw_capacity *= left;
+  }
   of.capacity *= capacity;
   of.raw_capacity *= capacity;
   of.latency = duration_from_seconds(to_seconds(of.latency) * latency);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -69,7 +70,8 @@ class Fabric {
   };
 
   /// Makes a link worse than its spec: `capacity` in (0, 1] of what it carried, `latency` times as
-  /// long. Before any route is asked for. Ports stay as they were: what they say is an upper bound.
+  /// long, and what both directions share by as much. Before any route is asked for. Ports stay as
+  /// they were: what they say is an upper bound.
   void degrade(int link, double capacity, double latency);
 
   /// Takes a link out of service, or puts it back. From then on route() goes around it.
@@ -133,6 +135,13 @@ class Fabric {
   std::vector<int> links_of_node(int node) const;
   /// The links that lead back over the same cable.
   std::vector<int> reverse(int link) const;
+  /// What both directions of a link share, where they share something besides: the link that stands
+  /// for it, and the other direction.
+  struct BothDirections {
+    int part = 0;
+    int other = 0;
+  };
+  std::optional<BothDirections> both_directions(int link) const;
 
  private:
   struct Impl;

@@ -204,6 +204,25 @@ std::vector<int> Fabric::reverse(int link) const {
   return back;
 }
 
+std::optional<Fabric::BothDirections> Fabric::both_directions(int link) const {
+  const auto part_of = [this](int of) {
+    const int nics = impl_->transports.parts().nic_duplex;
+    const auto [whole, base] = impl_->network_of(of);
+    if (nics == SharedParts::kNone || whole == nullptr || whole != impl_->cluster.get()) {
+      return impl_->part_of(of);
+    }
+    const TopologyLink& port = whole->links()[static_cast<std::size_t>(of) - base];
+    const int nic = std::min(port.from, port.to);  // switches come after the endpoints
+    return nic < whole->endpoints() ? nics + nic : SharedParts::kNone;
+  };
+  const int part = part_of(link);
+  if (part == SharedParts::kNone) return std::nullopt;
+  for (const int other : reverse(link)) {
+    if (part_of(other) == part) return BothDirections{part, other};
+  }
+  return std::nullopt;
+}
+
 std::vector<int> Fabric::links_at(const std::string& vertex) const {
   std::vector<int> found;
   std::map<std::size_t, int> known;  // the vertex of each network, by its first link

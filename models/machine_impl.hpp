@@ -59,6 +59,7 @@ struct LeavingMessage {
   Movement movement = Movement::copy;
   int priority = 0;
   const MessageTerms* terms = nullptr;  // what a library makes of it; null for none
+  CollectiveProgram::Load load{};       // of one that ends in a switch
 };
 
 struct RunningKernel {

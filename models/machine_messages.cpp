@@ -16,7 +16,8 @@ MachineResources::Course course_of(const LeavingMessage& leaving) {
           .movement = leaving.movement,
           .messages = message.alike,
           .bytes = message.bytes,
-          .terms = leaving.terms};
+          .terms = leaving.terms,
+          .load = leaving.load};
 }
 
 }  // namespace
@@ -27,6 +28,8 @@ void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& sen
                          .reduces = send.reduces,
                          .priority = of.priority,
                          .terms = of.call->terms ? &*of.call->terms : nullptr};
+  if (of.program->in_network() && of.program->meets(step))
+    leaving.load = of.program->meeting_load();
   Message& message = leaving.message;
   message.run = run;
   message.from = from;

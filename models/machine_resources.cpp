@@ -48,6 +48,7 @@ MachineResources::MachineResources(Activities& activities, const DeviceSpec& dev
   has_terms_ = transports.has_terms();
   counts_messages_ = transports.counts_messages();
   arbitrate_memory();
+  has_parts_ = transports.parts().any;
   ORRERY_CHECK(symmetry == nullptr || !transports.remembers(), "a transport that remembers folds");
   if (transports.watches_incast()) incast_.emplace(static_cast<std::size_t>(transports.nics()));
 }
@@ -91,23 +92,32 @@ MachineResources::Way MachineResources::way_of(const Course& course, double coun
     return {usages_, Duration(0)};
   }
   const Fabric::Route route = fabric_->route(source, destination);
-  const bool plain = route.shares.empty() && !counts_messages_ && terms == nullptr;
+  const bool both_ways = course.load.out == 1 && course.load.in == 1;
+  const bool plain = route.shares.empty() && !counts_messages_ && terms == nullptr && both_ways;
+  const std::size_t first = both_ways ? 0 : first_hop(route);
+  const std::size_t last = route.links.size() - 1;
   const bool leaves = terms != nullptr && leaves_node(route);
   const auto taken = [&](std::size_t hop) {
     if (plain) return 1.0;
-    const double bytes = coefficient(route, hop, course.bytes.as_double());
+    double bytes = coefficient(route, hop, course.bytes.as_double());
+    if (!both_ways && first < last) {
+      bytes *= hop == first ? course.load.out : hop == last ? course.load.in : 1;
+    }
     return terms == nullptr ? bytes : bytes * slowed(route.links[hop], leaves, *terms);
   };
+  // A way back over a link, as detours have, meets what both of its directions share twice.
+  const bool once_each = symmetry_ == nullptr && !has_parts_;
   // Folded, all of the class run at one rate; each device and link carries its part of them.
-  put_memory(source, read * all / static_cast<double>(alike(source)), counted);
+  put_memory(source, course.load.out * read * all / static_cast<double>(alike(source)), counted);
   for (std::size_t hop = 0; hop < route.links.size(); ++hop) {
-    if (symmetry_ == nullptr) {
+    if (once_each) {
       usages_.push_back({links_[static_cast<std::size_t>(route.links[hop])], taken(hop)});
     } else {
       put_link(route.links[hop], all * taken(hop));
     }
   }
-  put_memory(destination, written * all / static_cast<double>(alike(destination)), counted);
+  put_memory(destination, course.load.in * written * all / static_cast<double>(alike(destination)),
+             counted);
   const bool own = core_seconds_ > 0 || terms == nullptr;  // what the device says comes first
   const double core_seconds = own ? core_seconds_ : terms->core_seconds;
   if (course.mover == Mover::cores && core_seconds > 0) {
@@ -150,6 +160,12 @@ double MachineResources::coefficient(const Fabric::Route& route, std::size_t hop
   const auto link = static_cast<std::size_t>(route.links[hop]);
   if (counts_messages_ && fabric_->links()[link].counts_messages) return bytes > 0 ? 1 / bytes : 0;
   return route.shares.empty() ? 1 : route.shares[hop];
+}
+
+std::size_t MachineResources::first_hop(const Fabric::Route& route) const {
+  std::size_t hop = 0;
+  while (fabric_->links()[static_cast<std::size_t>(route.links[hop])].is_part) ++hop;
+  return hop;
 }
 
 /// By links of its own; what messages share besides is of neither side.

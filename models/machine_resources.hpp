@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hw/spec.hpp"
+#include "models/collective/collective.hpp"
 #include "models/collective/library.hpp"
 #include "models/cost/cost_model.hpp"
 #include "models/fabric.hpp"
@@ -57,6 +58,7 @@ class MachineResources {
     std::uint64_t messages = 1;  // so many alike, of which this is one; 1 without a symmetry
     Bytes bytes;
     const MessageTerms* terms = nullptr;  // what a library makes of it; null for none
+    CollectiveProgram::Load load{};       // of one that ends in a switch
   };
   /// Counts the bytes that go through memories that are left out. A copy from or to the host takes
   /// both memories and the way between, each once; with HostUse::copies and MemoryUse::kernels.
@@ -123,6 +125,8 @@ class MachineResources {
   /// What a library makes of a byte on a link, of a message that leaves its node or does not.
   double slowed(int link, bool leaves, const MessageTerms& terms) const;
   bool leaves_node(const Fabric::Route& route) const;
+  /// The first of its links that is no part.
+  std::size_t first_hop(const Fabric::Route& route) const;
   TransportTerms terms_now(const Course& course, bool is_first) const;
   void count_incast(Rank source, Rank destination, bool begins);
   void put(ResourceId resource, double coefficient);
@@ -143,6 +147,7 @@ class MachineResources {
   std::vector<Usage> usages_;
   bool has_terms_ = false;
   bool counts_messages_ = false;           // some links do
+  bool has_parts_ = false;                 // messages share more than links
   std::unordered_set<std::uint64_t> met_;  // pairs that have sent; only looked up
   std::optional<IncastPorts> incast_;
 };

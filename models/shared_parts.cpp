@@ -59,7 +59,16 @@ void SharedParts::add_adapters(const ClusterSpec& cluster, const LinkTraits& tra
           node.nic_link->name, capacity, node.nic_link->bandwidth.as_double()));
     }
   }
-  any = any || kernel != kNone || message_rate != kNone || incast != kNone;
+  if (traits.duplex < 1) {
+    nic_duplex = next_link(links);
+    const double raw = 2 * traits.duplex * node.nic_link->bandwidth.as_double();
+    for (std::int64_t nic = 0; nic < cluster.nodes * node.nics; ++nic) {
+      links.push_back(part(node_prefix(nic / node.nics) + "NIC " + std::to_string(nic % node.nics) +
+                               ", both directions",
+                           node.nic_link->name, raw * node.nic_link->efficiency, raw));
+    }
+  }
+  any = any || kernel != kNone || message_rate != kNone || incast != kNone || nic_duplex != kNone;
 }
 
 void SharedParts::add_inside(int nodes, const Topology& topology,
@@ -117,6 +126,10 @@ void SharedParts::append_of_nics(int from, int to, int nics_per_node,
     route.push_back(message_rate + 2 * to + 1);
   }
   if (incast != kNone) route.push_back(incast + to);
+  if (nic_duplex != kNone) {
+    route.push_back(nic_duplex + from);
+    route.push_back(nic_duplex + to);
+  }
 }
 
 }  // namespace orrery

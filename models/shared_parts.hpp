@@ -14,12 +14,13 @@ namespace orrery {
 ///   host kernel       of a node whose adapters speak TCP: what its cores move, of all messages
 ///   message rate      of a NIC, out and in: messages/s instead of bytes/s
 ///   receiving         of a NIC: its port, which carries less while several adapters send into it
-///   both directions   of a link in a node, or between a device and its NIC or host
+///   both directions   of a link in a node, of a NIC, or between a device and its NIC or host
 struct SharedParts {
   static constexpr int kNone = -1;
   int kernel = kNone;        // node n: kernel + n
   int message_rate = kNone;  // NIC k of the cluster: out + 2k, in + 2k + 1
   int incast = kNone;        // NIC k of the cluster: + k
+  int nic_duplex = kNone;    // NIC k of the cluster: + k
   int host_duplex = kNone;   // device d: + d
   int node_duplex =
       kNone;  // of node n: + n · duplex_per_node + duplex_of_link[link of its topology]
@@ -27,7 +28,8 @@ struct SharedParts {
   std::vector<int> duplex_of_link;
   bool any = false;  // of those that messages between devices use
 
-  /// Adds the first three to `links`: of `nics` in each of `nodes`.
+  /// Adds the first three to `links`, and what both directions of a NIC share: of `nics` in each of
+  /// `nodes`.
   void add_adapters(const ClusterSpec& cluster, const LinkTraits& traits,
                     std::vector<Fabric::Link>& links);
   /// Of the pairs of opposite links of a node's topology; `traits` of each of its links.

@@ -57,6 +57,7 @@ void Traffic::happen(FaultRecord& record) {
       if (!resources_->has_link(link)) continue;  // of a host that nothing is copied to
       const double nominal = fabric_->links()[static_cast<std::size_t>(link)].capacity;
       activities_->set_capacity(resources_->link(link), nominal * fault.capacity);
+      share_both_ways(link);
     }
     return;
   }
@@ -67,6 +68,18 @@ void Traffic::happen(FaultRecord& record) {
     fabric_->set_up(link, up);
   }
   if (!up) record.rerouted = reroute(fault.links);
+}
+
+/// What both directions of a link share carries its part of what they carry now.
+void Traffic::share_both_ways(int link) {
+  const auto both = fabric_->both_directions(link);
+  if (!both || !resources_->has_link(both->part)) return;
+  const auto nominal = [this](int of) {
+    return fabric_->links()[static_cast<std::size_t>(of)].capacity;
+  };
+  const auto now = [this](int of) { return activities_->sharing().capacity(resources_->link(of)); };
+  const double left = (now(link) + now(both->other)) / (nominal(link) + nominal(both->other));
+  activities_->set_capacity(resources_->link(both->part), nominal(both->part) * left);
 }
 
 /// The messages on some links, in the order in which they started.

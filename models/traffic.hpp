@@ -67,6 +67,7 @@ class Traffic final : private EventHandler {
 
   void handle_event(std::uint64_t token) override;
   void schedule_next();
+  void share_both_ways(int link);
   void happen(FaultRecord& record);
   std::uint64_t reroute(const std::vector<int>& links);
   void reroute(Message& message);

@@ -33,6 +33,13 @@ struct Payload {
 /// Steps of different members correspond: what is sent in step k is received as part of step k.
 class CollectiveProgram {
  public:
+  /// Of a message that ends in the switches: what a byte of it is on the first link, of its sender,
+  /// and on the last, of its receiver. Others carry all of it, as does a link that is both.
+  struct Load {
+    double out = 1;
+    double in = 1;
+  };
+
   virtual ~CollectiveProgram() = default;
   virtual int steps() const = 0;
   /// How many steps ahead of its receipts a member may send; > 1 pipelines chunks.
@@ -54,6 +61,8 @@ class CollectiveProgram {
   /// end in the switches, and nothing of it has been received before all have arrived. Who receives
   /// a message then has, of the bytes it holds, the sum over all members that sent these.
   virtual bool meets(int) const { return false; }
+  /// Of the messages of such steps: a switch that copies a block to n members is sent it once.
+  virtual Load meeting_load() const { return {}; }
 };
 
 /// Where the members of a group are, as far as an algorithm may care. Equal for groups that are

@@ -42,14 +42,15 @@ const CollectiveCalls::Planned& CollectiveCalls::planned(const TaskGraph& graph,
     ORRERY_CHECK(op.root < members, "the root of a collective is none of its members");
     ORRERY_CHECK(!sizes || sizes->members() == static_cast<int>(members),
                  "a table of sizes is for another number of members");
-    const CollectiveCall call{.kind = op.collective,
-                              .members = static_cast<int>(members),
-                              .size = op.bytes,
-                              .root = static_cast<int>(op.root),
-                              .chunk = choice_.chunk,
-                              .site = *site,
-                              .sizes = sizes};
+    CollectiveCall call{.kind = op.collective,
+                        .members = static_cast<int>(members),
+                        .size = op.bytes,
+                        .root = static_cast<int>(op.root),
+                        .chunk = choice_.chunk,
+                        .site = *site,
+                        .sizes = sizes};
     planned.plan = plan_for(call);
+    if (call.chunk == Bytes(0)) call.chunk = planned.plan.chunk;
     planned.program = planned.plan.make(call);
   }
   return planned;

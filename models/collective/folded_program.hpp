@@ -30,6 +30,7 @@ class FoldedProgram final : public CollectiveProgram {
   int pattern(int step) const override { return program_->pattern(step); }
   bool in_network() const override { return program_->in_network(); }
   bool meets(int step) const override { return program_->meets(step); }
+  Load meeting_load() const override { return program_->meeting_load(); }
   void sends(int member, int step, std::vector<Send>& out) const override;
   int receives(int member, int step) const override;
   /// Nothing: members that are folded into one hold different data.

@@ -26,6 +26,8 @@ struct CollectivePlan {
   std::string protocol;                 // "" when there are none
   int channels = 0;                     // cores of each member that it takes; 0: unknown
   std::string reason;                   // why these
+  Bytes chunk{};                        // largest message, where none was asked for; 0: as the
+                                        // algorithm likes
   std::optional<Duration> launch{};     // before the first message; none: the device's own
   std::optional<MessageTerms> terms{};  // none: messages go as the links are
 };

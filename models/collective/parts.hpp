@@ -16,6 +16,20 @@ inline constexpr std::int64_t kMaximumPieces = 1024;
 /// MiB in 8 steps, NCCL_BUFFSIZE in NVIDIA's NCCL user guide).
 inline constexpr Bytes kPipelineChunk = Bytes(524'288);
 
+/// The chunk of a tree that carries `slice` bytes over `depth` messages one after the other to its
+/// root: smaller than a chain's while too few would be under way to fill the tree (assumed:
+/// recalled from NCCL's src/enqueue.cc, its tree up and down).
+inline Bytes tree_chunk(Bytes slice, int depth) {
+  Bytes chunk = kPipelineChunk;
+  const auto too_few = [&](int wanted, std::int64_t least) {
+    return slice / chunk.count() < Bytes(wanted) && chunk > Bytes(least);
+  };
+  while (too_few(8 * depth, 131'072)) chunk = chunk / 2;
+  while (too_few(4 * depth, 65'536)) chunk = chunk / 2;
+  while (too_few(depth, 32'768)) chunk = chunk / 2;
+  return chunk;
+}
+
 /// Where part `index` begins when `whole` is cut into `count` parts that differ by at most one
 /// byte.
 inline Bytes before_part(Bytes whole, std::int64_t index, std::int64_t count) {

@@ -19,25 +19,28 @@ class Recursion {
   int exchanges() const { return powers_; }
   bool has_others() const { return members_ > active_; }
 
+  /// What a member sends in exchange `index` of a stage. Handing in and out are of one exchange.
+  using Stage = void (Recursion::*)(int member, int index, std::vector<Exchange>& out) const;
+
   /// The others' whole buffers, to be added.
-  void hand_in(int member, std::vector<Exchange>& out) const {
+  void hand_in(int member, int, std::vector<Exchange>& out) const {
     if (member < active_) return;
     out.push_back({.to = member - active_, .first = 0, .count = members_, .reduces = true});
   }
   /// The others' own blocks, to be passed on.
-  void hand_in_block(int member, std::vector<Exchange>& out) const {
+  void hand_in_block(int member, int, std::vector<Exchange>& out) const {
     if (member >= active_) out.push_back({.to = member - active_, .first = member});
   }
-  /// To the others: the sum of their block, or everything but their block.
-  void hand_out_block(int member, std::vector<Exchange>& out) const {
+  /// To the others: the sum of their block, everything but their block, or everything.
+  void hand_out_block(int member, int, std::vector<Exchange>& out) const {
     const int other = member + active_;
     if (other < members_) out.push_back({.to = other, .first = other});
   }
-  void hand_out_all(int member, bool own_too, std::vector<Exchange>& out) const {
-    const int other = member + active_;
-    if (other >= members_) return;
-    const int count = own_too ? members_ : members_ - 1;
-    out.push_back({.to = other, .first = (other + 1) % members_, .count = count});
+  void hand_out_rest(int member, int, std::vector<Exchange>& out) const {
+    hand_out(member, members_ - 1, out);
+  }
+  void hand_out_all(int member, int, std::vector<Exchange>& out) const {
+    hand_out(member, members_, out);
   }
   /// Of the blocks that are still mine, the half that is the other's. Distances p/2, p/4, …, 1.
   void halve(int member, int index, std::vector<Exchange>& out) const {
@@ -58,6 +61,11 @@ class Recursion {
   }
 
  private:
+  void hand_out(int member, int count, std::vector<Exchange>& out) const {
+    const int other = member + active_;
+    if (other >= members_) return;
+    out.push_back({.to = other, .first = (other + 1) % members_, .count = count});
+  }
   /// The blocks of the `count` members around `whose`, and of those that they speak for.
   void send_blocks_of(int whose, int to, int count, bool reduces,
                       std::vector<Exchange>& out) const {
@@ -74,67 +82,45 @@ class Recursion {
   int active_;
 };
 
-/// What a round is: which stage, and which exchange of it.
-RoundShape shape_of(const CollectiveCall& call, int rounds) {
-  return {.rounds = rounds, .blocks = call.members, .chunk = call.chunk};
+/// `stages` of as many exchanges each as the powers of two have, between `first` and `last` of the
+/// others, where there are any.
+std::unique_ptr<CollectiveProgram> in_stages(const CollectiveCall& call, Recursion::Stage first,
+                                             std::vector<Recursion::Stage> stages,
+                                             Recursion::Stage last) {
+  const Recursion recursion(call.members);
+  const int extra = recursion.has_others() ? 1 : 0;
+  const int rounds = static_cast<int>(stages.size()) * recursion.exchanges();
+  return in_rounds(call,
+                   {.rounds = rounds + 2 * extra, .blocks = call.members, .chunk = call.chunk},
+                   [=](int member, int round, std::vector<Exchange>& out) {
+                     const int exchange = round - extra;
+                     if (exchange < 0) return (recursion.*first)(member, 0, out);
+                     if (exchange >= rounds) return (recursion.*last)(member, 0, out);
+                     const auto stage = static_cast<std::size_t>(exchange / recursion.exchanges());
+                     (recursion.*stages[stage])(member, exchange % recursion.exchanges(), out);
+                   });
 }
 
 }  // namespace
 
 std::unique_ptr<CollectiveProgram> make_recursive_reduce_scatter(const CollectiveCall& call) {
-  const Recursion recursion(call.members);
-  const int extra = recursion.has_others() ? 1 : 0;
-  return in_rounds(call, shape_of(call, recursion.exchanges() + 2 * extra),
-                   [recursion, extra](int member, int round, std::vector<Exchange>& out) {
-                     const int index = round - extra;
-                     if (index < 0) return recursion.hand_in(member, out);
-                     if (index < recursion.exchanges()) return recursion.halve(member, index, out);
-                     recursion.hand_out_block(member, out);
-                   });
+  return in_stages(call, &Recursion::hand_in, {&Recursion::halve}, &Recursion::hand_out_block);
 }
 
 std::unique_ptr<CollectiveProgram> make_recursive_all_gather(const CollectiveCall& call) {
-  const Recursion recursion(call.members);
-  const int extra = recursion.has_others() ? 1 : 0;
-  return in_rounds(call, shape_of(call, recursion.exchanges() + 2 * extra),
-                   [recursion, extra](int member, int round, std::vector<Exchange>& out) {
-                     const int index = round - extra;
-                     if (index < 0) return recursion.hand_in_block(member, out);
-                     if (index < recursion.exchanges()) {
-                       return recursion.double_up(member, index, out);
-                     }
-                     recursion.hand_out_all(member, false, out);
-                   });
+  return in_stages(call, &Recursion::hand_in_block, {&Recursion::double_up},
+                   &Recursion::hand_out_rest);
 }
 
 std::unique_ptr<CollectiveProgram> make_recursive_all_reduce(const CollectiveCall& call) {
-  const Recursion recursion(call.members);
-  const int extra = recursion.has_others() ? 1 : 0;
-  return in_rounds(call, shape_of(call, 2 * recursion.exchanges() + 2 * extra),
-                   [recursion, extra](int member, int round, std::vector<Exchange>& out) {
-                     const int half = recursion.exchanges();
-                     const int index = round - extra;
-                     if (index < 0) return recursion.hand_in(member, out);
-                     if (index < half) return recursion.halve(member, index, out);
-                     if (index < 2 * half) return recursion.double_up(member, index - half, out);
-                     recursion.hand_out_all(member, true, out);
-                   });
+  return in_stages(call, &Recursion::hand_in, {&Recursion::halve, &Recursion::double_up},
+                   &Recursion::hand_out_all);
 }
 
 /// The whole buffer in each of log2(p) rounds: the fewest there can be, for small buffers (ibid.,
 /// §4.5 "recursive doubling").
 std::unique_ptr<CollectiveProgram> make_recursive_doubling_all_reduce(const CollectiveCall& call) {
-  const Recursion recursion(call.members);
-  const int extra = recursion.has_others() ? 1 : 0;
-  return in_rounds(call, shape_of(call, recursion.exchanges() + 2 * extra),
-                   [recursion, extra](int member, int round, std::vector<Exchange>& out) {
-                     const int index = round - extra;
-                     if (index < 0) return recursion.hand_in(member, out);
-                     if (index < recursion.exchanges()) {
-                       return recursion.exchange_all(member, index, out);
-                     }
-                     recursion.hand_out_all(member, true, out);
-                   });
+  return in_stages(call, &Recursion::hand_in, {&Recursion::exchange_all}, &Recursion::hand_out_all);
 }
 
 }  // namespace orrery

@@ -78,18 +78,25 @@ bool rings_go_both_ways(const CollectiveCall& call) {
   return call.site.meshed && call.members > 2 && members_by_node(call).size() == 1;
 }
 
+int adapters_of(const CollectiveCall& call) {
+  const std::vector<std::vector<int>> nodes = members_by_node(call);
+  if (nodes.size() == 1 || static_cast<int>(nodes.size()) == call.members) return 1;
+  int fewest = call.members;
+  for (const std::vector<int>& members : nodes) {
+    std::set<int> adapters;
+    for (const int member : members)
+      adapters.insert(call.site.nic[static_cast<std::size_t>(member)]);
+    fewest = std::min(fewest, static_cast<int>(adapters.size()));
+  }
+  return fewest;
+}
+
 std::vector<std::vector<int>> ring_orders(const CollectiveCall& call) {
   const std::vector<std::vector<int>> nodes = members_by_node(call);
   if (rings_go_both_ways(call)) return mesh_rings(call.members);
   if (nodes.size() == 1) return {Order{}};
   if (static_cast<int>(nodes.size()) == call.members) return {Order{}};
-  int channels = call.members;
-  for (const std::vector<int>& members : nodes) {
-    std::set<int> adapters;
-    for (const int member : members)
-      adapters.insert(call.site.nic[static_cast<std::size_t>(member)]);
-    channels = std::min(channels, static_cast<int>(adapters.size()));
-  }
+  const int channels = adapters_of(call);
   std::vector<Order> orders(static_cast<std::size_t>(channels));
   for (int channel = 0; channel < channels; ++channel) {
     Order& order = orders[static_cast<std::size_t>(channel)];

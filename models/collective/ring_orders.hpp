@@ -9,6 +9,10 @@ namespace orrery {
 /// The members of each node of a site, as positions in the group, in their order there.
 std::vector<std::vector<int>> members_by_node(const CollectiveCall& call);
 
+/// Adapters that every node of a site has for its members, at least one; 1 in one node, and where
+/// each member has a node of its own.
+int adapters_of(const CollectiveCall& call);
+
 /// Rings that share the links of a site, at least one, in each of which every member comes once; an
 /// empty order is 0, 1, ….
 ///

@@ -48,46 +48,66 @@ class InRounds final : public CollectiveProgram {
         rule_(std::move(rule)),
         receives_(std::move(seen.receives)),
         pieces_(call.size, shape.blocks, share_of(shape.chunk, seen.widest), channel.index,
-                channel.count) {}
+                channel.count),
+        ahead_(shape.ahead > 0 ? std::min(shape.ahead, pieces_.per_part()) : pieces_.per_part()) {}
 
-  int steps() const override { return shape_.rounds * pieces_.per_part(); }
-  int lag() const override { return pieces_.per_part(); }
+  int steps() const override { return (shape_.rounds - 1) * ahead_ + pieces_.per_part(); }
+  int lag() const override { return ahead_; }
   int receives(int member, int step) const override {
-    return receives_[static_cast<std::size_t>(step / pieces_.per_part())]
-                    [static_cast<std::size_t>(member)];
+    int messages = 0;
+    for (int round = first_round(step); round <= last_round(step); ++round) {
+      messages += receives_[static_cast<std::size_t>(round)][static_cast<std::size_t>(member)];
+    }
+    return messages;
   }
   int pattern(int step) const override {
-    return pieces_.equal() ? step / pieces_.per_part() * pieces_.per_part() : step;
+    if (!pieces_.equal()) return step;
+    const int first = first_round(step);
+    const int from = first > 0 ? (first - 1) * ahead_ + pieces_.per_part() : 0;
+    return std::max(from, last_round(step) * ahead_);
   }
   bool in_network() const override { return shape_.network_round >= 0; }
   bool meets(int step) const override { return step / pieces_.per_part() == shape_.network_round; }
+  Load meeting_load() const override { return shape_.network_load; }
   void sends(int member, int step, std::vector<Send>& out) const override {
     std::vector<Exchange> exchanges;
-    rule_(member, step / pieces_.per_part(), exchanges);
-    for (const Exchange& exchange : exchanges) {
-      const Bytes bytes = size_of(exchange, step % pieces_.per_part());
-      if (exchange.joined) {
-        out.back().bytes += bytes;
-      } else {
-        out.push_back(Send{exchange.to, bytes, exchange.reduces});
+    for (int round = first_round(step); round <= last_round(step); ++round) {
+      exchanges.clear();
+      rule_(member, round, exchanges);
+      for (const Exchange& exchange : exchanges) {
+        const Bytes bytes = size_of(exchange, step - round * ahead_);
+        if (exchange.joined) {
+          out.back().bytes += bytes;
+        } else {
+          out.push_back(Send{exchange.to, bytes, exchange.reduces});
+        }
       }
     }
   }
   void payloads(int member, int step, std::vector<Payload>& out) const override {
     std::vector<Exchange> exchanges;
-    rule_(member, step / pieces_.per_part(), exchanges);
     std::size_t messages = 0;
-    for (const Exchange& exchange : exchanges) {
-      messages += exchange.joined ? 0 : 1;
-      for (int i = 0; i < exchange.count; ++i) {
-        const int whose = shape_.personal ? (exchange.first + i) / shape_.blocks : 0;
-        out.push_back(pieces_.payload_from(
-            whose, messages - 1, (exchange.first + i) % shape_.blocks, step % pieces_.per_part()));
+    for (int round = first_round(step); round <= last_round(step); ++round) {
+      exchanges.clear();
+      rule_(member, round, exchanges);
+      for (const Exchange& exchange : exchanges) {
+        messages += exchange.joined ? 0 : 1;
+        for (int i = 0; i < exchange.count; ++i) {
+          const int whose = shape_.personal ? (exchange.first + i) / shape_.blocks : 0;
+          out.push_back(pieces_.payload_from(
+              whose, messages - 1, (exchange.first + i) % shape_.blocks, step - round * ahead_));
+        }
       }
     }
   }
 
  private:
+  /// Of the rounds of which a piece goes in a step.
+  int first_round(int step) const {
+    const int over = step - pieces_.per_part();  // rounds before have sent all pieces
+    return over < 0 ? 0 : over / ahead_ + 1;
+  }
+  int last_round(int step) const { return std::min(shape_.rounds - 1, step / ahead_); }
   Bytes size_of(const Exchange& exchange, int piece) const {
     if (pieces_.equal()) return exchange.count * pieces_.size(0, 0);
     Bytes bytes;
@@ -101,6 +121,7 @@ class InRounds final : public CollectiveProgram {
   RoundRule rule_;
   std::vector<std::vector<int>> receives_;  // by round and member
   Pieces pieces_;
+  int ahead_;
 };
 
 }  // namespace

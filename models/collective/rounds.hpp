@@ -28,7 +28,9 @@ struct RoundShape {
   bool personal = false;   // every member's buffer holds something else (an all-to-all); block
                            // m * blocks + b is then block b of member m's
   Bytes chunk{};           // largest message; 0: no cutting
+  int ahead = 0;           // a round begins so many pieces after the one before; 0: after all
   int network_round = -1;  // that the switches do: CollectiveProgram::meets; -1: none
+  CollectiveProgram::Load network_load{};
 };
 
 /// The program of a rule for one channel of a call. Where messages exceed the chunk, all blocks are

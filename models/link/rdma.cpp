@@ -12,6 +12,9 @@
 //                    latency + bytes / bandwidth (Mietke et al. 2006, Analysis of the memory
 //                    registration process in the Mellanox InfiniBand software stack, Euro-Par)
 //   queue pair       set up before the first message from a device to another
+//   duplex           of an adapter whose way to memory both directions share (its slot, or a
+//   virtual
+//                    machine's): both carry together that share of both rates; 1 unless it is given
 //   incast           when several adapters send into one port at once, priority flow control and
 //                    DCQCN (Zhu et al. 2015, Congestion control for large-scale RDMA deployments,
 //                    SIGCOMM) keep its queue short and lose a part of its rate: a share, given
@@ -28,6 +31,7 @@ class Rdma final : public LinkModel {
 
   LinkTraits traits() const override {
     LinkTraits traits = LinkModel::traits();
+    traits.duplex = facts().duplex;
     if (!facts().rdma) return traits;
     const RdmaFacts& rdma = *facts().rdma;
     traits.has_terms = traits.has_terms || rdma.rendezvous_threshold || rdma.registration ||

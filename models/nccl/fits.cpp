@@ -32,7 +32,7 @@ NcclFit::PointToPoint read_point_to_point(JsonCursor cursor) {
   p2p.ll_launch = cursor.at("ll_launch").as_duration();
   p2p.launch = cursor.at("launch").as_duration();
   p2p.peer = cursor.at("peer").as_duration();
-  p2p.ll_efficiency = cursor.at("ll_efficiency").as_ratio();
+  p2p.ll_rate = cursor.at("ll_rate").as_bandwidth().as_double();
   p2p.efficiency = cursor.at("efficiency").as_ratio();
   p2p.copy = cursor.at("copy").as_ratio();
   p2p.fill = read_fill(cursor.at("fill"));
@@ -79,7 +79,8 @@ NcclTuning read_tuning(JsonCursor cursor) {
                            .step = from.at("step").as_duration(),
                            .between = from.at("between").as_duration(),
                            .wire = from.at("wire").as_ratio(kWire),
-                           .thread = from.at("thread").as_bytes()};
+                           .thread = from.at("thread").as_bytes(),
+                           .chunk = from.at("chunk").as_bytes()};
     from.reject_unknown_keys();
   }
   tuning.ll128_share = cursor.at("ll128_share").as_ratio();

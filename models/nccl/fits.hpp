@@ -24,11 +24,12 @@ inline constexpr std::size_t kNcclSimple = 2;
 /// come to use all channels, `copy` the block of its own that a GPU moves at home, `fill` the
 /// growth of chunks up to their full size. Of grouped sends and receives (all-to-all), one step:
 ///
-///   t = ll_launch + peer · (n-1) + S/n / (copy · memory) + S/n / (ll_efficiency · port)
+///   t = ll_launch + peer · (n-1) + S/n / (copy · memory) + S/n / ll_rate
 ///                                                 up to point_to_point_ll a peer, else
 ///   t = launch + peer · (n-1) + S/n / (copy · memory) + b / (efficiency · port)
 ///       + min(b, fill.bytes) / (fill · port)
 ///
+/// ll_rate is that of a peer's channel, whatever the port: the kernel's, who packs flags with data.
 /// And where the switch adds (NVLS): t = launch + S (n+1)/n / (efficiency · port). The form of each
 /// term is chosen by what NCCL does; its constants are fitted. Ports and memory are raw bandwidths.
 struct NcclFit {
@@ -45,7 +46,7 @@ struct NcclFit {
     Duration ll_launch;
     Duration launch;
     Duration peer;
-    double ll_efficiency = 0;
+    double ll_rate = 0;  // bytes/s
     double efficiency = 0;
     double copy = 0;
     Fill fill;
@@ -75,6 +76,7 @@ struct NcclTuning {
     Duration between;  // from node to node
     double wire = 1;   // bytes on a link for a byte of data: flags travel with it
     Bytes thread;      // of the buffer, that a thread of a channel must have to do
+    Bytes chunk;       // of data, that follow each other along a chain
   };
   std::array<Protocol, 3> protocols;
   double ll128_share = 0;  // of what Simple reaches

@@ -1,6 +1,7 @@
 #include "models/nccl/formulas.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/base/unit_text.hpp"
 
@@ -31,20 +32,25 @@ NcclFormulas::NcclFormulas(const NcclFits& fits, const NcclPlace& place)
 }
 
 /// NCCL's own estimate (src/graph/tuning.cc): what it reckons with, not what it takes.
-std::size_t NcclFormulas::choose(const NcclWork& work, std::string& why) const {
+double NcclFormulas::estimate(std::size_t protocol, const NcclWork& work) const {
+  const NcclTuning::Protocol& tuning = tuning_->protocols[protocol];
   const double port = fit_->tuning_port * place_.port;
+  const double inside = protocol == 0   ? std::min(fit_->tuning_ll * place_.port, port / 2)
+                        : protocol == 1 ? tuning_->ll128_share * port
+                                        : port;
+  const double out = place_.adapter > 0 ? tuning.wire / place_.adapter : 0;
+  const double bytes = std::max(work.tuned / inside, work.tuned_adapter * out);
+  const int inside_nodes = work.steps + work.steps_between - work.crossings;
+  return to_seconds(tuning.launch) + inside_nodes * to_seconds(tuning.step) +
+         work.crossings * to_seconds(tuning.between) + bytes;
+}
+
+std::size_t NcclFormulas::choose(const WorkOf& work_of, std::string& why) const {
   std::size_t best = 0;
   double least = 0;
   why = "NCCL's own estimates:";
   for (std::size_t p = 0; p < kNcclProtocols.size(); ++p) {
-    const NcclTuning::Protocol& tuning = tuning_->protocols[p];
-    const double inside = p == 0   ? std::min(fit_->tuning_ll * place_.port, port / 2)
-                          : p == 1 ? tuning_->ll128_share * port
-                                   : port;
-    const double bytes = std::max(
-        work.port / inside, place_.adapter > 0 ? work.adapter * tuning.wire / place_.adapter : 0.0);
-    const double time = to_seconds(tuning.launch) + work.steps * to_seconds(tuning.step) +
-                        work.steps_between * to_seconds(tuning.between) + bytes;
+    const double time = estimate(p, work_of(tuning_->protocols[p].chunk));
     why += std::string(p == 0 ? " " : ", ") + kNcclProtocols[p] + " " +
            to_text(duration_from_seconds(time));
     if (p == 0 || time < least) {
@@ -64,28 +70,48 @@ int NcclFormulas::channels(Bytes size, int members, std::size_t protocol) const 
   return std::clamp(static_cast<int>(enough), 1, tuning_->ring_channels);
 }
 
+/// What the transport adds to a message between nodes counts for each of those that an adapter
+/// sends one after the other: its sender waits.
 NcclPlan NcclFormulas::finish(NcclPlan plan, const NcclWork& work) const {
   plan.share = std::min(1.0, plan.share * scale_.efficiency);
   plan.between = tuning_->protocols[plan.protocol].wire;
-  plan.transfer = work.port / (plan.share * place_.port);
+  plan.moved = work.moved;
+  const double port = plan.share * place_.port;
+  plan.transfer = work.first_port / port;
+  double stream = work.port / port;
+  plan.seconds = plan.launch + work.steps * plan.step;
   if (place_.adapter > 0) {
-    plan.transfer = std::max(plan.transfer, work.adapter * plan.between / place_.adapter);
+    TransportTerms terms;
+    if (place_.transport != nullptr) {
+      terms = place_.transport->terms({.bytes = Bytes(std::llround(work.message * plan.between)),
+                                       .round_trip = 2 * place_.between,
+                                       .capacity = place_.adapter});
+    }
+    const double adapter = std::min(place_.adapter, terms.bound) / plan.between;
+    plan.transfer += work.first_adapter / adapter;
+    stream = std::max(stream, work.adapter / adapter);
+    plan.held_back = work.messages_between * to_seconds(terms.head);
+    plan.seconds += work.steps_between * (plan.step + to_seconds(place_.between)) + plan.held_back;
   }
-  plan.seconds = plan.launch + work.steps * plan.step +
-                 work.steps_between * (plan.step + to_seconds(place_.between)) + plan.transfer;
+  plan.transfer += stream;
+  plan.seconds += plan.transfer;
   return plan;
 }
 
-NcclPlan NcclFormulas::ring(const CollectiveCall& call, const NcclWork& work,
+NcclPlan NcclFormulas::ring(const CollectiveCall& call, const WorkOf& work_of,
                             const std::string& protocol) const {
   NcclPlan plan;
-  plan.protocol = choose(work, plan.why);
+  plan.protocol = choose(work_of, plan.why);
   for (std::size_t p = 0; p < kNcclProtocols.size(); ++p) {
     if (in_lower_case(kNcclProtocols[p]) != protocol) continue;
     plan.protocol = p;
     plan.why = "asked for";
   }
   const NcclFit::Protocol& fitted = fit_->protocols[plan.protocol];
+  const bool is_chain =
+      call.kind == CollectiveKind::broadcast || call.kind == CollectiveKind::reduce;
+  if (is_chain) plan.chunk = tuning_->protocols[plan.protocol].chunk;
+  const NcclWork work = work_of(tuning_->protocols[plan.protocol].chunk);
   const double ramped = std::min(1.0, call.size.as_double() / tuning_->ramp.as_double());
   plan.launch = scale_.launch * (to_seconds(fitted.launch) + to_seconds(fit_->ramp) * ramped);
   plan.launch += call.size.as_double() / call.members / (fit_->copy * place_.memory);
@@ -96,7 +122,10 @@ NcclPlan NcclFormulas::ring(const CollectiveCall& call, const NcclWork& work,
   plan.step = scale_.step * to_seconds(fitted.step);
   plan.share = fitted.efficiency;
   plan.channels = channels(call.size, call.members, plan.protocol);
-  return finish(std::move(plan), work);
+  const std::size_t taken = plan.protocol;
+  plan = finish(std::move(plan), work);
+  if (work.crossings > 0) plan.seconds = estimate(taken, work) + plan.held_back;
+  return plan;
 }
 
 NcclPlan NcclFormulas::point_to_point(const CollectiveCall& call, const NcclWork& work) const {
@@ -104,13 +133,17 @@ NcclPlan NcclFormulas::point_to_point(const CollectiveCall& call, const NcclWork
   const int others = call.members - 1;
   const double part = call.size.as_double() / call.members;
   NcclPlan plan;
-  plan.launch = scale_.launch * others * to_seconds(p2p.peer) + part / (p2p.copy * place_.memory);
+  plan.launch = scale_.launch * others * to_seconds(p2p.peer);
+  const bool keeps_part = call.kind == CollectiveKind::all_to_all;  // every member, for itself
+  if (keeps_part) plan.launch += part / (p2p.copy * place_.memory);
   plan.channels = tuning_->point_to_point_channels;
   if (part <= tuning_->point_to_point_ll.as_double()) {
     plan.protocol = 0;
     plan.launch += scale_.launch * to_seconds(p2p.ll_launch);
-    // Each peer's part goes at that rate, whatever the others do.
-    plan.share = others * p2p.ll_efficiency;
+    // Each peer's part goes at that rate, whatever the others do that come by the same link.
+    const int beside = std::max(1, others / place_.links);
+    plan.share =
+        std::min(1.0, beside * p2p.ll_rate * place_.links / place_.port) / scale_.efficiency;
     plan.why = "at most " + to_text(tuning_->point_to_point_ll) + " to each other member";
   } else {
     const double fill = std::min(others * part, p2p.fill.bytes.as_double());

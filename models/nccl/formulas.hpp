@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
-#include "models/collective/collective.hpp"
+#include "models/link/link_model.hpp"
 #include "models/nccl/fits.hpp"
+#include "models/nccl/work.hpp"
 
 namespace orrery {
 
@@ -11,22 +13,17 @@ namespace orrery {
 struct NcclPlace {
   std::string link;   // inside a node
   double port = 0;    // bytes/s into a device inside its node, raw
+  int links = 1;      // by which they come there
   double memory = 0;  // bytes/s of a device's memory, peak
   int cores = 0;      // of a device
   bool switch_adds = false;
-  double adapter = 0;             // bytes/s of one adapter, for large transfers; 0: none
-  Duration between;               // latency of a route between nodes
+  bool network_adds = false;             // so do the switches between the nodes
+  double adapter = 0;                    // bytes/s of one adapter, for large transfers; 0: none
+  Duration between;                      // latency of a route between nodes
+  const LinkModel* transport = nullptr;  // of messages between nodes, borrowed; null: it adds
+                                         // nothing
   NcclFit::Protocol catalogue{};  // what the catalogue says of this device and link: figures of a
                                   // fit for another are scaled by the ratio
-};
-
-/// What an algorithm does for a call, as far as its time depends on it.
-struct NcclWork {
-  int steps = 0;          // one after the other, inside nodes
-  int steps_between = 0;  // and between nodes
-  double moved = 0;       // bytes that each member receives
-  double port = 0;        // of these, over links inside nodes, of the busiest member
-  double adapter = 0;     // bytes through the busiest adapter
 };
 
 /// How a collective is to be simulated: the algorithm's own steps are its messages, everything else
@@ -34,13 +31,17 @@ struct NcclWork {
 struct NcclPlan {
   std::size_t protocol = kNcclSimple;
   int channels = 0;
-  double launch = 0;    // seconds before the first message
-  double step = 0;      // seconds of latency of a message
-  double share = 1;     // of a link's raw bandwidth inside a node
-  double between = 1;   // bytes on a link between nodes for one of a message
-  double transfer = 0;  // seconds in which bytes flow, of `seconds`
-  double seconds = 0;   // the whole, with nothing beside it
-  std::string why;      // this protocol
+  double launch = 0;     // seconds before the first message
+  double step = 0;       // seconds of latency of a message
+  double share = 1;      // of a link's raw bandwidth inside a node
+  double between = 1;    // bytes on a link between nodes for one of a message
+  Bytes chunk;           // largest message of a chain; 0 for others
+  double moved = 0;      // bytes that each member receives
+  double transfer = 0;   // seconds in which bytes flow
+  double held_back = 0;  // seconds that the transport between nodes holds messages back
+  double seconds = 0;  // by which algorithms are compared: in a node the whole, with nothing beside
+                       // it; over nodes NCCL's own estimate, and held_back
+  std::string why;     // this protocol
 };
 
 /// The formulas of NcclFit at a place.
@@ -49,10 +50,11 @@ class NcclFormulas {
   /// Borrows fits; it outlives this.
   NcclFormulas(const NcclFits& fits, const NcclPlace& place);
 
+  /// What is done, with the chunk of a protocol.
+  using WorkOf = std::function<NcclWork(Bytes chunk)>;
   /// Of a ring or tree. `protocol`: "ll", "ll128" or "simple"; "auto" chooses as NCCL does, by
   /// launch + steps · latency of a step + bytes / bandwidth of its own tables.
-  NcclPlan ring(const CollectiveCall& call, const NcclWork& work,
-                const std::string& protocol) const;
+  NcclPlan ring(const CollectiveCall& call, const WorkOf& work, const std::string& protocol) const;
   NcclPlan point_to_point(const CollectiveCall& call, const NcclWork& work) const;
   /// Requires that the fit has it.
   NcclPlan nvls(const CollectiveCall& call) const;
@@ -67,7 +69,8 @@ class NcclFormulas {
     double step = 1;
     double efficiency = 1;
   };
-  std::size_t choose(const NcclWork& work, std::string& why) const;
+  double estimate(std::size_t protocol, const NcclWork& work) const;
+  std::size_t choose(const WorkOf& work, std::string& why) const;
   int channels(Bytes size, int members, std::size_t protocol) const;
   NcclPlan finish(NcclPlan plan, const NcclWork& work) const;
 

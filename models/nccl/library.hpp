@@ -14,8 +14,6 @@ struct NcclOptions {
   std::string protocol = "auto";  // "ll", "ll128", "simple": for all but all-to-all
   bool floats = true;             // what is reduced; switches add nothing else
   bool nvls = true;               // whether switches may add
-  bool trees = true;              // whether it may choose trees; they have roots, so that ranks
-                                  // which are alike otherwise are not
 };
 
 /// What a node has inside, for its fit; "" when it has one device.
@@ -27,9 +25,9 @@ NcclPlace place_of(const ClusterSpec& cluster, Fabric& fabric);
 
 /// NCCL on a cluster: for each collective its algorithm (that with the least predicted time of the
 /// list in library.cpp) and its protocol (as NCCL itself chooses), with the launch, latency and
-/// share of bandwidth that they were measured to have; see NcclFit. The prediction is the formula
-/// there; between nodes it takes the longer of ports and adapters, and for the bytes of a message
-/// and its latency what the links say, beside a protocol's own step and flags.
+/// share of bandwidth that they were measured to have; see NcclFit. In a node the prediction is the
+/// formula there. Over nodes, where nothing was fitted, it is what NCCL itself reckons, and what
+/// the transport adds to each message that an adapter sends one after the other.
 std::shared_ptr<const CollectiveLibrary> make_nccl(NcclFits fits, const ClusterSpec& cluster,
                                                    Fabric& fabric, const NcclOptions& options = {});
 

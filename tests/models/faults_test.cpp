@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/theory/transport_cluster.hpp"
+#include "tests/models/faults_fixture.hpp"
 
 namespace orrery {
 namespace {
@@ -42,64 +42,6 @@ ClusterSpec two_nodes() {
   return cluster;
 }
 
-struct Outcome {
-  Time end;
-  std::vector<std::uint64_t> rerouted;  // by fault
-};
-
-class FaultsTest : public testing::Test {
- protected:
-  void build(const ClusterSpec& cluster) {
-    cluster_ = cluster;
-    Diagnostics diagnostics;
-    fabric_ = Fabric::build(cluster, builtin_topologies(), diagnostics);
-    diagnostics.throw_if_any();
-  }
-  Faults read(const std::string& text) {
-    section_ = parse_json(text, "s.json");
-    Diagnostics diagnostics;
-    Faults faults = read_faults(JsonCursor(section_, diagnostics), fabric_.get());
-    diagnostics.throw_if_any();
-    return faults;
-  }
-  Outcome run_with(const TaskGraph& graph, const std::string& text) {
-    const Faults faults = read(text);
-    Diagnostics diagnostics;
-    const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
-    const auto models = builtin_cost_models();
-    const auto cost = models.find("roofline")->make(JsonCursor(parameters, diagnostics), {});
-    const auto collectives = builtin_collectives();
-    Engine engine;
-    Machine machine(engine, cluster_, *fabric_, *cost, collectives, {});
-    Executor executor(engine, graph, machine, {});
-    machine.prepare(graph, executor.listener(), nullptr, {}, faults);
-    Outcome outcome;
-    outcome.end = executor.run();
-    EXPECT_EQ(machine.counters().bytes_sent, machine.counters().bytes_received);
-    for (const FaultRecord& record : machine.fault_records()) {
-      outcome.rerouted.push_back(record.rerouted);
-    }
-    return outcome;
-  }
-  std::vector<std::string> names(int from, int to) {
-    std::vector<std::string> result;
-    for (const int link : fabric_->route(from, to).links) {
-      result.push_back(fabric_->links()[static_cast<std::size_t>(link)].name);
-    }
-    return result;
-  }
-  void set(const std::string& name, bool up) {
-    for (std::size_t i = 0; i < fabric_->links().size(); ++i) {
-      if (fabric_->links()[i].name == name) return fabric_->set_up(static_cast<int>(i), up);
-    }
-    FAIL() << name;
-  }
-
-  ClusterSpec cluster_;
-  std::unique_ptr<Fabric> fabric_;
-  JsonValue section_;
-};
-
 constexpr Bytes kSize = 10_MB;
 const Duration kFirstHalf = 500_us;  // kSize takes 1 ms over kShort
 
@@ -107,7 +49,7 @@ TEST_F(FaultsTest, ALinkThatLosesCapacityCarriesTheRestMoreSlowly) {
   build(two_ways());
   GraphOf graph(2);
   graph.transfer(0, 1, kSize);
-  const Outcome outcome =
+  const FaultOutcome outcome =
       run_with(graph, R"([{"at": "500 us", "link": "node 0, device 0 -> a", "capacity": 0.25}])");
   const Duration rest = transfer_time(5_MB, Bandwidth(10'000'000'000 / 4));
   EXPECT_EQ(outcome.end.since_start(), kFirstHalf + rest + 2 * kShort.latency);
@@ -119,7 +61,7 @@ TEST_F(FaultsTest, AMessageOnALinkThatFailsGoesOnWithWhatIsLeftOfIt) {
   GraphOf graph(2);
   graph.transfer(0, 1, kSize);
   for (const char* link : {"node 0, device 0 -> a", "node 0, a -> device 1"}) {
-    const Outcome outcome = run_with(
+    const FaultOutcome outcome = run_with(
         graph, std::string(R"([{"at": "500 us", "link": ")") + link + R"(", "down": true}])");
     EXPECT_EQ(outcome.end.since_start(),
               kFirstHalf + transfer_time(5_MB, kLong.bandwidth) + 3 * kLong.latency);
@@ -142,7 +84,7 @@ TEST_F(FaultsTest, WhatHasLeftArrives) {
   build(two_ways());
   GraphOf graph(2);
   graph.transfer(0, 1, kSize);
-  const Outcome outcome =
+  const FaultOutcome outcome =
       run_with(graph, R"([{"at": "1.001 ms", "link": "node 0, a -> device 1", "down": true}])");
   EXPECT_EQ(outcome.end.since_start(), 1_ms + 2 * kShort.latency);
   EXPECT_EQ(outcome.rerouted, std::vector<std::uint64_t>{0});
@@ -154,7 +96,8 @@ TEST_F(FaultsTest, AfterItIsUpMessagesTakeTheShortWayAgain) {
   graph.transfer(0, 1, kSize);
   graph.transfer(0, 1, kSize);
   // The first goes the long way whole, in 2 ms; the second begins when its last byte has left.
-  const Outcome outcome = run_with(graph, R"([{"at": "0 s", "switch": "node 0, a", "down": true},
+  const FaultOutcome outcome =
+      run_with(graph, R"([{"at": "0 s", "switch": "node 0, a", "down": true},
                                               {"at": "1 ms", "switch": "node 0, a", "up": true}])");
   EXPECT_EQ(outcome.end.since_start(),
             transfer_time(kSize, kLong.bandwidth) + 1_ms + 2 * kShort.latency);
@@ -181,7 +124,7 @@ TEST_F(FaultsTest, AFaultAtTheEndOfTheWorldChangesNothing) {
   build(two_ways());
   GraphOf graph(2);
   graph.transfer(0, 1, kSize);
-  const Outcome outcome = run_with(graph, R"([{"at": "1 h", "node": 0, "down": true}])");
+  const FaultOutcome outcome = run_with(graph, R"([{"at": "1 h", "node": 0, "down": true}])");
   EXPECT_EQ(outcome.end.since_start(), 1_ms + 2 * kShort.latency);
 }
 
@@ -241,9 +184,9 @@ TEST_F(FaultsTest, ACollectiveOutlivesALinkThatFailsAndGivesTheSameTwice) {
   GraphOf graph(4);
   graph.collective(CollectiveKind::all_reduce, 64_MB, 4);
   const std::string fault = R"([{"at": "1 ms", "switch": "node 0, NIC 0", "down": true}])";
-  const Outcome whole = run_with(graph, "[]");
-  const Outcome first = run_with(graph, fault);
-  const Outcome second = run_with(graph, fault);
+  const FaultOutcome whole = run_with(graph, "[]");
+  const FaultOutcome first = run_with(graph, fault);
+  const FaultOutcome second = run_with(graph, fault);
   EXPECT_EQ(first.end, second.end);
   EXPECT_EQ(first.rerouted, second.rerouted);
   EXPECT_GT(first.end, whole.end);
@@ -271,7 +214,7 @@ TEST_F(FaultsTest, AMessageOverRdmaGoesOnByAnotherAdapterAtItsMessageRate) {
   const Duration route = 4_us;
   const Duration moving = 1_ms;  // one of 1000 messages a second
   EXPECT_EQ(run_with(graph, "[]").end.since_start(), 2 * route + moving + route);
-  const Outcome outcome =
+  const FaultOutcome outcome =
       run_with(graph, R"([{"at": "500 us", "link": "node 0, NIC 0 -> switch", "down": true}])");
   EXPECT_EQ(outcome.rerouted, std::vector<std::uint64_t>{1});
   EXPECT_EQ(outcome.end.since_start(), 2 * route + moving + route);
@@ -288,7 +231,7 @@ TEST_F(FaultsTest, AMessageOverTcpHasTheWindowOfItsNewWay) {
   }
   GraphOf graph(4);
   graph.transfer(0, 2, 2_MB);
-  const Outcome outcome =
+  const FaultOutcome outcome =
       run_with(graph, R"([{"at": "1 ms", "link": "node 0, NIC 0 -> switch", "down": true}])");
   // 8000 B in a round trip of 8 us, then of 16 us: half of the bytes at 1 GB/s, half at 0.5 GB/s.
   EXPECT_EQ(outcome.rerouted, std::vector<std::uint64_t>{1});

@@ -4,46 +4,17 @@
 
 #include "models/nccl/custom_all_reduce.hpp"
 #include "models/nccl/formulas.hpp"
-#include "models/nccl/library.hpp"
-#include "tests/theory/small_cluster.hpp"
+#include "tests/models/nccl_node.hpp"
 
 namespace orrery {
 namespace {
 
 using namespace orrery::literals;
 
-constexpr int kDevices = 8;
-const LinkSpec kNvlink4{"nvlink4", "wire", 450_GBps, 379_ns, 0.78};
-
-JsonValue shipped() {
-  return load_json(ORRERY_SOURCE_DIR "/hw/calibration/nccl.json", "nccl.json");
-}
-
-NcclFits fits_from(const JsonValue& document) {
-  Diagnostics mistakes;
-  NcclFits fits = read_nccl_fits(JsonCursor(document, mistakes));
-  mistakes.throw_if_any();
-  return fits;
-}
-
-ClusterSpec node_of(const LinkSpec& link) {
-  ClusterSpec cluster = crossbar_of(kDevices, link, {.memory = 3'350_GBps, .cores = 132});
-  cluster.node.fabric.members.push_back({"in_network_reduction", json_boolean(true)});
-  cluster.node.device.collective_launch = 4'900_ns;  // that of the device it was fitted on
-  return cluster;
-}
-
-std::unique_ptr<Fabric> fabric_of(const ClusterSpec& cluster) {
-  Diagnostics mistakes;
-  auto fabric = Fabric::build(cluster, builtin_topologies(), mistakes);
-  mistakes.throw_if_any();
-  return fabric;
-}
-
 CollectivePlan plan_on(const ClusterSpec& cluster, CollectiveKind kind, Bytes size, int members,
                        const NcclOptions& options = {}) {
-  const auto fabric = fabric_of(cluster);
-  const auto nccl = make_nccl(fits_from(shipped()), cluster, *fabric, options);
+  const auto fabric = nccl_fabric_of(cluster);
+  const auto nccl = make_nccl(nccl_fits_from(shipped_nccl()), cluster, *fabric, options);
   CollectiveCall call;
   call.kind = kind;
   call.members = members;
@@ -57,10 +28,10 @@ int steps_of(CollectiveKind kind, int n) {
 
 // launch + k · step + b / (efficiency · port), each of them the plan's, is what the machine takes.
 TEST(Nccl, ARingOnOneNodeTakesItsFormula) {
-  const ClusterSpec cluster = node_of(kNvlink4);
-  const auto fabric = fabric_of(cluster);
+  const ClusterSpec cluster = nccl_node_of(kNvlink4);
+  const auto fabric = nccl_fabric_of(cluster);
   CollectiveChoice choice;
-  choice.library = make_nccl(fits_from(shipped()), cluster, *fabric, {.floats = false});
+  choice.library = make_nccl(nccl_fits_from(shipped_nccl()), cluster, *fabric, {.floats = false});
   for (const auto kind :
        {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter}) {
     for (const int n : {2, 4, 8}) {
@@ -82,13 +53,13 @@ TEST(Nccl, ARingOnOneNodeTakesItsFormula) {
 }
 
 TEST(Nccl, TakesLlForLittleAndSimpleForMuch) {
-  const ClusterSpec cluster = node_of(kNvlink4);
+  const ClusterSpec cluster = nccl_node_of(kNvlink4);
   EXPECT_EQ(plan_on(cluster, CollectiveKind::all_gather, 1_KiB, 8).protocol, "LL");
   EXPECT_EQ(plan_on(cluster, CollectiveKind::all_gather, 512_MiB, 8).protocol, "Simple");
 }
 
 TEST(Nccl, TakesTheProtocolThatIsAskedFor) {
-  const ClusterSpec cluster = node_of(kNvlink4);
+  const ClusterSpec cluster = nccl_node_of(kNvlink4);
   for (const auto& [asked, name] :
        {std::pair("ll", "LL"), std::pair("ll128", "LL128"), std::pair("simple", "Simple")}) {
     const CollectivePlan plan =
@@ -100,7 +71,7 @@ TEST(Nccl, TakesTheProtocolThatIsAskedFor) {
 }
 
 TEST(Nccl, LetsTheSwitchAddWhereThatIsSooner) {
-  const ClusterSpec cluster = node_of(kNvlink4);
+  const ClusterSpec cluster = nccl_node_of(kNvlink4);
   const auto algorithm = [&](Bytes size, const NcclOptions& options) {
     return plan_on(cluster, CollectiveKind::all_reduce, size, 8, options).algorithm;
   };
@@ -109,7 +80,7 @@ TEST(Nccl, LetsTheSwitchAddWhereThatIsSooner) {
   EXPECT_EQ(algorithm(512_MiB, {.floats = false}), "ring");
   LinkSpec older = kNvlink4;
   older.name = "nvlink3";
-  EXPECT_EQ(plan_on(node_of(older), CollectiveKind::all_reduce, 512_MiB, 8).algorithm, "ring");
+  EXPECT_EQ(plan_on(nccl_node_of(older), CollectiveKind::all_reduce, 512_MiB, 8).algorithm, "ring");
   ClusterSpec ring = cluster;
   set_at(ring.node.fabric, "/kind", json_string("ring"));
   std::erase_if(ring.node.fabric.members,
@@ -118,8 +89,22 @@ TEST(Nccl, LetsTheSwitchAddWhereThatIsSooner) {
   EXPECT_EQ(plan_on(ring, CollectiveKind::all_reduce, 512_MiB, 8).algorithm, "ring");
 }
 
+// A peer's part of an all-to-all goes at the rate of its channel, however wide the port.
+TEST(Nccl, ASmallAllToAllDoesNotGoFasterOverAWiderPort) {
+  LinkSpec wider = kNvlink4;
+  wider.bandwidth = 4 * kNvlink4.bandwidth;
+  const auto rate = [](const LinkSpec& link) {
+    const CollectivePlan plan =
+        plan_on(nccl_node_of(link), CollectiveKind::all_to_all, 8 * 8_KiB, kDevices);
+    EXPECT_EQ(plan.protocol, "LL");
+    return plan.terms->share * link.bandwidth.as_double();
+  };
+  EXPECT_NEAR(rate(wider), rate(kNvlink4), 1e-6 * rate(kNvlink4));
+}
+
 TEST(Nccl, SaysWhatItPredictedAndWhyTheProtocol) {
-  const CollectivePlan plan = plan_on(node_of(kNvlink4), CollectiveKind::all_reduce, 64_MiB, 8);
+  const CollectivePlan plan =
+      plan_on(nccl_node_of(kNvlink4), CollectiveKind::all_reduce, 64_MiB, 8);
   for (const char* word : {"predicted", "ring", "nvls", "protocol"}) {
     EXPECT_NE(plan.reason.find(word), std::string::npos) << plan.reason;
   }
@@ -127,11 +112,12 @@ TEST(Nccl, SaysWhatItPredictedAndWhyTheProtocol) {
 
 // Simple: a thread has 64 B at least, a channel 512 threads; 24 channels at most.
 TEST(Nccl, OpensAsManyChannelsAsThereIsToDo) {
-  const NcclFits fits = fits_from(shipped());
+  const NcclFits fits = nccl_fits_from(shipped_nccl());
   const NcclTuning& tuning = fits.tuning;
   const Bytes channel = tuning.threads * tuning.protocols[kNcclSimple].thread;
   const auto channels = [&](Bytes size) {
-    return plan_on(node_of(kNvlink4), CollectiveKind::all_gather, size, 8, {.protocol = "simple"})
+    return plan_on(nccl_node_of(kNvlink4), CollectiveKind::all_gather, size, 8,
+                   {.protocol = "simple"})
         .channels;
   };
   EXPECT_EQ(channels(Bytes(1)), 1);
@@ -143,7 +129,8 @@ TEST(Nccl, OpensAsManyChannelsAsThereIsToDo) {
 // While bytes flow, so many of the device's cores are taken: core_seconds · rate = channels /
 // cores.
 TEST(Nccl, TakesACoreForEachChannelWhileBytesFlow) {
-  const CollectivePlan plan = plan_on(node_of(kNvlink4), CollectiveKind::all_gather, 64_MiB, 8);
+  const CollectivePlan plan =
+      plan_on(nccl_node_of(kNvlink4), CollectiveKind::all_gather, 64_MiB, 8);
   const double rate = plan.terms->share * 450e9;
   EXPECT_NEAR(plan.terms->core_seconds * rate, plan.channels / 132.0, 1e-12);
 }
@@ -154,18 +141,18 @@ TEST(Nccl, ScalesConstantsOfANeighbourByWhatTheCatalogueSays) {
   next.latency = 2 * kNvlink4.latency;
   const auto kind = CollectiveKind::all_gather;
   const NcclOptions simple{.protocol = "simple"};
-  const CollectivePlan known = plan_on(node_of(kNvlink4), kind, 64_MiB, 8, simple);
-  const CollectivePlan borrowed = plan_on(node_of(next), kind, 64_MiB, 8, simple);
+  const CollectivePlan known = plan_on(nccl_node_of(kNvlink4), kind, 64_MiB, 8, simple);
+  const CollectivePlan borrowed = plan_on(nccl_node_of(next), kind, 64_MiB, 8, simple);
   EXPECT_EQ(borrowed.terms->step, 2 * known.terms->step);
   EXPECT_EQ(borrowed.launch, known.launch);
   EXPECT_EQ(borrowed.terms->share, known.terms->share);
-  const auto fabric = fabric_of(node_of(next));
-  EXPECT_EQ(make_nccl(fits_from(shipped()), node_of(next), *fabric)->constants(),
+  const auto fabric = nccl_fabric_of(nccl_node_of(next));
+  EXPECT_EQ(make_nccl(nccl_fits_from(shipped_nccl()), nccl_node_of(next), *fabric)->constants(),
             "nvlink4, measured on h100_sxm, scaled to nvlink5");
 }
 
 TEST(Nccl, BorrowsByGenerationAndKnowsWhatWasMeasured) {
-  const NcclFits fits = fits_from(shipped());
+  const NcclFits fits = nccl_fits_from(shipped_nccl());
   EXPECT_EQ(nccl_fit_of(fits, "nvlink3").first, "nvlink3");
   EXPECT_EQ(nccl_fit_of(fits, "nvlink2").first, "nvlink3");
   EXPECT_EQ(nccl_fit_of(fits, "nvlink5").first, "nvlink4");
@@ -177,10 +164,10 @@ TEST(Nccl, BorrowsByGenerationAndKnowsWhatWasMeasured) {
 
 TEST(Nccl, ItsFileIsReadStrictly) {
   const auto mistake = [](const std::string& pointer, JsonValue value) {
-    JsonValue document = shipped();
+    JsonValue document = shipped_nccl();
     EXPECT_EQ(set_at(document, pointer, std::move(value)), "");
     try {
-      fits_from(document);
+      nccl_fits_from(document);
     } catch (const ScenarioError& error) {
       return std::string(error.what());
     }
@@ -202,16 +189,16 @@ struct Custom {
     Diagnostics mistakes;
     fits = read_custom_all_reduce_fits(JsonCursor(document, mistakes));
     mistakes.throw_if_any();
-    const auto fabric = fabric_of(cluster);
-    choice.library = make_custom_all_reduce(fits, cluster, *fabric,
-                                            make_nccl(fits_from(shipped()), cluster, *fabric));
+    const auto fabric = nccl_fabric_of(cluster);
+    choice.library = make_custom_all_reduce(
+        fits, cluster, *fabric, make_nccl(nccl_fits_from(shipped_nccl()), cluster, *fabric));
   }
   Finished all_reduce(Bytes size, int members) const {
     GraphOf graph(members);
     graph.collective(CollectiveKind::all_reduce, size, members);
     return run(cluster, graph, choice);
   }
-  ClusterSpec cluster = node_of(kNvlink4);
+  ClusterSpec cluster = nccl_node_of(kNvlink4);
   CustomAllReduceFits fits;
   CollectiveChoice choice;
 };

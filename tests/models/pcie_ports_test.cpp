@@ -1,7 +1,7 @@
 // NICs and the host's memory in a PCIe tree: what shares which link.
 #include <gtest/gtest.h>
 
-#include "tests/theory/transport_cluster.hpp"
+#include "tests/models/faults_fixture.hpp"
 
 namespace orrery {
 namespace {
@@ -108,6 +108,53 @@ TEST(PciePorts, DevicesOfASwitchShareItsNic) {
   graph.transfer(0, 4, 20_MB);
   graph.transfer(1, 5, 20_MB);
   EXPECT_EQ(run(narrow, graph).end.since_start(), time(1) + 2_ms);
+}
+
+// Both ways at once over a duplex of 0.5: 10 GB/s for the two of them, and while one way carries a
+// half, 0.5 · (10 + 5) GB/s.
+TEST_F(FaultsTest, WhatBothDirectionsShareLosesCapacityWithALink) {
+  ClusterSpec cluster = crossbar_of(2, wire(10_GBps, 1_us));
+  *cluster.node.fabric.find("link") =
+      link_json("pcie", 10_GBps, 1_us, R"(, "efficiency": 1, "duplex": 0.5)");
+  build(cluster);
+  GraphOf graph(2);
+  graph.transfer(0, 1, 10_MB);
+  graph.transfer(1, 0, 10_MB);
+  EXPECT_EQ(run_with(graph, "[]").end.since_start(), 2_ms + 2_us);
+  const FaultOutcome outcome =
+      run_with(graph, R"([{"at": "0 s", "link": "node 0, device 0 -> switch", "capacity": 0.5}])");
+  EXPECT_EQ(outcome.end.since_start(), transfer_time(2 * 10_MB, Bandwidth(7'500'000'000)) + 2_us);
+}
+
+// A way over a switch drawn at random, as Valiant's, may go to it and back over one cable: then a
+// message takes of what both directions share, 2 · 0.5 · 10 GB/s, twice.
+TEST(PciePorts, AWayThereAndBackTakesWhatBothDirectionsShareTwice) {
+  ClusterSpec cluster = crossbar_of(3, wire(10_GBps, 1_us));
+  const JsonValue link = link_json("pcie", 10_GBps, 1_us, R"(, "efficiency": 1, "duplex": 0.5)");
+  const auto between = [&](JsonValue a, JsonValue b) {
+    return json_object({{"between", json_array({std::move(a), std::move(b)})}, {"link", link}});
+  };
+  cluster.node.fabric =
+      json_object({{"kind", json_string("graph")},
+                   {"routing", json_string("valiant")},
+                   {"switches", json_array({json_string("a"), json_string("b")})},
+                   {"links", json_array({between(json_integer(0), json_string("a")),
+                                         between(json_integer(1), json_string("a")),
+                                         between(json_string("a"), json_string("b")),
+                                         between(json_string("b"), json_integer(2))})}});
+  Diagnostics diagnostics;
+  const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
+  diagnostics.throw_if_any();
+  int there_and_back = 0;
+  for (const auto& [from, to] : {std::pair(0, 1), std::pair(1, 0)}) {
+    GraphOf graph(3);
+    graph.transfer(from, to, 10_MB);
+    const Fabric::Route route = fabric->route(from, to);
+    const bool turns = route.latency == 4_us;  // over b
+    there_and_back += turns ? 1 : 0;
+    EXPECT_EQ(run(cluster, graph).end.since_start(), (turns ? 2_ms : 1_ms) + route.latency);
+  }
+  EXPECT_GE(there_and_back, 1);
 }
 
 // Slots of devices that carry no more in both directions than in one.

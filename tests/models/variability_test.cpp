@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "models/symmetry.hpp"
-#include "tests/theory/small_cluster.hpp"
+#include "tests/theory/transport_cluster.hpp"
 
 namespace orrery {
 namespace {
@@ -74,6 +74,43 @@ TEST(Variability, ADegradedLinkIsSeenByTheSymmetryOfTheFabric) {
   // In a ring every rank has its own distance from the link.
   EXPECT_EQ(classes(R"({"links": [{"name": "node 0, device 3 -> switch", "capacity": 0.5}]})"),
             static_cast<std::size_t>(kRanks));
+}
+
+// What both directions share is a part of what the two of them carry.
+TEST(Variability, WhatBothDirectionsShareIsDegradedWithThem) {
+  const double duplex = 0.75;
+  const auto shared = [&](const std::string& section, const char* which) {
+    ClusterSpec cluster = crossbar_of(2, wire(10_GBps, 1_us));
+    *cluster.node.fabric.find("link") =
+        link_json("pcie", 10_GBps, 1_us, R"(, "efficiency": 1, "duplex": 0.75)");
+    cluster.node.nics = 2;
+    cluster.node.nic_link =
+        link_of(link_json("rdma", 10_GBps, 1_us, R"(, "efficiency": 1, "duplex": 0.75)"));
+    cluster.node.host_link = *cluster.node.nic_link;
+    cluster.nodes = 2;
+    cluster.fabric = json_object({{"kind", json_string("crossbar")}});
+    Diagnostics diagnostics;
+    const auto fabric = Fabric::build(cluster, builtin_topologies(), diagnostics);
+    diagnostics.throw_if_any();
+    degrade_links(read(section, *fabric), *fabric);
+    for (const Fabric::Link& link : fabric->links()) {
+      if (link.is_part && link.name.find(which) != std::string::npos) return link.capacity;
+    }
+    ADD_FAILURE() << which;
+    return 0.0;
+  };
+  const double both = 2 * duplex * 10e9;
+  const std::string one = R"({"links": [{"name": "node 0, device 0 -> switch", "capacity": 0.5}]})";
+  EXPECT_DOUBLE_EQ(shared("{}", "node 0, switch"), both);
+  EXPECT_DOUBLE_EQ(shared(one, "node 0, switch"), both * 3 / 4);
+  EXPECT_DOUBLE_EQ(shared(R"({"links": [{"name": "node 0, device 0 -> switch", "capacity": 0.5},
+                           {"name": "node 0, switch -> device 0", "capacity": 0.5}]})",
+                          "node 0, switch"),
+                   both / 2);
+  EXPECT_DOUBLE_EQ(shared("{}", "node 1, NIC 0, both"), both);
+  EXPECT_DOUBLE_EQ(shared(R"({"links": [{"name": "node 1, NIC 0 -> switch", "capacity": 0.2}]})",
+                          "node 1, NIC 0, both"),
+                   both * 0.6);
 }
 
 TEST(Variability, DegradingChangesOneLinkAlone) {

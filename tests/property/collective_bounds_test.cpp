@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "models/nccl/library.hpp"
 #include "tests/property/must_cross.hpp"
 #include "tests/property/simulate.hpp"
 #include "tests/suites/topology_samples.hpp"
@@ -53,6 +54,7 @@ class Bounds {
       : cluster_(&cluster),
         traffic_(&traffic),
         outcome_(&outcome),
+        by_library_(traffic.choice.library != nullptr),
         fabric_(fabric_of(cluster)),
         vertices_(cluster) {}
 
@@ -93,7 +95,7 @@ class Bounds {
     double closest = 0;
     for (int direction = 0; direction < 2; ++direction) {
       const double bytes = must_cross(*traffic_, inside);
-      const double capacity = capacity_out_of(inside, *fabric_, vertices_.ends());
+      const double capacity = capacity_out_of(inside, *fabric_, vertices_.ends(), by_library_);
       const double taken = static_cast<double>(outcome_->end.picoseconds());
       const double needed = bytes == 0 ? 0 : bytes / capacity * 1e12;
       EXPECT_GE(taken + static_cast<double>(outcome_->counters.messages), needed) << cut;
@@ -106,6 +108,7 @@ class Bounds {
   const ClusterSpec* cluster_;
   const DrawnTraffic* traffic_;
   const Outcome* outcome_;
+  bool by_library_;
   std::unique_ptr<Fabric> fabric_;
   ClusterVertices vertices_;
 };
@@ -143,6 +146,77 @@ TEST(CollectiveBounds, NoAlgorithmOnAnyFabricBeatsTheBandwidthBound) {
   EXPECT_EQ(seen.size(), builtin_collectives().names().size());
   EXPECT_GE(tight_devices, 5);
   EXPECT_GT(closest_node, 0.5);
+}
+
+/// NCCL as it is shipped, over links that it takes for NVLink, with any protocol.
+class NcclOn {
+ public:
+  explicit NcclOn(const ClusterSpec& cluster) : cluster_(&cluster), fabric_(fabric_of(cluster)) {
+    const JsonValue document =
+        load_json(ORRERY_SOURCE_DIR "/hw/calibration/nccl.json", "nccl.json");
+    Diagnostics mistakes;
+    fits_ = read_nccl_fits(JsonCursor(document, mistakes));
+    mistakes.throw_if_any();
+  }
+  std::shared_ptr<const CollectiveLibrary> with(const std::string& protocol) const {
+    return make_nccl(fits_, *cluster_, *fabric_, {.protocol = protocol});
+  }
+
+ private:
+  const ClusterSpec* cluster_;
+  std::unique_ptr<Fabric> fabric_;
+  NcclFits fits_;
+};
+
+/// Switches add where there are any.
+ClusterSpec adding(ClusterSpec cluster) {
+  const auto add = [](JsonValue& section) {
+    section.members.push_back({"in_network_reduction", json_boolean(true)});
+    if (JsonValue* link = section.find("link"); link != nullptr && link->find("name") != nullptr) {
+      *link->find("name") = json_string("nvlink4");
+    }
+  };
+  if (cluster.node.fabric.kind != JsonValue::Kind::null) add(cluster.node.fabric);
+  if (cluster.fabric) add(*cluster.fabric);
+  return cluster;
+}
+
+// Half of the cases by its own choice: rings, trees, PAT, additions in switches; half by name.
+TEST(CollectiveBounds, NorDoesNcclWithAnyProtocolOrAlgorithm) {
+  std::uint64_t seed = 1'000'000;
+  std::set<std::string> taken;
+  double closest = 0;
+  for (const Sample& sample : all_samples()) {
+    if (sample.site.endpoints < 2 || sample.site.endpoints > kMostDevices) continue;
+    const ClusterSpec cluster = adding(cluster_of(sample, "minimal"));
+    const NcclOn nccl(cluster);
+    for (const char* protocol : {"auto", "ll", "ll128", "simple"}) {
+      for (int draw = 0; draw < 6; ++draw) {
+        SCOPED_TRACE(sample.label + ", " + sample.section + ", " + protocol + ", " +
+                     std::to_string(++seed));
+        const int devices = static_cast<int>(cluster.device_count());
+        const TrafficLimits limits{.flows = 1 + draw % 3, .transfers = false};
+        DrawnTraffic traffic = RandomTraffic(seed, devices, limits).traffic();
+        if (draw % 2 == 0) traffic.choice.algorithm.fill("auto");
+        traffic.choice.library = nccl.with(protocol);
+        const Outcome outcome = simulate(cluster, graph_of(traffic, devices).graph, traffic.choice);
+        for (const CollectiveRecord& record : outcome.records) {
+          if (draw % 2 == 0) taken.insert(record.algorithm);
+          taken.insert(record.protocol);
+        }
+        const Bounds bounds(cluster, traffic, outcome);
+        closest = std::max(closest, bounds.expect_devices());
+        bounds.expect_nodes();
+        RandomStream random(seed, "cuts");
+        bounds.expect_random_cuts(random);
+        if (HasFailure()) return;
+      }
+    }
+  }
+  for (const char* name : {"ring", "double_binary_tree", "pat", "nvls", "LL", "LL128", "Simple"}) {
+    EXPECT_EQ(taken.count(name), 1U) << name << " never came up";
+  }
+  EXPECT_GT(closest, 0.5);
 }
 
 }  // namespace

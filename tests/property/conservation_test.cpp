@@ -14,23 +14,29 @@ constexpr std::uint64_t kCases = 1'000;
 struct Tally {
   Tally(Fabric& on, std::size_t devices) : fabric(&on), links(on.links().size()), memory(devices) {}
 
-  void add(Rank from, Rank to, Bytes size, int written) {
+  void add(Rank from, Rank to, Bytes size, int written, const CollectiveProgram::Load& load = {}) {
     ++messages;
     bytes += size.as_double();
-    for (const int link : fabric->route(from, to).links) {
-      links[static_cast<std::size_t>(link)] += size.as_double();
+    const std::span<const int> route = fabric->route(from, to).links;
+    for (const int link : route) {
+      double share = 1;
+      if (route.size() > 1 && link == route.front()) share = load.out;
+      if (route.size() > 1 && link == route.back()) share = load.in;
+      links[static_cast<std::size_t>(link)] += share * size.as_double();
     }
-    memory[static_cast<std::size_t>(from)] += size.as_double();
-    memory[static_cast<std::size_t>(to)] += written * size.as_double();
+    memory[static_cast<std::size_t>(from)] += load.out * size.as_double();
+    memory[static_cast<std::size_t>(to)] += load.in * written * size.as_double();
   }
   void add(const DrawnTraffic& traffic) {
     for (const Flow& flow : traffic.flows) {
       if (!flow.is_collective) add(flow.ranks[0], flow.ranks[1], flow.bytes, 1);
       if (!flow.is_collective) continue;
-      for_each_send(*fabric, traffic, flow, [&](auto group, int member, const Send& send) {
-        add(group[static_cast<std::size_t>(member)], group[static_cast<std::size_t>(send.to)],
-            send.bytes, send.reduces ? 2 : 1);
-      });
+      for_each_send(
+          *fabric, traffic, flow,
+          [&](auto group, int member, const Send& send, const CollectiveProgram::Load& load) {
+            add(group[static_cast<std::size_t>(member)], group[static_cast<std::size_t>(send.to)],
+                send.bytes, send.reduces ? 2 : 1, load);
+          });
     }
   }
 

@@ -82,13 +82,14 @@ TEST(CutBounds, NoDeviceMovesItsBytesFasterThanItsMemory) {
         }
         continue;
       }
-      for_each_send(*that.fabric, that.traffic, flow,
-                    [&](auto group, int member, const Send& send) {
-                      touched[static_cast<std::size_t>(group[static_cast<std::size_t>(member)])] +=
-                          send.bytes.as_double();
-                      touched[static_cast<std::size_t>(group[static_cast<std::size_t>(send.to)])] +=
-                          send.bytes.as_double() * (send.reduces ? 2 : 1);
-                    });
+      for_each_send(
+          *that.fabric, that.traffic, flow,
+          [&](auto group, int member, const Send& send, const CollectiveProgram::Load& load) {
+            touched[static_cast<std::size_t>(group[static_cast<std::size_t>(member)])] +=
+                load.out * send.bytes.as_double();
+            touched[static_cast<std::size_t>(group[static_cast<std::size_t>(send.to)])] +=
+                load.in * send.bytes.as_double() * (send.reduces ? 2 : 1);
+          });
     }
     const DeviceSpec& device = that.cluster.spec().node.device;
     const double capacity = device.memory_bandwidth.as_double() * device.memory_efficiency;

@@ -93,14 +93,15 @@ inline double must_cross(const DrawnTraffic& traffic, const std::vector<bool>& i
   return bytes;
 }
 
-/// Over the links that lead out of the vertices inside.
+/// Over the links that lead out of the vertices inside; `raw`, as a library may use what the links'
+/// own efficiency leaves.
 inline double capacity_out_of(const std::vector<bool>& inside, const Fabric& fabric,
-                              const std::vector<LinkEnds>& ends) {
+                              const std::vector<LinkEnds>& ends, bool raw = false) {
   double capacity = 0;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     if (inside[static_cast<std::size_t>(ends[i].from)] &&
         !inside[static_cast<std::size_t>(ends[i].to)]) {
-      capacity += fabric.links()[i].capacity;
+      capacity += raw ? fabric.links()[i].raw_capacity : fabric.links()[i].capacity;
     }
   }
   return capacity;

@@ -83,7 +83,8 @@ inline std::string algorithm_of(const DrawnTraffic& traffic, CollectiveKind kind
   return kind_name + "/" + (chosen == "auto" ? "ring" : chosen);
 }
 
-/// Calls visit(group, member, send) for each message of the program, group by group.
+/// Calls visit(group, member, send, load) for each message of the program, group by group; `load`
+/// is that of messages that end in switches.
 template <class Visit>
 void for_each_send(const Fabric& fabric, const DrawnTraffic& traffic, const Flow& flow,
                    Visit visit) {
@@ -105,7 +106,11 @@ void for_each_send(const Fabric& fabric, const DrawnTraffic& traffic, const Flow
       for (int step = 0; step < program->steps(); ++step) {
         sends.clear();
         program->sends(member, step, sends);
-        for (const Send& send : sends) visit(ranks.subspan(first, flow.group_size), member, send);
+        const CollectiveProgram::Load load =
+            program->meets(step) ? program->meeting_load() : CollectiveProgram::Load{};
+        for (const Send& send : sends) {
+          visit(ranks.subspan(first, flow.group_size), member, send, load);
+        }
       }
     }
   }

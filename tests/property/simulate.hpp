@@ -16,6 +16,7 @@ struct Outcome {
   std::vector<Span> spans;
   MachineCounters counters;
   std::vector<Machine::ResourceUse> resources;  // math, memory of each device, then the links
+  std::vector<CollectiveRecord> records;
 
   double carried_by_link(int devices, std::size_t link) const {
     return resources[2 * static_cast<std::size_t>(devices) + link].carried;
@@ -67,7 +68,8 @@ inline Outcome simulate(const ClusterSpec& cluster, const TaskGraph& graph,
   Executor executor(engine, graph, machine, observers);
   machine.prepare(graph, executor.listener());
   const Time end = executor.run();
-  return {end, timeline.spans(), machine.counters(), machine.resources()};
+  return {end, timeline.spans(), machine.counters(), machine.resources(),
+          machine.collective_records()};
 }
 
 }  // namespace orrery

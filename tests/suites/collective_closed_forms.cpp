@@ -1,5 +1,6 @@
 #include "tests/suites/collective_closed_forms.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -53,7 +54,8 @@ std::int64_t along_the_chain(int n, std::int64_t pieces) {
   return pieces + n - 2;
 }
 std::int64_t up_and_down(int n, std::int64_t pieces) {
-  return 2 * log_up(n) * pieces;
+  const std::int64_t buffers = 8;  // so many pieces before the next round
+  return (2 * log_up(n) - 1) * std::min(pieces, buffers) + pieces;
 }
 std::int64_t doublings(int n, std::int64_t pieces) {
   return log_up(n) * pieces;

@@ -55,6 +55,28 @@ TEST(CollectivesOverNodes, UseAllAdaptersAtOnce) {
   }
 }
 
+// Of two nodes one is below the other: along the chain of a node to its head, over, and back. Each
+// of the channels, two for each adapter, carries its slice; a hop of the chain moves two slices
+// over a port, a hop between the nodes one over an adapter either way.
+TEST(CollectivesOverNodes, ATreeGoesAlongChainsAndOnceAcross) {
+  const Duration hop = 200_ns;
+  const Duration away = 1_us;
+  const Bandwidth inside = 100_GBps;
+  const Bandwidth adapter = 10_GBps;
+  for (const int devices : {1, 2, 4, 8}) {
+    const Bytes slice = 10_KB;
+    const ClusterSpec cluster =
+        nodes_of(2, devices, wire(inside, hop / 2), wire(adapter, away / 2));
+    CollectiveChoice choice;
+    choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_reduce)] = "double_binary_tree";
+    GraphOf graph(2 * devices);
+    graph.collective(CollectiveKind::all_reduce, 2 * devices * slice, 2 * devices);
+    const Duration chain = (devices - 1) * (transfer_time(2 * slice, inside) + hop);
+    const Duration across = transfer_time(slice, adapter) + away;
+    EXPECT_EQ(run(cluster, graph, choice).end.since_start(), 2 * (chain + across)) << devices;
+  }
+}
+
 // n-1 steps of S/n over all links but the one of each member that even numbers leave.
 TEST(CollectivesInAMesh, UseAllLinksOrAllButOne) {
   const Bandwidth link = 10_GBps;

@@ -21,7 +21,9 @@ Finished run_collective(CollectiveKind kind, int n, Bytes size,
                         const CollectiveChoice& choice = {}) {
   GraphOf graph(n);
   graph.collective(kind, size, n);
-  return run(crossbar_of(n, kWire), graph, choice);
+  CollectiveChoice in_rounds = choice;
+  in_rounds.algorithm[static_cast<std::size_t>(CollectiveKind::all_to_all)] = "pairwise";
+  return run(crossbar_of(n, kWire), graph, in_rounds);
 }
 
 CollectiveChoice cut_to(Bytes chunk) {
@@ -126,6 +128,42 @@ TEST(Broadcast, ChunksFollowTheFirstAlongTheChain) {
       const auto done = run_collective(CollectiveKind::broadcast, n, chunks * chunk, cut_to(chunk));
       EXPECT_EQ(done.end, Time((n - 1) * (piece + kLatency) + (chunks - 1) * piece));
     }
+  }
+}
+
+// A switch that copies is sent a block once and brings all of them; one that adds is sent all and
+// brings a sum once. So the direction that carries an n-th may be n times slower and costs nothing.
+TEST(InSwitch, AGatherOrScatterLoadsOneDirectionWithAnNth) {
+  for (const int n : {2, 4, 8}) {
+    const auto star = [n](Bandwidth up, Bandwidth down) {
+      std::vector<JsonValue> links;
+      for (int device = 0; device < n; ++device) {
+        for (const bool out : {true, false}) {
+          JsonValue vertex = json_integer(device);
+          JsonValue hub = json_string("hub");
+          links.push_back(json_object({{"from", out ? vertex : hub},
+                                       {"to", out ? hub : vertex},
+                                       {"link", to_json(wire(out ? up : down, kHop))}}));
+        }
+      }
+      ClusterSpec cluster = crossbar_of(n, kWire);
+      cluster.node.fabric = json_object({{"kind", json_string("graph")},
+                                         {"switches", json_array({json_string("hub")})},
+                                         {"links", json_array(std::move(links))}});
+      return cluster;
+    };
+    const auto time = [n](const ClusterSpec& cluster, CollectiveKind kind) {
+      CollectiveChoice choice;
+      choice.algorithm[static_cast<std::size_t>(kind)] = "nvls";
+      GraphOf graph(n);
+      graph.collective(kind, 8_MB, n);
+      return run(cluster, graph, choice).end.since_start();
+    };
+    const Bandwidth nth(kBandwidth.count() / n);
+    const Duration expected = transfer_time(8_MB, kBandwidth) + kLatency;
+    EXPECT_EQ(time(star(nth, kBandwidth), CollectiveKind::all_gather), expected) << n;
+    EXPECT_EQ(time(star(kBandwidth, nth), CollectiveKind::reduce_scatter), expected) << n;
+    EXPECT_GT(time(star(kBandwidth, nth), CollectiveKind::all_gather), expected) << n;
   }
 }
 

@@ -119,6 +119,17 @@ TEST(Pcie, CopiesToAndFromTheHostMeetTheSameWay) {
   EXPECT_EQ(run(cluster, graph).end.since_start(), transfer_time(4 * kSize, kBandwidth) + kHop);
 }
 
+// A NIC whose slot both directions share: one way alone has all, both have the share.
+TEST(Rdma, BothDirectionsOfAnAdapterShareWhatTheDuplexFactorLeaves) {
+  const ClusterSpec cluster = star_of({}, rdma(R"(, "duplex": 0.8)"));
+  EXPECT_EQ(time_of(cluster, kSize), transfer_time(kSize, kBandwidth) + kLatency);
+  GraphOf both(2);
+  both.transfer(0, 1, kSize);
+  both.transfer(1, 0, kSize);
+  EXPECT_EQ(run(cluster, both).end.since_start(),
+            duration_from_seconds(kSize.as_double() / (0.8 * kBandwidth.as_double())) + kLatency);
+}
+
 TEST(Rdma, ARendezvousPaysARoundTripFromItsThresholdOn) {
   const ClusterSpec cluster = star_of({}, rdma(R"(, "rendezvous_threshold": "10 kB")"));
   EXPECT_EQ(time_of(cluster, 9'999_B), transfer_time(9'999_B, kBandwidth) + kLatency);

@@ -71,6 +71,10 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   impl_->builtins = &builtins;
   impl_->cluster = std::move(cluster);
   const std::int64_t devices = impl_->cluster.device_count();
+  if (devices < 2) {
+    throw UsageError("--cluster: expected two devices or more, " + impl_->question.cluster +
+                     " is one; `orrery list clusters` has clusters of several nodes");
+  }
   int& ranks = impl_->question.ranks;
   if (ranks == 0) ranks = static_cast<int>(devices);
   if (ranks > devices || ranks < 2) {

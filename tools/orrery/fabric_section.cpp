@@ -32,6 +32,24 @@ FlowChoice read_fabric_section(JsonCursor section) {
   return choice;
 }
 
+void refuse_changing_ways(const Scenario& scenario, const JsonValue& section,
+                          Diagnostics& diagnostics) {
+  const FlowChoice& choice = scenario.flows;
+  const JsonValue* faults = scenario.resolved.find("faults");
+  const bool adapts = scenario.fabric != nullptr && scenario.fabric->adapts();
+  const bool native = choice.engine == FlowChoice().engine;
+  if (native && choice.share_policy == SharePolicy::max_min) return;
+  const std::string needs =
+      R"(messages that change their way need engine "native" with )"
+      R"(share_policy "max_min", got )" +
+      (native ? "share_policy \"" + std::string(to_string(choice.share_policy))
+              : "engine \"" + choice.engine) +
+      "\"";
+  if (faults != nullptr && !faults->items.empty()) report_at(*faults, needs, diagnostics);
+  if (!adapts) return;
+  report_at(section, "a routing of this cluster adapts to loads: " + needs, diagnostics);
+}
+
 JsonValue fabric_defaults(const JsonValue& section) {
   const FlowChoice choice;
   const JsonValue* engine = section.find("engine");

@@ -14,6 +14,11 @@ struct Scenario;
 
 /// The section "fabric": who moves messages, and how. It has its defaults.
 FlowChoice read_fabric_section(JsonCursor section);
+/// Messages that change their way, by faults or a routing that adapts, need the native engine:
+/// reported at the faults, or at `section`, where it chose another.
+void refuse_changing_ways(const Scenario& scenario, const JsonValue& section,
+                          Diagnostics& diagnostics);
+
 /// Those of the engine that the section names; of "native" when it names none.
 JsonValue fabric_defaults(const JsonValue& section);
 

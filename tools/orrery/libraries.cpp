@@ -86,10 +86,7 @@ void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* f
   JsonCursor library = collectives.find("library");
   const std::string name = library.as_choice(names);
   JsonCursor protocol = collectives.find("protocol");
-  // A scalar summed by a tree over all ranks would leave no two of them alike, and the job
-  // unfolded.
-  const NcclOptions options{.protocol = protocol.as_choice({"auto", "ll", "ll128", "simple"}),
-                            .trees = false};
+  const NcclOptions options{.protocol = protocol.as_choice({"auto", "ll", "ll128", "simple"})};
   const bool fixed = protocol.present() && options.protocol != "auto";
   if (fixed && name == "plain") {
     protocol.error("protocols are those of a library; \"library\" is \"plain\"");

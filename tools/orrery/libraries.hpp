@@ -26,9 +26,7 @@ std::string library_refusal(const std::string& name, const ClusterSpec& cluster,
 
 /// Reads "library", "protocol" and "cores" of a scenario's "collectives" into `choice`, and adds
 /// the files that this took to `sources`. "auto" is NCCL where it, or a near relative, was measured
-/// over the links inside the nodes; "plain" is none. Trees run only when they are named: their
-/// ranks all differ, and the job could not be folded. `fabric`: null where the cluster has
-/// mistakes.
+/// over the links inside the nodes; "plain" is none. `fabric`: null where the cluster has mistakes.
 void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
                   CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources);
 

@@ -32,6 +32,7 @@ const std::map<std::string, CollectiveKind> kKinds = {
     {"all_gather", CollectiveKind::all_gather},
     {"reduce_scatter", CollectiveKind::reduce_scatter},
     {"alltoall", CollectiveKind::all_to_all},
+    {"send_recv", CollectiveKind::gather},
     {"broadcast", CollectiveKind::broadcast}};
 const std::map<std::string, std::int64_t> kElementBytes = {
     {"half", 2}, {"bfloat16", 2}, {"float", 4}, {"int8", 1}};
@@ -59,7 +60,9 @@ std::optional<MeasuredCollective> row_from(const std::string& line, const std::s
   if (kind == kKinds.end() || bytes == kElementBytes.end() || !ranks || !elements || !latency) {
     return std::nullopt;
   }
-  const Bytes size = *elements * Bytes(bytes->second);
+  // A send of one to another is a gather of two, whose size is that of both parts.
+  const std::int64_t parts = kind->second == CollectiveKind::gather ? 2 : 1;
+  const Bytes size = parts * *elements * Bytes(bytes->second);
   const std::string key = table + "," + fields[0] + "," + fields[2] + "," + fields[3] + "," +
                           std::to_string(size.count());
   MeasuredCollective row;

@@ -65,7 +65,8 @@ struct MeasuredCollectives {
 /// another form. Throws ScenarioError with all mistakes, IoError when a file cannot be read.
 ///
 /// A table has the columns op_name, kernel_source, nccl_dtype, num_gpus, message_size (elements)
-/// and latency (ms), as NVIDIA's aiconfigurator has them. With "fitted_every": n a row is fitted
+/// and latency (ms), as NVIDIA's aiconfigurator has them; "send_recv" is one way, from one rank to
+/// the other. With "fitted_every": n a row is fitted
 /// when the CRC-32 of "TABLE,op,dtype,gpus,bytes" is a multiple of n, TABLE being the file's name
 /// without its ending, as in tools/fit_nccl.
 std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,

@@ -7,9 +7,9 @@
 namespace orrery {
 namespace {
 
-constexpr std::array kAllKinds = {CollectiveKind::all_reduce, CollectiveKind::all_gather,
+constexpr std::array kAllKinds = {CollectiveKind::all_reduce,     CollectiveKind::all_gather,
                                   CollectiveKind::reduce_scatter, CollectiveKind::all_to_all,
-                                  CollectiveKind::broadcast};
+                                  CollectiveKind::broadcast,      CollectiveKind::gather};
 
 template <class... Values>
 std::string format(const char* pattern, Values... values) {

@@ -167,6 +167,7 @@ class Reader {
     }
     Diagnostics found;
     scenario_->flows = read_fabric_section(JsonCursor(*value, found));
+    if (found.empty()) refuse_changing_ways(*scenario_, *value, found);
     report(found);
   }
 

@@ -41,6 +41,15 @@ class MeasuredTest : public testing::Test {
   TemporaryFolder folder_;
 };
 
+TEST_F(MeasuredTest, ASendOfOneToAnotherIsAGatherOfTwo) {
+  const Outcome shown =
+      reproduce(kColumns + std::string("send_recv,NCCL,half,2,524288,0.05\n"), "", {"--json"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  const JsonValue report = parse_json(shown.out, "stdout");
+  EXPECT_EQ(value_at(report, "/systems/0/rows/0/collective")->string, "gather");
+  EXPECT_EQ(value_at(report, "/systems/0/rows/0/bytes")->integer, 2 * 2 * 524288);
+}
+
 TEST_F(MeasuredTest, TheVerdictIsThatOfTheRowsThatWereNotFitted) {
   const std::string row = "all_gather,NCCL,half,8,1048576,0.05\n";
   const Outcome shown = reproduce(kColumns + row, "", {"--json"});
