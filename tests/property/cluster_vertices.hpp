@@ -51,7 +51,8 @@ class ClusterVertices {
     const auto registry = topologies_with_drawn();
     JsonCursor cursor(section, diagnostics);
     const std::string kind = cursor.at("kind").as_string();
-    read_routing(cursor);  // whatever it is, the links are the same
+    read_routing(cursor);  // whatever it is, the links are the same, as where switches add
+    cursor.find("in_network_reduction");
     TopologySite with_kinds = site;
     with_kinds.kinds = &registry;
     auto topology = registry.find(kind)->make(cursor, with_kinds);

@@ -185,6 +185,7 @@ ClusterSpec adding(ClusterSpec cluster) {
 TEST(CollectiveBounds, NorDoesNcclWithAnyProtocolOrAlgorithm) {
   std::uint64_t seed = 1'000'000;
   std::set<std::string> taken;
+  std::set<std::string> chosen;  // by NCCL
   double closest = 0;
   for (const Sample& sample : all_samples()) {
     if (sample.site.endpoints < 2 || sample.site.endpoints > kMostDevices) continue;
@@ -201,7 +202,8 @@ TEST(CollectiveBounds, NorDoesNcclWithAnyProtocolOrAlgorithm) {
         traffic.choice.library = nccl.with(protocol);
         const Outcome outcome = simulate(cluster, graph_of(traffic, devices).graph, traffic.choice);
         for (const CollectiveRecord& record : outcome.records) {
-          if (draw % 2 == 0) taken.insert(record.algorithm);
+          taken.insert(record.algorithm);
+          if (draw % 2 == 0) chosen.insert(record.algorithm);
           taken.insert(record.protocol);
         }
         const Bounds bounds(cluster, traffic, outcome);
@@ -213,7 +215,9 @@ TEST(CollectiveBounds, NorDoesNcclWithAnyProtocolOrAlgorithm) {
       }
     }
   }
-  for (const char* name : {"ring", "double_binary_tree", "pat", "nvls", "LL", "LL128", "Simple"}) {
+  EXPECT_EQ(chosen.count("ring"), 1U);
+  EXPECT_EQ(chosen.count("double_binary_tree"), 1U);
+  for (const char* name : {"tree", "pat", "nvls", "sharp", "LL", "LL128", "Simple"}) {
     EXPECT_EQ(taken.count(name), 1U) << name << " never came up";
   }
   EXPECT_GT(closest, 0.5);
