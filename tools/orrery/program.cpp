@@ -34,7 +34,8 @@ std::string help_text() {
           "exit codes: 0 done; 1 our bug; 2 wrong input; 3 ran, and the verdict is no (does not "
           "fit\n"
           "in memory, misses a published figure's limit); 4 the workload deadlocks; 5 a file or "
-          "disk error\n";
+          "disk error;\n"
+          "6 a sweep with failed points; 75 stopped, and the same command goes on\n";
   return text.str();
 }
 
@@ -77,6 +78,10 @@ std::vector<Command> commands() {
       {"calibrate", "fit a kernel's cost to measured times", calibrate_command},
       {"report", "a page to look at: timeline, load, critical path, what would help",
        report_command},
+      {"sweep", "many points of a scenario, on all processors or as a Slurm job array; resumes",
+       sweep_command},
+      {"search", "the best point of a sweep, proved without simulating most of them",
+       search_command},
       {"reproduce", "published figures beside simulated ones, with the difference",
        reproduce_command},
       {"schema", "the JSON Schema of a scenario, for editors", schema_command}};

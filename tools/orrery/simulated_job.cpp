@@ -44,7 +44,7 @@ std::vector<Rank> SimulatedJob::rank_of() const {
   return ranks;
 }
 
-Runner& SimulatedJob::runner_on(Machine& machine) {
+Runner& SimulatedJob::runner_on(Runner& machine) {
   if (!folded_) {
     return machine;
   }

@@ -32,7 +32,7 @@ class SimulatedJob {
   /// Null when nothing is folded.
   const Symmetry* symmetry() const { return symmetry_ ? &*symmetry_ : nullptr; }
   /// Runs ops of graph() on `machine`.
-  Runner& runner_on(Machine& machine);
+  Runner& runner_on(Runner& machine);
 
  private:
   const TaskGraph* graph_;

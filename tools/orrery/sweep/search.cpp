@@ -1,0 +1,261 @@
+#include "tools/orrery/sweep/search.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+#include <numeric>
+#include <set>
+
+#include "tools/orrery/command_line.hpp"
+#include "tools/orrery/fault_check.hpp"
+#include "tools/orrery/sweep/lower_bound.hpp"
+
+namespace orrery {
+namespace {
+
+using State = SearchPoint::State;
+using Clock = std::chrono::steady_clock;
+
+constexpr double kNone = std::numeric_limits<double>::infinity();
+
+class Search {
+ public:
+  Search(const Sweep& sweep, const SweepFolder& folder, const SearchOptions& options,
+         const Builtins& builtins, const Catalog& catalog)
+      : sweep_(&sweep),
+        folder_(&folder),
+        options_(&options),
+        builtins_(&builtins),
+        catalog_(&catalog) {
+    result_.points.resize(sweep.size());
+  }
+
+  SearchResult run() {
+    const Clock::time_point start = Clock::now();
+    take_what_is_there();
+    const PoolEnd bounds = find_bounds(deadline(start, 0.5));
+    const PoolEnd end = bounds == PoolEnd::signalled ? bounds : simulate(deadline(start, 1));
+    result_.complete = bounds == PoolEnd::done && end == PoolEnd::done && !out_of_budget_;
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  std::optional<Clock::time_point> deadline(Clock::time_point start, double share) const {
+    if (!options_->time) return std::nullopt;
+    return start + std::chrono::duration_cast<Clock::duration>(*options_->time * share);
+  }
+
+  double cost_of(double value) const { return options_->objective.maximise ? -value : value; }
+
+  /// Nothing, unless it ran and fits.
+  std::optional<double> cost_of(const PointRow& row) const {
+    if (row.status != "ok") return std::nullopt;
+    const std::optional<double> value = row.metric(options_->objective.metric);
+    if (!value) return std::nullopt;
+    return cost_of(*value);
+  }
+
+  /// Names all points, and takes those whose results are in the folder.
+  void take_what_is_there() {
+    const std::vector<Sweep::Named> names = sweep_->name(all_of(sweep_->size()));
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      SearchPoint& point = result_.points[i];
+      point.id = names[i].id;
+      point.mistakes = names[i].mistakes;
+      if (!point.mistakes.empty()) {
+        point.state = State::invalid;
+      } else if (!seen.insert(point.id).second) {
+        point.state = State::repeated;
+      } else if (std::optional<PointRow> row = folder_->read_result(point.id)) {
+        ++result_.there_already;
+        took(point, std::move(*row));
+      }
+    }
+  }
+
+  void took(SearchPoint& point, PointRow row) {
+    point.state = State::simulated;
+    point.row = std::move(row);
+    if (const std::optional<double> cost = cost_of(point.row)) best_ = std::min(best_, *cost);
+  }
+
+  double best() {
+    const std::lock_guard lock(mutex_);
+    return best_;
+  }
+
+  /// The objective of a run that takes no less than `time`; -kNone where nothing follows from that.
+  double bound_from(const Job& job, Duration time) const {
+    const Objective& objective = options_->objective;
+    if (!options_->prune || time <= Duration(0)) return -kNone;
+    // The figures are quotients and products of doubles.
+    const double seconds = to_seconds(time) * (1 - 1e-12);
+    if (objective.metric == job.headline && !objective.maximise) return seconds;
+    if (objective.metric == "tokens_per_s" && objective.maximise) return -job.tokens / seconds;
+    return -kNone;
+  }
+
+  void bound(SearchPoint& point, std::size_t number) {
+    try {
+      const Scenario scenario = scenario_from(sweep_->document(number), {}, *builtins_, *catalog_);
+      const Job job = build_job(scenario);
+      check_faults(scenario, job, *builtins_);
+      const bool too_large = least_memory(job) > scenario.cluster.node.device.memory_capacity;
+      point.bound = bound_from(job, busy_bound(scenario, job));
+      point.state = too_large && options_->prune ? State::too_large : State::bounded;
+    } catch (const IoError&) {
+      throw;
+    } catch (const Error& error) {
+      point.mistakes = error.what();
+      point.state = State::invalid;
+    }
+  }
+
+  PoolEnd find_bounds(std::optional<Clock::time_point> deadline) {
+    std::vector<std::size_t> unknown;
+    for (std::size_t i = 0; i < result_.points.size(); ++i) {
+      if (result_.points[i].state == State::unknown) unknown.push_back(i);
+    }
+    const PoolOptions pool{.jobs = options_->jobs, .what = "bounds", .deadline = deadline};
+    return run_pool(unknown.size(), pool,
+                    [&](std::size_t i) { bound(result_.points[unknown[i]], unknown[i]); });
+  }
+
+  /// Drops the point by a bound, or simulates it.
+  void look_at(std::size_t number) {
+    SearchPoint& point = result_.points[number];
+    if (point.bound > best()) {
+      point.state = State::beaten;
+      return;
+    }
+    const Scenario scenario = scenario_from(sweep_->document(number), {}, *builtins_, *catalog_);
+    if (options_->prune && point.bound > -kNone) {
+      const Job job = build_job(scenario);
+      SimulatedJob simulated(scenario, job, *builtins_, Folding::where_alike);
+      const Duration path = path_bound(scenario, job, simulated, *builtins_);
+      point.bound = std::max(point.bound, bound_from(job, path));
+      if (point.bound > best()) {
+        point.state = State::outrun;
+        return;
+      }
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      if (begun_ >= options_->most_points) {
+        out_of_budget_ = true;
+        return;
+      }
+      ++begun_;
+    }
+    const PointOutcome outcome = run_point(scenario, *builtins_);
+    folder_->write_result(point.id, outcome);
+    const std::lock_guard lock(mutex_);
+    took(point, {outcome.status, outcome.exit_code, outcome.error, outcome.metrics});
+  }
+
+  PoolEnd simulate(std::optional<Clock::time_point> deadline) {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < result_.points.size(); ++i) {
+      if (result_.points[i].state == State::bounded) order.push_back(i);
+    }
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return result_.points[a].bound < result_.points[b].bound;
+    });
+    const PoolOptions pool{.jobs = options_->jobs, .what = "points", .deadline = deadline};
+    return run_pool(order.size(), pool, [&](std::size_t i) { look_at(order[i]); });
+  }
+
+  void finish() {
+    std::vector<std::pair<double, std::size_t>> ranked;
+    for (std::size_t i = 0; i < result_.points.size(); ++i) {
+      const SearchPoint& point = result_.points[i];
+      if (point.state == State::simulated) {
+        if (const std::optional<double> cost = cost_of(point.row)) ranked.emplace_back(*cost, i);
+      } else if (point.state == State::bounded || point.state == State::unknown) {
+        const double bound = point.state == State::bounded ? point.bound : -kNone;
+        result_.least_left = std::min(result_.least_left.value_or(kNone), bound);
+      }
+    }
+    std::sort(ranked.begin(), ranked.end());
+    for (const auto& [cost, point] : ranked) result_.ranking.push_back(point);
+  }
+
+  const Sweep* sweep_;
+  const SweepFolder* folder_;
+  const SearchOptions* options_;
+  const Builtins* builtins_;
+  const Catalog* catalog_;
+  SearchResult result_;
+  std::mutex mutex_;  // of what follows, and of rows
+  double best_ = kNone;
+  std::size_t begun_ = 0;
+  bool out_of_budget_ = false;
+};
+
+std::vector<std::int64_t> divisors(std::int64_t number) {
+  std::vector<std::int64_t> result;
+  for (std::int64_t i = 1; i <= number; ++i) {
+    if (number % i == 0) result.push_back(i);
+  }
+  return result;
+}
+
+JsonValue counts(const std::vector<std::int64_t>& numbers) {
+  std::vector<JsonValue> items;
+  for (const std::int64_t number : numbers) items.push_back(json_integer(number));
+  return json_array(std::move(items));
+}
+
+JsonValue kinds(std::initializer_list<const char*> names) {
+  std::vector<JsonValue> items;
+  for (const char* name : names) items.push_back(json_object({{"kind", json_string(name)}}));
+  return json_array(std::move(items));
+}
+
+JsonValue order(std::initializer_list<const char*> names) {
+  std::vector<JsonValue> items;
+  for (const char* name : names) items.push_back(json_string(name));
+  return json_array(std::move(items));
+}
+
+}  // namespace
+
+std::size_t SearchResult::count(SearchPoint::State state) const {
+  return static_cast<std::size_t>(std::count_if(
+      points.begin(), points.end(), [&](const auto& point) { return point.state == state; }));
+}
+
+SearchResult search(const Sweep& sweep, const SweepFolder& folder, const SearchOptions& options,
+                    const Builtins& builtins, const Catalog& catalog) {
+  return Search(sweep, folder, options, builtins, catalog).run();
+}
+
+JsonValue standard_space(JsonValue& scenario, std::int64_t devices) {
+  JsonValue* workload = scenario.find("workload");
+  const JsonValue* kind = workload == nullptr ? nullptr : workload->find("kind");
+  if (kind == nullptr || kind->string != "transformer_training") {
+    throw UsageError(
+        "a search without axes of its own is for transformer_training; for other workloads write "
+        "a sweep file (`orrery sweep --help`)");
+  }
+  if (JsonValue* parallel = workload->find("parallel")) {
+    std::erase_if(parallel->members, [](const auto& member) { return member.key == "data"; });
+  }
+  const std::vector<std::int64_t> degrees = divisors(devices);
+  JsonValue axes =
+      json_object({{"/workload/parallel/tensor", counts(degrees)},
+                   {"/workload/parallel/pipeline", counts(degrees)},
+                   {"/workload/micro_batch", counts({1, 2, 4, 8})},
+                   {"/workload/recompute", kinds({"none", "selective", "full"})},
+                   {"/workload/sharding", kinds({"none", "zero1", "zero2", "zero3"})},
+                   {"/workload/placement", json_array({order({"tensor", "data", "pipeline"}),
+                                                       order({"tensor", "pipeline", "data"})})}});
+  return json_object(
+      {{"axes", std::move(axes)},
+       {"where",
+        json_string("tensor * pipeline <= devices and devices % (tensor * pipeline) == 0")}});
+}
+
+}  // namespace orrery
