@@ -50,7 +50,8 @@ std::vector<std::string> strings(JsonCursor cursor) {
   return result;
 }
 
-/// cases.json: [{"file", "name" (else the file's), "set" (of --set), "says", "about"}].
+/// cases.json: [{"file", "name" (else the file's), "set" (of --set), "says", "about"}]. Files whose
+/// names begin with "sweep_" are sweeps, the others scenarios.
 std::vector<Case> cases() {
   const JsonValue document = load_json(kList, "cases.json");
   Diagnostics diagnostics;
@@ -156,7 +157,10 @@ void expect_lines(const std::string& errors, const std::vector<std::string>& say
 class BadInput : public ::testing::TestWithParam<Case> {};
 
 TEST_P(BadInput, IsRefused) {
-  for (const std::string command : {"check", "run"}) {
+  const bool sweeps = GetParam().file.starts_with("sweep_");
+  const std::vector<std::string> commands = sweeps ? std::vector<std::string>{"sweep", "search"}
+                                                   : std::vector<std::string>{"check", "run"};
+  for (const std::string& command : commands) {
     const Scratch scratch;
     std::vector<std::string> words = {command, GetParam().file};
     for (const std::string& override_text : GetParam().set) {
@@ -165,6 +169,7 @@ TEST_P(BadInput, IsRefused) {
     if (command == "run") {
       words.insert(words.end(), {"--trace", "--out", (scratch.path / "written/out").string()});
     }
+    if (sweeps) words.insert(words.end(), {"--out", (scratch.path / "written/out").string()});
     const std::ptrdiff_t before = entries_below(kCases);
     const Outcome outcome = start(scratch.path, words);
     SCOPED_TRACE("orrery " + command + " says:\n" + outcome.errors);

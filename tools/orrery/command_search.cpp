@@ -141,9 +141,11 @@ int search_command(std::span<const std::string> words, const Builtins& builtins)
   const Sweep sweep(space_of(path, overrides_of(options), catalog), builtins, catalog, how.jobs);
   const SweepFolder folder(options.count("out") > 0 ? options["out"].as<std::string>()
                                                     : fs::path(path).stem().string() + ".search");
+  const std::vector<Sweep::Named> names = sweep.name(all_of(sweep.size()));
+  require_a_valid_one(names);
   folder.open(sweep.file(), options.count("adopt") > 0);
   const Claim claim(folder.path(), "all");
-  const SearchResult result = search(sweep, folder, how, builtins, catalog);
+  const SearchResult result = search(sweep, names, folder, how, builtins, catalog);
   write_plan(sweep, result, folder);
   print(options.count("json") > 0 ? to_text(to_json(sweep, result, how.objective), true) + "\n"
                                   : report_of(sweep, result, how.objective));

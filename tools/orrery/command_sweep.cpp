@@ -128,13 +128,6 @@ int dry_run(const Sweep& sweep, const SweepFolder& folder) {
   return 0;
 }
 
-/// A sweep without a single scenario that can be read is a mistake of the file.
-void refuse_when_all_are_invalid(const std::vector<Sweep::Named>& names) {
-  const bool all = std::all_of(names.begin(), names.end(),
-                               [](const Sweep::Named& name) { return !name.mistakes.empty(); });
-  if (all) throw UsageError(names.front().mistakes + "\nnone of the points is a valid scenario");
-}
-
 void write_plan(const Sweep& sweep, const std::vector<Sweep::Named>& names,
                 const SweepFolder& folder) {
   std::vector<PlannedPoint> planned;
@@ -229,7 +222,7 @@ int sweep_command(std::span<const std::string> words, const Builtins& builtins) 
   }
   const Shard shard = shard_of(options);
   const std::vector<Sweep::Named> names = sweep.name(all_of(sweep.size()));
-  refuse_when_all_are_invalid(names);
+  require_a_valid_one(names);
   folder.open(sweep.file(), options.count("adopt") > 0);
   const Claim claim(folder.path(), shard.name());
   write_plan(sweep, names, folder);

@@ -35,11 +35,12 @@ std::string readable(double value) {
 }
 
 /// In a cell of a table of Markdown.
-std::string cell(std::string text) {
-  for (std::size_t at = 0; (at = text.find_first_of("|\n", at)) != std::string::npos; at += 2) {
-    text.replace(at, 1, text[at] == '|' ? "\\|" : "; ");
+std::string cell(const std::string& text) {
+  std::string safe;
+  for (const char c : text) {
+    safe += c == '|' ? "\\|" : c == '\n' ? "; " : std::string(1, c);
   }
-  return text;
+  return safe;
 }
 
 std::string table_head(const std::vector<std::string>& columns) {
@@ -214,7 +215,9 @@ std::string to_csv(const SweepTable& table, bool front) {
       const auto value = metrics.find(metric);
       text += value == metrics.end() ? "," : "," + exact(value->second);
     }
-    text += "," + csv_field(row.point.error) + "\n";
+    std::string error = row.point.error;
+    std::replace(error.begin(), error.end(), '\n', ' ');  // a line a row, for tools that count so
+    text += "," + csv_field(error) + "\n";
   }
   return text;
 }

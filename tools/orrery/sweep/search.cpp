@@ -30,9 +30,9 @@ class Search {
     result_.points.resize(sweep.size());
   }
 
-  SearchResult run() {
+  SearchResult run(const std::vector<Sweep::Named>& names) {
     const Clock::time_point start = Clock::now();
-    take_what_is_there();
+    take_what_is_there(names);
     const PoolEnd bounds = find_bounds(deadline(start, 0.5));
     const PoolEnd end = bounds == PoolEnd::signalled ? bounds : simulate(deadline(start, 1));
     result_.complete = bounds == PoolEnd::done && end == PoolEnd::done && !out_of_budget_;
@@ -56,9 +56,7 @@ class Search {
     return cost_of(*value);
   }
 
-  /// Names all points, and takes those whose results are in the folder.
-  void take_what_is_there() {
-    const std::vector<Sweep::Named> names = sweep_->name(all_of(sweep_->size()));
+  void take_what_is_there(const std::vector<Sweep::Named>& names) {
     std::set<std::string> seen;
     for (std::size_t i = 0; i < names.size(); ++i) {
       SearchPoint& point = result_.points[i];
@@ -227,9 +225,10 @@ std::size_t SearchResult::count(SearchPoint::State state) const {
       points.begin(), points.end(), [&](const auto& point) { return point.state == state; }));
 }
 
-SearchResult search(const Sweep& sweep, const SweepFolder& folder, const SearchOptions& options,
+SearchResult search(const Sweep& sweep, const std::vector<Sweep::Named>& names,
+                    const SweepFolder& folder, const SearchOptions& options,
                     const Builtins& builtins, const Catalog& catalog) {
-  return Search(sweep, folder, options, builtins, catalog).run();
+  return Search(sweep, folder, options, builtins, catalog).run(names);
 }
 
 JsonValue standard_space(JsonValue& scenario, std::int64_t devices) {

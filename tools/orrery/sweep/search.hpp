@@ -59,7 +59,9 @@ struct SearchResult {
 /// time) and for tokens_per_s; other figures are searched by memory alone.
 ///
 /// Results are files of the folder, as of a sweep, so that a search goes on where it was stopped.
-SearchResult search(const Sweep& sweep, const SweepFolder& folder, const SearchOptions& options,
+/// `names`: of all points, Sweep::name.
+SearchResult search(const Sweep& sweep, const std::vector<Sweep::Named>& names,
+                    const SweepFolder& folder, const SearchOptions& options,
                     const Builtins& builtins, const Catalog& catalog);
 
 /// Names what was pruned by what, and the best ten with why the others are worse.

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <set>
 
+#include "sim/base/unit_text.hpp"
 #include "tools/orrery/sweep/search.hpp"
 
 namespace orrery {
@@ -62,9 +63,8 @@ std::string why_worse(const PointRow& row, const PointRow& best) {
   std::sort(more.rbegin(), more.rend());
   std::string text;
   for (std::size_t i = 0; i < std::min(more.size(), kReasons); ++i) {
-    char number[40];
-    std::snprintf(number, sizeof number, "%+.3g s ", more[i].first);
-    text += (i > 0 ? ", " : "") + std::string(number) + more[i].second;
+    text += (i > 0 ? ", +" : ": +") + to_text(duration_from_seconds(more[i].first)) + " " +
+            more[i].second;
   }
   return text;
 }
@@ -84,8 +84,8 @@ std::string ranking_text(const Sweep& sweep, const SearchResult& result,
     std::vector<std::string> cells = sweep.labels(result.ranking[i]);
     cells.insert(cells.begin(), {std::to_string(i + 1), readable(value)});
     char percent[40];
-    std::snprintf(percent, sizeof percent,
-                  "%.1f %%: ", best_value == 0 ? 0 : 100 * std::abs(value / best_value - 1));
+    std::snprintf(percent, sizeof percent, "%.1f %%",
+                  best_value == 0 ? 0 : 100 * std::abs(value / best_value - 1));
     cells.push_back(i == 0 ? "" : percent + why_worse(row, best));
     table.push_back(std::move(cells));
   }

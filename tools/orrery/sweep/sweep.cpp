@@ -1,5 +1,6 @@
 #include "tools/orrery/sweep/sweep.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -117,6 +118,12 @@ Sweep::Outcome Sweep::run(const SweepFolder& folder, const std::vector<std::size
     outcome.there_already += rows.count(names[i].id);
   }
   return outcome;
+}
+
+void require_a_valid_one(const std::vector<Sweep::Named>& names) {
+  const bool all = std::all_of(names.begin(), names.end(),
+                               [](const Sweep::Named& name) { return !name.mistakes.empty(); });
+  if (all) throw UsageError(names.front().mistakes + "\nnone of the points is a valid scenario");
 }
 
 std::vector<std::size_t> all_of(std::size_t count) {

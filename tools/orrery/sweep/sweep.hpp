@@ -54,6 +54,9 @@ class Sweep {
   std::vector<SweepPoint> points_;
 };
 
+/// A sweep without a single scenario that can be read is a mistake of its file: throws UsageError.
+void require_a_valid_one(const std::vector<Sweep::Named>& names);
+
 /// 0, 1, …, count - 1.
 std::vector<std::size_t> all_of(std::size_t count);
 
