@@ -18,12 +18,16 @@ packages=(
   libnlopt-cxx-dev
   libsimgrid-dev
   mold
+  munge
   ninja-build
   nlohmann-json3-dev
   pkg-config
   python3
   python3-jsonschema
   python3-matplotlib
+  slurm-client
+  slurmctld
+  slurmd
   valgrind
 )
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/tools/orrery/experiment.hpp"
 
 namespace orrery {
@@ -11,8 +13,13 @@ TEST_P(Experiment, StaysWithinTheTolerancesWrittenBesideIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Folders, Experiment,
-                         ::testing::Values("quickstart", "inference", "scale", "stragglers"),
-                         [](const auto& folder) { return std::string(folder.param); });
+                         ::testing::Values("quickstart", "inference", "scale", "stragglers",
+                                           "sweeps/llama3_70b_on_64_h100"),
+                         [](const auto& folder) {
+                           std::string name(folder.param);
+                           std::replace(name.begin(), name.end(), '/', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace orrery

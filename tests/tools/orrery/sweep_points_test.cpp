@@ -175,5 +175,16 @@ TEST_F(Points, ALatinHypercubeUsesEachPartOfEachAxisOnce) {
   for (const auto& [seed, count] : seeds) EXPECT_EQ(count, kPoints / 5) << seed;
 }
 
+TEST(SweepExperiments, HaveTheirPoints) {
+  const Catalog catalog = open_catalog(find_data_folders());
+  const std::string folder = ORRERY_SOURCE_DIR "/experiments/sweeps/";
+  // Eight sizes of cluster by four tensor degrees.
+  EXPECT_EQ(points_of(load_sweep(folder + "scaling/sweep.json", {}), catalog).size(), 8U * 4);
+  // 20 divisions of 64 devices by micro-batches, recomputation, ZeRO and placement; all
+  // products of a tensor degree up to 8 and a pipeline up to 16 but 8 x 16 leave data parallelism.
+  EXPECT_EQ(points_of(load_sweep(folder + "llama3_70b_on_64_h100/search.json", {}), catalog).size(),
+            19U * 3 * 3 * 3 * 2);
+}
+
 }  // namespace
 }  // namespace orrery
