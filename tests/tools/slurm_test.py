@@ -82,7 +82,7 @@ class Slurm(unittest.TestCase):
         done = self.sweep(sweep, out, "--slurm", "--directive=--mem=100", *more)
         self.assertEqual(done.returncode, 0, done.stderr)
         submissions = sorted((self.folder / out / "slurm").iterdir())
-        return (submissions[-1] / "jobs").read_text(encoding="utf-8").split()
+        return (submissions[-1] / "jobs.txt").read_text(encoding="utf-8").split()
 
     def results(self, out):
         files = (self.folder / out / "points").glob("*/*.jsonl")

@@ -9,10 +9,10 @@ namespace orrery {
 namespace {
 
 constexpr const char* kHelp =
-    "usage: orrery schema\n\n"
-    "Prints the JSON Schema of a scenario (draft 2020-12), from which editors complete keys and "
-    "mark\n"
-    "mistakes while you type.\n\n"
+    "usage: orrery schema [--sweep]\n\n"
+    "Prints the JSON Schema of a scenario, or of a sweep (draft 2020-12), from which editors "
+    "complete\n"
+    "keys and mark mistakes while you type.\n\n"
     "example\n"
     "  orrery schema > scenario.schema.json\n\n";
 
@@ -20,7 +20,7 @@ constexpr const char* kHelp =
 
 int schema_command(std::span<const std::string> words, const Builtins& builtins) {
   CommandSyntax syntax{.command = "schema", .argument = "", .required = false, .options = {}};
-  syntax.options.add_options()("help,h", "this text");
+  syntax.options.add_options()("help,h", "this text")("sweep", "of a sweep file");
   const auto options = parse_command_line(syntax, words);
   if (options.count("help") > 0) {
     std::ostringstream text;
@@ -28,7 +28,11 @@ int schema_command(std::span<const std::string> words, const Builtins& builtins)
     print(text.str());
     return 0;
   }
-  print(to_text(scenario_schema(builtins, open_catalog(find_data_folders())), true) + "\n");
+  const Catalog catalog = open_catalog(find_data_folders());
+  print(to_text(options.count("sweep") > 0 ? sweep_schema(builtins, catalog)
+                                           : scenario_schema(builtins, catalog),
+                true) +
+        "\n");
   return 0;
 }
 

@@ -136,6 +136,7 @@ int search_command(std::span<const std::string> words, const Builtins& builtins)
     throw UsageError("--jobs: expected a number from 1 to 1024, got " + std::to_string(how.jobs));
   }
   read_budget(options, how);
+  const StopSignals held;  // also between one pool of threads and the next
   const Catalog catalog = open_catalog(find_data_folders());
   const std::string path = argument_of(options);
   const Sweep sweep(space_of(path, overrides_of(options), catalog), builtins, catalog, how.jobs);

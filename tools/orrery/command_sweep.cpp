@@ -213,6 +213,7 @@ int sweep_command(std::span<const std::string> words, const Builtins& builtins) 
   if (retry && options["retry"].as<std::string>() != "failed") {
     throw UsageError("--retry: expected failed, got " + options["retry"].as<std::string>());
   }
+  const StopSignals held;  // also between one pool of threads and the next
   const Catalog catalog = open_catalog(find_data_folders());
   const Sweep sweep(load_sweep(path, overrides_of(options)), builtins, catalog, jobs_of(options));
   const SweepFolder folder(text_or(options, "out", fs::path(path).stem().string() + ".sweep"));

@@ -11,4 +11,7 @@ namespace orrery {
 /// check` may still refuse: relations between values are beyond a schema.
 JsonValue scenario_schema(const Builtins& builtins, const Catalog& catalog);
 
+/// The same of a sweep file, which holds a scenario or names one.
+JsonValue sweep_schema(const Builtins& builtins, const Catalog& catalog);
+
 }  // namespace orrery

@@ -215,6 +215,29 @@ TEST_F(SweepProgram, ScriptsForBatchSystemsAreValidShell) {
             kFailedPoints);
 }
 
+TEST_F(SweepProgram, TheSchemaAcceptsSweepsAndRejectsUnknownKeys) {
+  if (testing_program::run_child("/usr/bin/python3", {"-c", "import jsonschema"}).exit_code != 0) {
+    GTEST_SKIP() << "the Python module jsonschema is not installed";
+  }
+  write_file(folder_ / "schema.json", run_orrery({"schema", "--sweep"}).out);
+  const std::string validate =
+      "import json, sys, jsonschema\n"
+      "schema = json.load(open(sys.argv[1]))\n"
+      "jsonschema.Draft202012Validator.check_schema(schema)\n"
+      "validator = jsonschema.Draft202012Validator(schema)\n"
+      "for path in sys.argv[2:]:\n"
+      "    document = json.load(open(path))\n"
+      "    assert validator.is_valid(document), list(validator.iter_errors(document))\n"
+      "    document['sweep']['axis'] = {}\n"
+      "    assert not validator.is_valid(document)\n";
+  const std::string sweeps = ORRERY_SOURCE_DIR "/experiments/sweeps/";
+  const Outcome outcome = testing_program::run_child(
+      "/usr/bin/python3",
+      {"-c", validate, (folder_ / "schema.json").string(), (folder_ / "sweep.json").string(),
+       sweeps + "scaling/sweep.json", sweeps + "llama3_70b_on_64_h100/search.json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
 TEST(SweepTable, ParetoFrontIsWhatNobodyDominates) {
   SweepTable table;
   table.metrics = {"a", "b"};

@@ -121,14 +121,15 @@ std::vector<std::size_t> points_of_task(const std::string& list, std::size_t lin
 
 std::vector<std::string> submit_batch(const std::string& batch) {
   output_of("bash " + quoted(batch + "/submit.sh"));
-  return lines_of(batch + "/jobs");
+  return lines_of(batch + "/jobs.txt");
 }
 
 std::vector<std::string> jobs_in_queue(const SweepFolder& folder) {
   std::set<std::string> submitted;
   std::error_code error;
   for (const auto& batch : fs::directory_iterator(folder.path_of("slurm"), error)) {
-    for (const std::string& job : lines_of((batch.path() / "jobs").string())) submitted.insert(job);
+    for (const std::string& job : lines_of((batch.path() / "jobs.txt").string()))
+      submitted.insert(job);
   }
   if (submitted.empty()) return {};
   // %F: the number of the array, whichever of its tasks it is.

@@ -25,8 +25,8 @@ struct BatchOptions {
 
 /// The scripts of one submission, in a folder of their own: tasks.txt (the points of a task a
 /// line), task.sh (an array job), collect.sh (the table, after all tasks) and submit.sh, which
-/// submits both and writes their numbers into `jobs`. Returns that folder. Slurm's are tested on a
-/// cluster, the others' syntax is.
+/// submits both and writes their numbers into jobs.txt. Returns that folder. Slurm's are tested on
+/// a cluster, the others' syntax is.
 std::string write_batch(const SweepFolder& folder, const BatchOptions& options,
                         const std::vector<std::size_t>& points);
 

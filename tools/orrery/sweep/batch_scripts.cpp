@@ -46,10 +46,12 @@ constexpr const char* kSlurmTask = R"sh(#!/bin/bash
 task=$(($1 + SLURM_ARRAY_TASK_ID))
 @RUN@"${task}" --jobs "${SLURM_CPUS_PER_TASK:-1}" &
 child=$!
-trap 'kill -USR1 "${child}" 2>/dev/null' USR1 TERM
+came=0
+trap 'came=1; kill -USR1 "${child}" 2>/dev/null' USR1 TERM
 wait "${child}"
 code=$?
-while kill -0 "${child}" 2>/dev/null; do # a trap ends a wait
+while ((came)); do # a trap ends a wait
+  came=0
   wait "${child}"
   code=$?
 done
@@ -77,11 +79,11 @@ for ((first = 0; first < tasks; first += size)); do
   last=$((tasks - first < size ? tasks - first - 1 : size - 1))
   id=$(sbatch --parsable --array="0-${last}@LIMIT@" task.sh "${first}")
   id=${id%%;*}
-  echo "${id}" >>jobs
+  echo "${id}" >>jobs.txt
   after+=":${id}"
 done
 id=$(sbatch --parsable --dependency="${after}" collect.sh)
-echo "${id%%;*}" >>jobs
+echo "${id%%;*}" >>jobs.txt
 )sh";
 
 constexpr const char* kPbsTask = R"sh(#!/bin/bash
@@ -101,8 +103,8 @@ if ((last > 0)); then
 else # an array has two tasks at least
   id=$(qsub -v PBS_ARRAY_INDEX=0 task.sh)
 fi
-echo "${id}" >>jobs
-qsub -W depend=afterany:"${id}" collect.sh >>jobs
+echo "${id}" >>jobs.txt
+qsub -W depend=afterany:"${id}" collect.sh >>jobs.txt
 )sh";
 
 constexpr const char* kLsfTask = R"sh(#!/bin/bash
@@ -121,8 +123,8 @@ set -euo pipefail
 cd @BATCH@
 answer=$(bsub -J "orrery[1-@TASKS@]@LIMIT@" <task.sh)
 id=$(sed -n 's/^Job <\([0-9]*\)>.*/\1/p' <<<"${answer}")
-echo "${id}" >>jobs
-bsub -w "ended(${id})" <collect.sh | sed -n 's/^Job <\([0-9]*\)>.*/\1/p' >>jobs
+echo "${id}" >>jobs.txt
+bsub -w "ended(${id})" <collect.sh | sed -n 's/^Job <\([0-9]*\)>.*/\1/p' >>jobs.txt
 )sh";
 
 BatchScripts scripts(const BatchPlace& place, const BatchOptions& options, const char* task,

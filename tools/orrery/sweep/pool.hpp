@@ -34,7 +34,8 @@ struct PoolOptions {
   std::optional<std::chrono::steady_clock::time_point> deadline{};
 };
 
-/// Whether all work was done, else what stopped it. Work that had begun is finished.
+/// Whether all work was done, else what stopped it. Work that had begun is finished; a second
+/// signal ends the process at once, with exit code 75.
 enum class PoolEnd { done, signalled, late };
 
 /// Calls work(0), …, work(count - 1), each once, on so many threads, in order of their numbers;
