@@ -134,12 +134,12 @@ TEST_F(SweepProgram, FailedPointsAreRowsAndAreDoneAgainOnRequest) {
 
 TEST_F(SweepProgram, AKillLosesAtMostThePointsInFlight) {
   write_file(folder_ / "long.json", R"({ "orrery": 1, "sweep": { "base": "base.json", "axes": {
-    "/seed": {"from": 1, "to": 80, "step": 1} } } })");
+    "/seed": {"from": 1, "to": 120, "step": 1} } } })");
   const std::string program = ORRERY_PROGRAM;
   const pid_t child = ::fork();
   if (child == 0) {
     if (::chdir(folder_.path().c_str()) != 0) ::_exit(127);
-    ::execl(program.c_str(), program.c_str(), "sweep", "long.json", "--out", "out", "--jobs", "2",
+    ::execl(program.c_str(), program.c_str(), "sweep", "long.json", "--out", "out", "--jobs", "1",
             nullptr);
     ::_exit(127);
   }
