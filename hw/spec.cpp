@@ -151,6 +151,10 @@ void read_adapter_use(JsonCursor& cursor, JsonCursor& nics, NodeSpec& spec) {
     spec.gpu_direct = direct.as_boolean();
     spec.direct_written = direct.value();
   }
+  if (JsonCursor peer = cursor.find("peer_to_peer"); peer.present()) {
+    spec.peer_to_peer = peer.as_boolean();
+    spec.peer_written = peer.value();
+  }
   if (JsonCursor bonded = cursor.find("nic_bonding"); bonded.present()) {
     const std::size_t mistakes = cursor.diagnostics().count();
     spec.bonding_written = bonded.value();
@@ -242,9 +246,10 @@ NodeSpec read_node(JsonCursor cursor) {
     if (!spec.host_link && spec.nics == 0) {  // else it is said above
       cursor.error("a node with \"host_memory\" needs \"host_link\"");
     }
-  } else if (!spec.gpu_direct) {
-    cursor.error(
-        "a node without \"gpu_direct\" needs \"host_memory\", through which its messages go");
+  } else if (!spec.gpu_direct || !spec.peer_to_peer) {
+    const std::string key = spec.gpu_direct ? "peer_to_peer" : "gpu_direct";
+    cursor.error("a node without \"" + key +
+                 "\" needs \"host_memory\", through which its messages go");
   }
   cursor.reject_unknown_keys();
   return spec;

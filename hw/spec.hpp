@@ -117,10 +117,12 @@ struct NodeSpec {
   std::optional<LinkSpec> host_link;  // device to NIC and host; none without either
   std::optional<HostMemorySpec> host_memory;
   bool gpu_direct = true;          // else messages to other nodes go through the host's memory
+  bool peer_to_peer = true;        // else those between devices of the node do
   std::int64_t nic_bonding = 1;    // so many NICs, side by side, carry each message together
   std::vector<int> nic_of_device;  // by device; empty: blocks, device d has NIC d·nics/devices
   std::int64_t kernel_cores = 0;   // of the host, that work for its network; 0: not said
-  JsonValue direct_written;  // where gpu_direct and nic_bonding are, for who cannot serve them
+  JsonValue direct_written;        // where these three are, for who cannot serve them
+  JsonValue peer_written;
   JsonValue bonding_written;
 };
 

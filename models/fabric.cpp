@@ -116,10 +116,15 @@ void Fabric::Impl::add_host(const ClusterSpec& spec) {
                      .is_part = false,
                      .counts_messages = false});
   }
-  if (cluster != nullptr && staged) host_only = links.size();  // messages use the memory too
+  if ((cluster != nullptr && staged) || by_host)
+    host_only = links.size();  // messages are there too
 }
 
 void Fabric::Impl::check_adapters(const NodeSpec& spec, Diagnostics& diagnostics) const {
+  if (by_host && adapts) {
+    report_at(spec.peer_written, "devices without \"peer_to_peer\" need routings that do not adapt",
+              diagnostics);
+  }
   if (cluster == nullptr) return;
   if (bonding > 1 && (inside != nullptr || adapts)) {
     report_at(spec.bonding_written,
@@ -187,7 +192,8 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   impl->transports.add_parts(cluster, impl->node.get(), impl->cluster.get(),
                              impl->host_links_from(), impl->links);
   impl->add_host(cluster);
-  impl->spreads_anywhere = (impl->cluster != nullptr && (impl->staged || impl->bonding > 1)) ||
+  impl->spreads_anywhere = impl->by_host ||
+                           (impl->cluster != nullptr && (impl->staged || impl->bonding > 1)) ||
                            (impl->node != nullptr && impl->node->spreads()) ||
                            (impl->cluster != nullptr && impl->cluster->spreads());
   impl->routes.set_sources(static_cast<std::size_t>(cluster.device_count()));
@@ -223,7 +229,9 @@ Fabric::Place Fabric::place(int device) const {
 }
 
 bool Fabric::inside_node(int link) const {
-  return static_cast<std::size_t>(link) < impl_->host_base;
+  const auto index = static_cast<std::size_t>(link);
+  const bool of_host = impl_->is_host_link(index) || index >= impl_->memory_base;
+  return index < impl_->host_base || (impl_->by_host && of_host);
 }
 
 Fabric::Port Fabric::port(int device) const {
@@ -251,7 +259,7 @@ bool Fabric::spreads() const {
 }
 
 bool Fabric::node_adds() const {
-  return impl_->node_adds;
+  return impl_->node_adds && !impl_->by_host;
 }
 bool Fabric::network_adds() const {
   return impl_->network_adds;

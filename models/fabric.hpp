@@ -34,7 +34,10 @@ class Transports;
 /// node's group. Without `gpu_direct` a message between nodes also crosses the memory of both
 /// hosts, written and read (share 2), as one activity: the copies follow each other in pieces so
 /// small that only the latency of the two more host links is added. Bonding and staging are not
-/// there where the node's topology holds the NICs, nor bonding where routings adapt.
+/// there where the node's topology holds the NICs, nor bonding where routings adapt. Without
+/// `peer_to_peer` a message inside a node goes to the memory of its host and from there to the
+/// other device, written and read there (share 2), as one activity, over the two devices' ways to
+/// the host and no other link.
 class Fabric {
  public:
   struct Link {
@@ -95,7 +98,7 @@ class Fabric {
 
   int devices() const;
   Place place(int device) const;
-  /// Whether a link is one of a node's own topology.
+  /// Whether a link is one of a node's own topology, or of the ways that stand in its place.
   bool inside_node(int link) const;
   Port port(int device) const;
   std::span<const Link> links() const;

@@ -29,6 +29,7 @@ bool Fabric::joins(int from, int to) const {
 }
 
 std::string Fabric::failure_refusal() const {
+  if (impl_->by_host) return "links do not fail where a node has no \"peer_to_peer\"";
   if (impl_->cluster == nullptr) return "";
   if (impl_->bonding > 1) return "links do not fail where adapters are bonded";
   return transports().watches_incast()

@@ -15,7 +15,6 @@
 #include "models/transports.hpp"
 
 namespace orrery {
-
 // Links stand in this order:
 //   node 0's topology, node 1's, …            node_links each
 //   device 0 -> NIC, NIC -> device 0, …       from host_base, in the order of devices; none where
@@ -33,6 +32,7 @@ struct Fabric::Impl {
         nic_of_device(spec.node.nic_of_device),
         bonding(spec.node.nic_bonding),
         staged(!spec.node.gpu_direct),
+        by_host(!spec.node.peer_to_peer),
         transports(spec, link_kinds) {}
 
   std::int64_t nodes = 0;
@@ -41,6 +41,7 @@ struct Fabric::Impl {
   std::vector<int> nic_of_device;  // empty: blocks
   std::int64_t bonding = 1;
   bool staged = false;
+  bool by_host = false;  // devices of a node reach each other through its host's memory
   Transports transports;
   std::unique_ptr<Topology> node;     // null when a node is one device
   const NodePorts* inside = nullptr;  // of it: where it holds the NICs and leads to the host
@@ -84,7 +85,7 @@ struct Fabric::Impl {
   Leg leg_between(std::int64_t from, std::int64_t to) const;
   void append_route(std::int64_t from, std::int64_t to, std::vector<int>& route) const;
   bool spreads(const Leg& leg) const {
-    return leg.topology->spreads() || (leg.between_nodes && (staged || bonding > 1));
+    return leg.topology->spreads() || (leg.between_nodes ? staged || bonding > 1 : by_host);
   }
   bool spreads(std::int64_t from, std::int64_t to) const {
     return spreads_anywhere && spreads(leg_between(from, to));
@@ -94,6 +95,9 @@ struct Fabric::Impl {
   void append_spread(std::int64_t from, std::int64_t to, Spread& spread) const;
   Duration append_between(const Leg& leg, Spread& spread) const;
   void append_staging(std::int64_t from, std::int64_t to, Spread& spread) const;
+  void append_by_host(std::int64_t from, std::int64_t to, Spread& spread) const;
+  std::vector<int> way_to_host(std::int64_t device) const;
+  std::vector<int> way_from_host(std::int64_t device) const;
   /// Between a device and its NIC or host, by a link of its own.
   bool is_host_link(std::size_t link) const {
     const auto count = static_cast<std::size_t>(2 * nodes * node_devices);
@@ -105,7 +109,7 @@ struct Fabric::Impl {
   /// What messages over a link share besides, or SharedParts::kNone.
   int part_of(int link) const;
   void append_parts(std::vector<int>& way) const;
-  // What a way shares besides, put before it: of the route that starts at `begin`, of a spread.
+  // Puts before a way what it shares besides.
   void put_parts_before(const Leg& leg, std::size_t begin, std::vector<int>& route) const;
   void put_parts_before(const Leg& leg, Spread& spread) const;
   /// In the node of a device, from a vertex to another.
@@ -117,8 +121,7 @@ struct Fabric::Impl {
     return static_cast<int>(memory_base + static_cast<std::size_t>(device / node_devices));
   }
 
-  // What follows is in fabric_detours.cpp: routes that change while a job runs.
-
+  // The rest is in fabric_detours.cpp: routes that change while a job runs.
   /// The network that a link is of, and the index of its first link; null for links between
   /// devices, NICs and hosts.
   std::pair<const Topology*, std::size_t> network_of(int link) const;

@@ -133,8 +133,23 @@ void Fabric::Impl::append_staging(std::int64_t from, std::int64_t to, Spread& sp
   spread.latency += links[out].latency + links[in].latency;
 }
 
+/// Written to the memory of their host and read there.
+void Fabric::Impl::append_by_host(std::int64_t from, std::int64_t to, Spread& spread) const {
+  spread.add(memory_of(from), 2);
+  std::vector<int> way = way_to_host(from);
+  const std::vector<int> back = way_from_host(to);
+  way.insert(way.end(), back.begin(), back.end());
+  spread.put_all(way);
+  for (const int link : way) spread.latency += links[static_cast<std::size_t>(link)].latency;
+}
+
 void Fabric::Impl::append_spread(std::int64_t from, std::int64_t to, Spread& spread) const {
   const Leg leg = leg_between(from, to);
+  if (by_host && !leg.between_nodes) {
+    append_by_host(from, to, spread);
+    put_parts_before(leg, spread);
+    return;
+  }
   std::vector<int> ends;
   if (leg.between_nodes) {
     if (staged) append_staging(from, to, spread);
@@ -174,15 +189,31 @@ Duration Fabric::Impl::append_between(const Leg& leg, Spread& spread) const {
   return latency;
 }
 
+std::vector<int> Fabric::Impl::way_to_host(std::int64_t device) const {
+  const auto local = static_cast<int>(device % node_devices);
+  std::vector<int> way;
+  if (inside == nullptr) {
+    way.push_back(static_cast<int>(host_base) + static_cast<int>(2 * device));
+  } else {
+    append_inside(device, local, inside->hosts[static_cast<std::size_t>(local)], way);
+  }
+  return way;
+}
+
+std::vector<int> Fabric::Impl::way_from_host(std::int64_t device) const {
+  const auto local = static_cast<int>(device % node_devices);
+  std::vector<int> way;
+  if (inside == nullptr) {
+    way.push_back(static_cast<int>(host_base) + static_cast<int>(2 * device + 1));
+  } else {
+    append_inside(device, inside->hosts[static_cast<std::size_t>(local)], local, way);
+  }
+  return way;
+}
+
 std::vector<int> Fabric::to_host(int device) const {
   ORRERY_CHECK(has_host() && device >= 0 && device < devices(), "a device without a host");
-  const int local = device % static_cast<int>(impl_->node_devices);
-  std::vector<int> way;
-  if (impl_->inside == nullptr) {
-    way.push_back(static_cast<int>(impl_->host_base) + 2 * device);
-  } else {
-    impl_->append_inside(device, local, impl_->inside->hosts[static_cast<std::size_t>(local)], way);
-  }
+  std::vector<int> way = impl_->way_to_host(device);
   impl_->append_parts(way);
   way.push_back(impl_->memory_of(device));
   return way;
@@ -190,13 +221,7 @@ std::vector<int> Fabric::to_host(int device) const {
 
 std::vector<int> Fabric::from_host(int device) const {
   ORRERY_CHECK(has_host() && device >= 0 && device < devices(), "a device without a host");
-  const int local = device % static_cast<int>(impl_->node_devices);
-  std::vector<int> way;
-  if (impl_->inside == nullptr) {
-    way.push_back(static_cast<int>(impl_->host_base) + 2 * device + 1);
-  } else {
-    impl_->append_inside(device, impl_->inside->hosts[static_cast<std::size_t>(local)], local, way);
-  }
+  std::vector<int> way = impl_->way_from_host(device);
   impl_->append_parts(way);
   way.insert(way.begin(), impl_->memory_of(device));
   return way;

@@ -12,7 +12,8 @@
 namespace orrery {
 namespace {
 
-constexpr std::int64_t kRotary = 3;  // x cos + rotated x sin
+constexpr std::int64_t kRotary = 3;   // x cos + rotated x sin
+constexpr std::int64_t kSoftmax = 6;  // mask, maximum, difference, exponential, sum, quotient
 
 /// Latent attention's maps to queries, and to keys and values.
 LinearMap latent_down_map(const std::string& name, const NetworkShape& shape, std::int64_t width) {
@@ -102,9 +103,46 @@ Kernel flash(const PassSteps& steps, const Core& core) {
   return kernel;
 }
 
+Kernel math_product(const PassSteps& steps, const Core& core, const char* kind, std::int64_t read,
+                    std::int64_t written) {
+  const InferenceForm& form = steps.form();
+  const std::int64_t rows = steps.pass().sequences * core.heads;
+  Kernel kernel;
+  kernel.kind = kind;
+  kernel.precision = form.precision;
+  kernel.unit = MathUnit::matrix;
+  kernel.operations = Flops(2) * rows * form.static_keys * core.key_size;
+  kernel.read = matrix_bytes(form.precision, rows, read) +
+                matrix_bytes(form.kv, rows * form.static_keys, core.key_size);
+  kernel.written = matrix_bytes(form.precision, rows, written);
+  return kernel;
+}
+
+/// Scores, softmax and weighted sum as kernels of their own, over all of a cache of fixed size.
+void attend_by_products(PassSteps& steps, const Core& core, std::int64_t inputs) {
+  const InferenceForm& form = steps.form();
+  const std::int64_t rows = steps.pass().sequences * core.heads;
+  const Bytes scores = matrix_bytes(form.precision, rows, form.static_keys);
+  steps.add("attention.scores",
+            math_product(steps, core, "attention_scores", core.key_size, form.static_keys),
+            {.buffer = scores, .unbuffer = steps.activations(inputs)});
+  steps.add("attention.softmax", elementwise({.kind = "softmax",
+                                              .elements = rows * form.static_keys,
+                                              .operations_per_element = kSoftmax,
+                                              .read = scores,
+                                              .written = scores}));
+  steps.add("attention.values",
+            math_product(steps, core, "attention_values", form.static_keys, core.key_size),
+            {.buffer = steps.activations(core.heads * core.value_size), .unbuffer = scores});
+}
+
 /// `inputs`: width of what is attended with, and freed.
 void attend(PassSteps& steps, std::int64_t inputs) {
   const Core core = core_of(steps);
+  if (steps.form().static_keys > 0 && steps.pass().decodes()) {
+    attend_by_products(steps, core, inputs);
+    return;
+  }
   steps.add("attention.flash", flash(steps, core),
             {.buffer = steps.activations(core.heads * core.value_size),
              .unbuffer = steps.activations(inputs)});
@@ -187,7 +225,7 @@ void plain_steps(PassSteps& steps, PassSteps::Input input) {
   const std::int64_t tensor = steps.form().tensor;
   const LinearMap qkv = qkv_map(shape, steps.division());
   const std::int64_t key = shape.key_size(tensor);
-  steps.linear(qkv, input);
+  if (input != PassSteps::Input::mapped) steps.linear(qkv, input);
   if (shape.qk_norm) {
     steps.norm("attention.qk_norm", qkv.out - key, {});
   }

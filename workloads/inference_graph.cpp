@@ -1,5 +1,7 @@
 #include "workloads/inference_graph.hpp"
 
+#include <array>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +18,8 @@ struct PreparedStep {
   Op op;             // without ranks
   KernelId started;  // the same kernel as the first of a pass
   StepMemory memory;
+  std::optional<Block> posts{};
+  std::vector<Block> waits_for{};
 };
 using PreparedSteps = std::vector<PreparedStep>;
 
@@ -32,7 +36,8 @@ struct Stage {
   RankSetId ranks;
   bool first = false;
   bool last = false;
-  OpId last_op;
+  OpId last_op;                      // that what comes next waits for
+  std::array<OpId, kBlocks> posted;  // and those that it waits for where it says so, by block
 };
 
 class InferenceGraphBuilder {
@@ -81,6 +86,11 @@ class InferenceGraphBuilder {
     stages_.push_back(stage);
   }
 
+  /// The residual stream, and outputs of blocks that are not added yet.
+  std::int64_t states_between_layers() const {
+    return settings_.form.architecture == Architecture::ladder ? 3 : 2;
+  }
+
   /// Of a kernel that is not the first of its pass.
   Duration host_time(const std::string& phase) const {
     const bool in_graph = phase == "decode" && settings_.launch == Launch::graph;
@@ -119,7 +129,7 @@ class InferenceGraphBuilder {
   PreparedSteps prepare(const std::string& phase, const Steps& steps) {
     PreparedSteps result;
     for (const Step& step : steps) {
-      PreparedStep prepared = {{}, {}, step.memory};
+      PreparedStep prepared = {{}, {}, step.memory, step.posts, step.waits_for};
       Op& op = prepared.op;
       op.label = graph_.label(phase + "." + step.label);
       if (step.collective) {
@@ -168,7 +178,7 @@ class InferenceGraphBuilder {
       for (const PreparedStep& step : steps) {
         const OpId op = add_step(stage, step, first);
         if (first) {
-          graph_.take_memory(op, buffers_, phase.state * 2);
+          graph_.take_memory(op, buffers_, phase.state * states_between_layers());
           if (arrived.valid()) {
             graph_.depend(op, arrived);
           }
@@ -204,7 +214,11 @@ class InferenceGraphBuilder {
     graph_.take_memory(id, kv_cache_, step.memory.saved);
     graph_.take_memory(id, buffers_, step.memory.buffer);
     graph_.free_memory(id, buffers_, step.memory.unbuffer);
-    stage.last_op = id;
+    for (const Block block : step.waits_for) {
+      const OpId posted = stage.posted[static_cast<std::size_t>(block)];
+      if (posted.valid()) graph_.depend(id, posted);
+    }
+    (step.posts ? stage.posted[static_cast<std::size_t>(*step.posts)] : stage.last_op) = id;
     return id;
   }
 

@@ -11,9 +11,9 @@ namespace {
 constexpr Bytes kTokenId{4};  // int32
 
 /// From the normed hidden state, which it frees, to an output that is not yet reduced.
-void feed_forward_steps(PassSteps& steps) {
+void feed_forward_steps(PassSteps& steps, PassSteps::Input input = PassSteps::Input::freed) {
   const Division division = steps.division();
-  steps.linear(up_map(steps.shape(), division));
+  if (input != PassSteps::Input::mapped) steps.linear(up_map(steps.shape(), division), input);
   Step activation = activation_step(steps.shape(), division);
   const StepMemory memory = {.buffer = activation.kernel.written,
                              .unbuffer = activation.kernel.read};
@@ -22,23 +22,37 @@ void feed_forward_steps(PassSteps& steps) {
 }
 
 void sequential_layer(PassSteps& steps) {
-  steps.residual_norm("attention.norm");
+  steps.enter(Block::attention);
   attention_steps(steps, PassSteps::Input::freed);
-  steps.all_reduce("attention.projection");
-  steps.residual_norm("feed_forward.norm");
+  steps.all_reduce("attention.projection", Block::attention);
+  steps.enter(Block::feed_forward);
   feed_forward_steps(steps);
-  steps.all_reduce("feed_forward.down");
+  steps.all_reduce("feed_forward.down", Block::feed_forward);
+}
+
+/// Both blocks' maps of the normed state in one product.
+void fused_input(PassSteps& steps) {
+  LinearMap both = qkv_map(steps.shape(), steps.division());
+  both.label = "layer.input";
+  both.out += up_map(steps.shape(), steps.division()).out;
+  steps.linear(both);
 }
 
 void parallel_layer(PassSteps& steps) {
   const NetworkShape& shape = steps.shape();
   const bool shares_norm = shape.form == LayerForm::shared_norm;
   steps.residual_norm("attention.norm");
-  attention_steps(steps, shares_norm ? PassSteps::Input::kept : PassSteps::Input::freed);
-  if (!shares_norm) {
-    steps.norm("feed_forward.norm", shape.hidden, {.buffer = steps.state()});
+  if (steps.form().architecture == Architecture::parallel_attention) {
+    fused_input(steps);
+    attention_steps(steps, PassSteps::Input::mapped);
+    feed_forward_steps(steps, PassSteps::Input::mapped);
+  } else {
+    attention_steps(steps, shares_norm ? PassSteps::Input::kept : PassSteps::Input::freed);
+    if (!shares_norm) {
+      steps.norm("feed_forward.norm", shape.hidden, {.buffer = steps.state()});
+    }
+    feed_forward_steps(steps);
   }
-  feed_forward_steps(steps);
   steps.add("layer.sum",
             elementwise({.elements = steps.pass().rows() * shape.hidden,
                          .operations_per_element = 1,
@@ -66,7 +80,7 @@ Steps inference_embedding(const NetworkShape& shape, const InferenceForm& form,
       "embedding.lookup",
       elementwise(
           {.elements = elements, .operations_per_element = 0, .read = state, .written = state}));
-  steps.all_reduce("embedding");
+  if (form.divides_vocabulary) steps.all_reduce("embedding");
   if (shape.positions == Positions::learned) {
     steps.add("embedding.positions", elementwise({.elements = elements,
                                                   .operations_per_element = 1,
@@ -79,14 +93,18 @@ Steps inference_embedding(const NetworkShape& shape, const InferenceForm& form,
 Steps inference_head(const NetworkShape& shape, const InferenceForm& form,
                      const InferencePass& pass) {
   PassSteps steps(shape, form, pass);
+  if (form.architecture == Architecture::ladder) {
+    steps.residual("head.residual", {Block::attention, Block::feed_forward});
+  }
   steps.residual_norm("head.norm");
-  const std::int64_t vocabulary = padded_vocabulary(shape, form.tensor);
+  const std::int64_t ranks = form.vocabulary_ranks();
+  const std::int64_t vocabulary = padded_vocabulary(shape, ranks);
   const std::int64_t rows = pass.sequences;
   const Bytes all = matrix_bytes(form.precision, rows, vocabulary);
-  Bytes held = matrix_bytes(form.precision, rows, vocabulary / form.tensor);
-  steps.add("head.logits", gemm(form.precision, rows, vocabulary / form.tensor, shape.hidden),
+  Bytes held = matrix_bytes(form.precision, rows, vocabulary / ranks);
+  steps.add("head.logits", gemm(form.precision, rows, vocabulary / ranks, shape.hidden),
             {.buffer = held, .unbuffer = steps.state()});
-  if (form.tensor > 1) {
+  if (ranks > 1) {
     steps.all_gather("head", all);
     held += all;
   }
@@ -112,13 +130,14 @@ Bytes inference_weights(const NetworkShape& shape, const InferenceForm& form,
     others -= map.in * map.out;
   }
   Bytes bytes = (matrices + matrix_bytes(form.precision, others, 1)) * parts.layers;
-  const std::int64_t vocabulary = padded_vocabulary(shape, form.tensor);
+  const std::int64_t ranks = form.vocabulary_ranks();
+  const std::int64_t vocabulary = padded_vocabulary(shape, ranks);
   std::int64_t ends = 0;
   if (parts.embedding) {
-    ends += embedding_parameters(shape, vocabulary).on_rank(form.tensor);
+    ends += embedding_parameters(shape, vocabulary).on_rank(ranks);
   }
   if (parts.head) {
-    ends += head_parameters(shape, vocabulary, parts.head_holds_weights).on_rank(form.tensor);
+    ends += head_parameters(shape, vocabulary, parts.head_holds_weights).on_rank(ranks);
   }
   return bytes + matrix_bytes(form.precision, ends, 1);
 }

@@ -19,13 +19,21 @@ namespace orrery {
 ///
 ///   residual+norm [attention] [norm] up activation down sum [all-reduce]
 ///
+/// Of another architecture than the standard one (architecture.hpp), ladder adds the output of the
+/// block before last by a kernel of its own in front of each norm, of both blocks before that of
+/// the head; parallel attention has one product for queries, keys, values and up (PaLM,
+/// arXiv:2204.02311, section 2: the products of the inputs can be fused):
+///
+///   residual+norm input … flash projection activation down sum [all-reduce]
+///
 /// In memory.saved: keys and values that stay after the pass. A pass is given the residual stream
-/// and the output of the block before, two hidden states of `buffers`, and leaves two; the head
-/// leaves one. Each step follows the one before.
+/// and the output of the block before, two hidden states of `buffers`, and leaves two (three of
+/// ladder); the head leaves one. Each step follows the one before.
 Steps inference_layer(const NetworkShape& shape, const InferenceForm& form,
                       const InferencePass& pass);
 
-/// Lookup in the rank's part of `vocabulary` rows, all-reduce, learned positions.
+/// Lookup in the rank's part of `vocabulary` rows, all-reduce, learned positions. Where each rank
+/// has all of it nothing is reduced, nor gathered by the head.
 Steps inference_embedding(const NetworkShape& shape, const InferenceForm& form,
                           const InferencePass& pass);
 

@@ -35,6 +35,26 @@ void PassSteps::residual_norm(std::string label) {
   kernel.written += state();
 }
 
+void PassSteps::enter(Block block) {
+  const std::string name = block == Block::attention ? "attention" : "feed_forward";
+  if (form_.architecture != Architecture::ladder) {
+    residual_norm(name + ".norm");
+    return;
+  }
+  residual(name + ".residual", {block});
+  norm(name + ".norm", shape_.hidden, {.buffer = state()});
+}
+
+void PassSteps::residual(std::string label, std::vector<Block> waits_for) {
+  add(std::move(label),
+      elementwise({.elements = pass_.rows() * shape_.hidden,
+                   .operations_per_element = 1,
+                   .read = state() * 2,
+                   .written = state()}),
+      {.unbuffer = state()});
+  steps_.back().waits_for = std::move(waits_for);
+}
+
 void PassSteps::linear(const LinearMap& map, Input input) {
   Kernel kernel = gemm(form_.precision, pass_.rows(), map.out, map.in);
   kernel.read = activations(map.in) + matrix_bytes(form_.weights, map.in, map.out);
@@ -49,10 +69,10 @@ void PassSteps::linear_by_head(const LinearMap& map, StepMemory memory) {
   add(map.label, std::move(kernel), memory);
 }
 
-void PassSteps::all_reduce(const std::string& label) {
-  if (form_.tensor > 1) {
-    steps_.push_back(collective_step(label + ".all_reduce", CollectiveKind::all_reduce, state()));
-  }
+void PassSteps::all_reduce(const std::string& label, std::optional<Block> block) {
+  if (form_.tensor == 1 || form_.architecture == Architecture::upper_bound) return;
+  steps_.push_back(collective_step(label + ".all_reduce", CollectiveKind::all_reduce, state()));
+  if (form_.architecture == Architecture::ladder) steps_.back().posts = block;
 }
 
 void PassSteps::all_gather(const std::string& label, Bytes bytes) {

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "workloads/architecture.hpp"
 #include "workloads/layer_parts.hpp"
 #include "workloads/network.hpp"
 #include "workloads/step.hpp"
@@ -20,6 +23,13 @@ struct InferenceForm {
   /// `precision`, as in GPTQ's and AWQ's checkpoints.
   Precision weights = Precision::bf16;
   Precision kv = Precision::bf16;  // keys and values as cached
+  Architecture architecture = Architecture::standard;
+  bool divides_vocabulary = true;  // else each rank has all of embedding and head
+  /// Decode attends by plain products to a cache of so many tokens; 0: as FlashAttention.
+  std::int64_t static_keys = 0;
+
+  /// Ranks that share embedding and head.
+  std::int64_t vocabulary_ranks() const { return divides_vocabulary ? tensor : 1; }
 };
 
 /// What goes through the network at once: `tokens` new tokens of each sequence, after `cached`
@@ -42,8 +52,8 @@ Bytes pass_state(const NetworkShape& shape, const InferenceForm& form, const Inf
 /// is given.
 class PassSteps {
  public:
-  /// What a step does with the buffer that it reads.
-  enum class Input : unsigned char { freed, kept };
+  /// What a step does with the buffer that it reads, or that its map has been done already.
+  enum class Input : unsigned char { freed, kept, mapped };
 
   PassSteps(const NetworkShape& shape, const InferenceForm& form, const InferencePass& pass)
       : shape_(shape), form_(form), pass_(pass) {}
@@ -63,11 +73,17 @@ class PassSteps {
   /// Adds a block's output to the residual stream and normalises the sum, in one kernel; the normed
   /// state takes the output's place.
   void residual_norm(std::string label);
+  /// The normed state of a block: as above of the block before; of ladder of that before it, once
+  /// its all-reduce has come, by a kernel of its own (as its code has it).
+  void enter(Block block);
+  /// Adds a block's output to the residual stream, once those all-reduces have come.
+  void residual(std::string label, std::vector<Block> waits_for);
   void linear(const LinearMap& map, Input input = Input::freed);
   /// A linear map of each head apart, in one kernel: label, sizes of a head.
   void linear_by_head(const LinearMap& map, StepMemory memory);
-  /// Of a hidden state; nothing on one rank.
-  void all_reduce(const std::string& label);
+  /// Of a hidden state; nothing on one rank, nor of the upper bound. Of a block's output in ladder
+  /// what comes next does not wait for it.
+  void all_reduce(const std::string& label, std::optional<Block> block = std::nullopt);
   void all_gather(const std::string& label, Bytes bytes);
 
   Steps take() { return std::move(steps_); }

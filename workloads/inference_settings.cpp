@@ -53,6 +53,16 @@ void check_network(JsonCursor& parameters, const InferenceSettings& settings) {
         .error("pipeline " + text(settings.grid.pipeline) + " does not divide the network's " +
                text(network.layers) + " layers");
   }
+  if (settings.form.architecture == Architecture::ladder && settings.grid.pipeline > 1) {
+    parameters.find("architecture")
+        .error(
+            "ladder in a pipeline is not modelled: the outputs of two blocks would travel beside "
+            "the residual stream");
+  }
+  if (settings.form.static_keys > 0 && (network.has_latent() || network.attention_window > 0)) {
+    parameters.find("decode_attention")
+        .error("math is not modelled of latent attention, nor of attention in a window");
+  }
   const std::int64_t length = settings.length();
   if (network.positions == Positions::learned && length > network.max_positions) {
     parameters.find("input_length")
@@ -92,6 +102,10 @@ void read_form(JsonCursor& parameters, InferenceForm& form) {
   form.precision = precision_or(parameters, "precision", Precision::bf16, {"bf16", "fp16"});
   form.weights = precision_or(parameters, "weights_precision", form.precision,
                               {"bf16", "fp16", "fp8", "int8", "int4"});
+  form.architecture = read_architecture(parameters);
+  JsonCursor vocabulary = parameters.find("vocabulary");
+  form.divides_vocabulary =
+      !vocabulary.present() || vocabulary.as_choice({"divided", "replicated"}) != "replicated";
   form.kv =
       precision_or(parameters, "kv_precision", form.precision, {"bf16", "fp16", "fp8", "int8"});
 }
@@ -115,9 +129,14 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
   }
   JsonCursor host = parameters.find("host_launch");
   settings.host_launch = host.present() ? host.as_duration() : kHostLaunch;
+  JsonCursor attention = parameters.find("decode_attention");
+  if (attention.present() && attention.as_choice({"flash", "math"}) == "math") {
+    settings.form.static_keys = settings.input_length + settings.output_length;
+  }
   parameters.reject_unknown_keys();
   if (network) {
     settings.network = *network;
+    apply_architecture(parameters, settings.form.architecture, settings.network);
     check_network(parameters, settings);
   }
   if (!network || context.devices <= 0 || parameters.diagnostics().count() != mistakes) {
@@ -139,6 +158,11 @@ JsonValue to_json(const InferenceSettings& settings) {
   add("weights_precision", named(to_string(settings.form.weights)));
   add("kv_precision", named(to_string(settings.form.kv)));
   add("launch", named(settings.launch == Launch::eager ? "eager" : "graph"));
+  if (settings.form.architecture != Architecture::standard) {
+    add("architecture", named(to_string(settings.form.architecture)));
+  }
+  if (!settings.form.divides_vocabulary) add("vocabulary", named("replicated"));
+  if (settings.form.static_keys > 0) add("decode_attention", named("math"));
   const std::string for_people = to_text(settings.host_launch);
   add("host_launch", json_string(parse_duration(for_people) == settings.host_launch
                                      ? for_people

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,10 @@ struct StepMemory {
   Bytes unbuffer{};
 };
 
+/// The two blocks of a layer.
+enum class Block : unsigned char { attention, feed_forward };
+inline constexpr std::size_t kBlocks = 2;
+
 /// One step of a pass over a part of the network, as each rank of a tensor-parallel group runs it:
 /// a kernel, or a collective of that group.
 struct Step {
@@ -34,6 +39,10 @@ struct Step {
   /// A step of the attention core: of what it saves, selective recomputation keeps so much.
   std::optional<Bytes> kept;
   bool uses_core = false;  // the first step back that needs what the core saved
+  /// A collective that runs beside what comes next, until a step waits for the last one of this
+  /// block (the handle of an asynchronous all-reduce).
+  std::optional<Block> posts;
+  std::vector<Block> waits_for;
 };
 using Steps = std::vector<Step>;
 

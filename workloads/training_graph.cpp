@@ -10,8 +10,9 @@
 namespace orrery {
 namespace {
 
-std::size_t index_of(Pass pass) {
-  return static_cast<std::size_t>(pass);
+template <class Enumeration>
+std::size_t index_of(Enumeration value) {
+  return static_cast<std::size_t>(value);
 }
 
 PipelineSchedule schedule_of(const TrainingSettings& settings) {
@@ -174,6 +175,7 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
   const Segments& segments = chunk.passes[index_of(slot.pass)];
   const bool counts = last || settings_.sharding.gradients();
   std::vector<StepOps> done;
+  stage.posted = {};
   for (std::size_t s = 0; s < segments.size(); ++s) {
     const std::size_t unit = segments[s].unit;
     OpId weights;
@@ -193,6 +195,8 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
           depend_on(op, kernel_before);  // a collective is enqueued behind the kernels so far
         }
       }
+      for (const Block block : step.waits_for) depend_on(op, stage.posted[index_of(block)]);
+      if (step.posts) stage.posted[index_of(*step.posts)] = op.only();
       depend_on(op, saved);
       if (step.op.kind == OpKind::compute) {
         depend_on(op, std::exchange(weights, OpId()));

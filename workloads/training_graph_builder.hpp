@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,8 @@ struct PreparedStep {
   StepMemory memory;
   std::int64_t gradients = 0;
   std::vector<int> after;
+  std::optional<Block> posts;
+  std::vector<Block> waits_for;
   std::vector<KernelId> by_content;  // of attention over documents: by micro-batch and replica
 };
 using PreparedSteps = std::vector<PreparedStep>;
@@ -77,11 +80,12 @@ struct Stage {
   std::size_t next = 0;
   StepOps last_kernel;
   OpId last_reduction;
-  std::vector<OpId> sent;         // transfers that a pass to come waits for, when they block
-  std::vector<OpId> waits_for;    // those that the next kernel waits for
-  OpId next_kernel_after;         // what the next kernel has to wait for
-  std::vector<OpId> last_of_use;  // kernels after which gathered weights were let go
-  std::vector<OpId> unit_ends;    // last kernels of units; for offloaded activations
+  std::array<OpId, kBlocks> posted;  // of this pass: what steps to come may wait for, by block
+  std::vector<OpId> sent;            // transfers that a pass to come waits for, when they block
+  std::vector<OpId> waits_for;       // those that the next kernel waits for
+  OpId next_kernel_after;            // what the next kernel has to wait for
+  std::vector<OpId> last_of_use;     // kernels after which gathered weights were let go
+  std::vector<OpId> unit_ends;       // last kernels of units; for offloaded activations
 };
 
 /// Makes the graph of training_graph.hpp: passes in training_graph.cpp, transfers in

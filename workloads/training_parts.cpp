@@ -1,6 +1,7 @@
 #include "workloads/training_parts.hpp"
 
 #include "workloads/document_stream.hpp"
+#include "workloads/ladder.hpp"
 #include "workloads/recomputation.hpp"
 #include "workloads/transformer_ends.hpp"
 #include "workloads/transformer_layer.hpp"
@@ -29,6 +30,19 @@ std::vector<std::int64_t> pairs_by_content(const TrainingSettings& settings) {
   return result;
 }
 
+/// The passes as standard ones, made those of another architecture; parallel attention is a form of
+/// the layer already.
+void arrange(const TrainingSettings& settings, TrainingParts& parts) {
+  if (settings.architecture == Architecture::ladder) {
+    make_ladder(settings.network, settings.division, parts.embedding, parts.layer, parts.head);
+  } else if (settings.architecture == Architecture::upper_bound) {
+    for (Steps* steps : {&parts.embedding.forward, &parts.layer.forward, &parts.layer.backward,
+                         &parts.head.backward}) {
+      *steps = without_all_reduces(*steps);
+    }
+  }
+}
+
 }  // namespace
 
 TrainingParts training_parts(const TrainingSettings& settings) {
@@ -37,11 +51,12 @@ TrainingParts training_parts(const TrainingSettings& settings) {
   parts.vocabulary = padded_vocabulary(network, settings.grid.tensor);
   parts.embedding = embedding_passes(network, settings.division, parts.vocabulary);
   parts.layer = layer_passes(network, settings.division);
+  parts.head =
+      head_passes(network, settings.division, parts.vocabulary, head_holds_weights(settings));
+  arrange(settings, parts);
   if (settings.recomputation.kind == Recomputation::Kind::selective) {
     parts.layer = recompute_core(parts.layer);
   }
-  parts.head =
-      head_passes(network, settings.division, parts.vocabulary, head_holds_weights(settings));
   parts.pairs = pairs_by_content(settings);
   return parts;
 }

@@ -20,7 +20,13 @@ bool halves_backward(const PipelineSchedule& schedule) {
 PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::string& pass) {
   PreparedSteps result;
   for (const Step& step : steps) {
-    PreparedStep prepared = {{}, step.memory, step.gradients, step.after, {}};
+    PreparedStep prepared = {.op = {},
+                             .memory = step.memory,
+                             .gradients = step.gradients,
+                             .after = step.after,
+                             .posts = step.posts,
+                             .waits_for = step.waits_for,
+                             .by_content = {}};
     Op& op = prepared.op;
     op.label = graph_.label(pass + "." + step.label);
     if (step.collective) {

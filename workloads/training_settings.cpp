@@ -171,10 +171,12 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   JsonCursor bucket = parameters.find("gradient_bucket");
   settings.gradient_bucket = bucket.present() ? bucket.as_bytes() : kDefaultBucket;
   read_strategy(parameters, settings);
+  settings.architecture = read_architecture(parameters);
   parameters.reject_unknown_keys();
 
   if (network) {
     settings.network = *network;
+    apply_architecture(parameters, settings.architecture, settings.network);
     check_network(parameters, settings);
   }
   check_batches(parameters, settings);
@@ -209,6 +211,8 @@ JsonValue to_json(const TrainingSettings& settings) {
       {"gradient_bucket", exact(settings.gradient_bucket)}};
   members.insert(members.end(), others.begin(), others.end());
   if (division.megatron_kernels) members.emplace_back("kernels", named("megatron"));
+  if (settings.architecture != Architecture::standard)
+    members.emplace_back("architecture", named(to_string(settings.architecture)));
   if (!division.packed.empty() || !division.documents.empty())
     members.emplace_back("sequences", sequences_json(division));
   for (auto& member : strategy_members(settings)) members.push_back(std::move(member));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/base/json_cursor.hpp"
+#include "workloads/architecture.hpp"
 #include "workloads/network.hpp"
 #include "workloads/rank_grid.hpp"
 #include "workloads/schedule/pipeline_schedule.hpp"
@@ -68,6 +69,7 @@ struct TrainingSettings {
   Sharding sharding;
   bool gradient_clipping = false;
   Offload offload;
+  Architecture architecture = Architecture::standard;
 
   PipelineShape pipeline() const { return {grid.pipeline, virtual_stages, micro_batches}; }
 };

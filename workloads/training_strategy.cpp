@@ -164,6 +164,33 @@ void check_layers(JsonCursor& parameters, const TrainingSettings& settings) {
   }
 }
 
+/// What the blocks of ladder, and those that reduce nothing, are not modelled with.
+void check_architecture(JsonCursor& parameters, const TrainingSettings& settings) {
+  const Architecture architecture = settings.architecture;
+  const bool ladder = architecture == Architecture::ladder;
+  if (!ladder && architecture != Architecture::upper_bound) return;
+  JsonCursor place = parameters.find("architecture");
+  const std::string name(to_string(architecture));
+  if (settings.division.sequence_parallel) {
+    place.error(name +
+                " is defined by all-reduces, in whose place sequence parallelism has others");
+  }
+  if (!ladder) return;
+  if (settings.grid.pipeline > 1) {
+    place.error(
+        "ladder in a pipeline is not modelled: the outputs of two blocks would travel beside the "
+        "residual stream");
+  }
+  if (settings.recomputation.kind == Recomputation::Kind::full) {
+    place.error(
+        "ladder with full recomputation is not modelled: a checkpoint would hold the outputs of "
+        "two blocks beside the residual stream");
+  }
+  if (settings.network.has_latent()) {
+    place.error("training of ladder with latent attention is not modelled");
+  }
+}
+
 }  // namespace
 
 void read_strategy(JsonCursor& parameters, TrainingSettings& settings) {
@@ -183,6 +210,7 @@ void read_strategy(JsonCursor& parameters, TrainingSettings& settings) {
 
 void check_strategy(JsonCursor& parameters, TrainingSettings& settings) {
   check_layers(parameters, settings);
+  check_architecture(parameters, settings);
   check_stages(parameters, settings);
   check_sharding(parameters, settings);
   check_offload(parameters, settings);

@@ -20,8 +20,8 @@ constexpr std::int64_t kMaximumInstances = 4'000'000'000;
 /// residuals reduce once, sliding windows bound the cache, latent attention decodes with absorbed
 /// maps. Memory categories: weights, kv_cache, buffers.
 /// Leaves out: arrivals and continuous batching, chunked prefill, custom all-reduce kernels, two
-/// blocks at the same time, the host's time for collectives and between steps, scales of quantised
-/// weights.
+/// blocks at the same time but for ladder's all-reduces, the host's time for collectives and
+/// between steps, scales of quantised weights.
 class TransformerInference final : public Workload {
  public:
   explicit TransformerInference(InferenceSettings settings) : settings_(std::move(settings)) {}
@@ -87,8 +87,9 @@ class TransformerInference final : public Workload {
     fact("micro_batches", static_cast<double>(settings_.micro_batches),
          "Parts of the batch that follow each other through the pipeline.");
     fact("padded_vocabulary",
-         static_cast<double>(padded_vocabulary(settings_.network, settings_.grid.tensor)),
-         "Rows of embedding and head, padded to a multiple of 128 * tensor.");
+         static_cast<double>(
+             padded_vocabulary(settings_.network, settings_.form.vocabulary_ranks())),
+         "Rows of embedding and head, padded to a multiple of 128 * the ranks that share them.");
     fact("kv_cache_bytes_per_token", job.kv_cache->per_token.as_double(),
          "Keys and values of one token of one sequence, on all ranks of a replica.");
     fact("cached_tokens", static_cast<double>(settings_.cached_tokens()),

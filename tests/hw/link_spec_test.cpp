@@ -130,6 +130,9 @@ TEST(NodeSpec, SaysHowItsDevicesUseTheirAdapters) {  // the node has 4 devices a
   EXPECT_EQ(node_mistakes("gpu_direct", "false"),
             "t.json#: a node without \"gpu_direct\" needs \"host_memory\", through which its "
             "messages go\n");
+  EXPECT_EQ(node_mistakes("peer_to_peer", "false"),
+            "t.json#: a node without \"peer_to_peer\" needs \"host_memory\", through which its "
+            "messages go\n");
   EXPECT_NE(node_mistakes("nic_link", R"({"kind": "tcp", "bandwidth": "10 GB/s", "latency": "1 us",
       "mss": "1448 B", "header": "90 B", "core_rate": "4 GB/s"})")
                 .find("needs \"kernel_cores\""),

@@ -24,6 +24,7 @@ struct Setting {
   bool folds = true;
   bool tree = false;     // in a node, with its adapters
   bool library = false;  // that has terms of its own
+  bool peers = true;
 };
 
 const Setting kSettings[] = {
@@ -46,6 +47,8 @@ const Setting kSettings[] = {
      1, 0.6, true, false, true},
     {"library_tree", "rdma", R"(, "efficiency": 1, "message_rate": 200000)", true, 1, 0.6, true,
      true, true},
+    {"by_host", "rdma", R"(, "efficiency": 1)", false, 1, 0.6, true, false, true, false},
+    {"by_host_tree", "rdma", R"(, "efficiency": 1)", true, 1, 0.6, true, true, true, false},
     {"incast", "rdma", R"(, "efficiency": 1, "incast_efficiency": 0.9)", true, 1, 1, false},
 };
 
@@ -67,6 +70,7 @@ ClusterSpec cluster_of(const Setting& setting) {
   cluster.node.host_link = link_of(link_json("pcie", 30_GBps, 500_ns, duplex));
   cluster.node.host_memory = HostMemorySpec{Bytes(1'000'000'000'000), 60_GBps, 0.8};
   cluster.node.gpu_direct = setting.direct;
+  cluster.node.peer_to_peer = setting.peers;
   cluster.node.nic_bonding = setting.bonding;
   cluster.node.kernel_cores = 6;
   return cluster;

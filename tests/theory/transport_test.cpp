@@ -255,6 +255,27 @@ TEST(Staging, BytesAreWrittenToAndReadFromTheMemoryOfBothHosts) {
   EXPECT_EQ(time_of(cluster, kSize), transfer_time(2 * kSize, memory) + kLatency + 4 * host_hop);
 }
 
+TEST(Staging, WithoutPeerToPeerDevicesOfANodeMeetInItsMemory) {
+  const Duration host_hop = 1_us;
+  const Bandwidth host_link = 4_GBps;
+  const Bandwidth memory = 12_GBps;  // twice over: 6 GB/s, more than one link, less than two
+  for (const int nodes : {1, 2}) {   // alone, and beside a network
+    ClusterSpec cluster =
+        star_of({.nodes = nodes, .devices = 3, .host = wire(host_link, host_hop)}, rdma(""));
+    cluster.node.host_memory = HostMemorySpec{1_GB, memory, 1};
+    const auto sends = [&](int pairs) {
+      GraphOf graph(3 * nodes);
+      for (int from = 0; from < pairs; ++from) graph.transfer(from, (from + 1) % 3, kSize);
+      return run(cluster, graph).end.since_start();
+    };
+    const Duration direct = sends(1);
+    cluster.node.peer_to_peer = false;
+    EXPECT_EQ(sends(1), transfer_time(kSize, host_link) + 2 * host_hop);
+    EXPECT_EQ(sends(2), transfer_time(4 * kSize, memory) + 2 * host_hop) << "both in one memory";
+    EXPECT_LT(direct, sends(1));
+  }
+}
+
 TEST(Bonding, DividesAMessageAmongTheNicsOfItsNode) {
   ClusterSpec cluster = star_of({.nodes = 2, .devices = 4, .nics = 4}, rdma(""));
   for (const std::int64_t bonded : {1, 2, 4}) {

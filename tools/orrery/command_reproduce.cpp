@@ -27,11 +27,13 @@ constexpr const char* kHelp =
     "Simulates what a publication measured and shows each published figure beside the simulated\n"
     "one, with the difference. NAME is one of the shipped ones, or a folder (with a '/' in it)\n"
     "that holds a reproduce.json. Without NAME: all that are shipped. Exit code 3 when a limit\n"
-    "written there is missed; cases held out are shown beside and count for no limit.\n"
+    "written there is missed; cases that constants were fitted to, and those held out, are shown\n"
+    "beside and count for no limit.\n"
     "Of measured collectives the errors over those rows are shown that were not fitted;\n"
     "of configurations that a paper compares, means and maxima over its cases.\n\n"
     "example\n"
     "  orrery reproduce megatron\n"
+    "  orrery reproduce ladder\n"
     "  orrery reproduce nccl\n"
     "  orrery reproduce kernels\n"
     "  orrery reproduce t3\n\n";
@@ -82,10 +84,15 @@ int verdict(const std::string& name, bool holds) {
   return kVerdictIsNo;
 }
 
-ReproductionReport simulate(const Reproduction& reproduction, const Builtins& builtins) {
+enum class HeldOut : unsigned char { shown, left_out };
+
+ReproductionReport simulate(const Reproduction& reproduction, const Builtins& builtins,
+                            HeldOut held_out) {
   ReproductionReport report;
   for (std::size_t index = 0; index < reproduction.cases.size(); ++index) {
-    const Scenario& scenario = reproduction.cases[index].scenario;
+    const ReproducedCase& of = reproduction.cases[index];
+    if (held_out == HeldOut::left_out && of.role == CaseRole::held_out) continue;
+    const Scenario& scenario = of.scenario;
     const Job job = build_job(scenario);
     SimulatedJob simulated(scenario, job, builtins, Folding::where_alike);
     Progress progress(simulated.graph());
@@ -131,11 +138,10 @@ int reproduce_command(std::span<const std::string> words, const Builtins& builti
                                     : to_text(*configurations));
     return verdict(name, configurations->holds());
   }
-  Reproduction reproduction = load_reproduction(folder, name, builtins, catalog);
-  if (options.count("without-held-out") > 0) {
-    std::erase_if(reproduction.cases, [](const ReproducedCase& each) { return each.held_out; });
-  }
-  const ReproductionReport report = simulate(reproduction, builtins);
+  const Reproduction reproduction = load_reproduction(folder, name, builtins, catalog);
+  const bool left_out = options.count("without-held-out") > 0;
+  const ReproductionReport report =
+      simulate(reproduction, builtins, left_out ? HeldOut::left_out : HeldOut::shown);
   print(options.count("json") > 0 ? to_text(to_json(reproduction, report), true) + "\n"
                                   : to_text(reproduction, report));
   return verdict(reproduction.name, report.holds(reproduction));

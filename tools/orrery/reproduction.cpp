@@ -70,10 +70,11 @@ class Reader {
     if (pointer.present()) {
       figure.place = pointer.value().origin;
     }
-    const std::string unit = cursor.at("unit").as_choice({"s", "bytes", "ratio"});
-    figure.unit = unit == "bytes"   ? FigureUnit::bytes
-                  : unit == "ratio" ? FigureUnit::ratio
-                                    : FigureUnit::seconds;
+    const std::string unit = cursor.at("unit").as_choice({"s", "bytes", "tokens/s", "ratio"});
+    figure.unit = unit == "bytes"      ? FigureUnit::bytes
+                  : unit == "tokens/s" ? FigureUnit::tokens_per_second
+                  : unit == "ratio"    ? FigureUnit::ratio
+                                       : FigureUnit::seconds;
     JsonCursor limits = cursor.at("limits");
     figure.mean_limit = limits.at("mean").as_ratio();
     figure.maximum_limit = limits.at("maximum").as_ratio();
@@ -87,8 +88,7 @@ class Reader {
   void read_case(JsonCursor& cursor) {
     ReproducedCase read;
     read.label = text_at(cursor, "label");
-    JsonCursor held_out = cursor.find("held_out");
-    read.held_out = held_out.present() && held_out.as_boolean();
+    read_role(cursor, read);
     JsonCursor published = cursor.at("published");
     for (const std::string& name : published.keys()) {
       read_published(published.at(name), name, read);
@@ -100,6 +100,29 @@ class Reader {
       read_scenario(place, overrides, read);
     }
     reproduction_->cases.push_back(std::move(read));
+  }
+
+  void read_role(JsonCursor& cursor, ReproducedCase& read) {
+    JsonCursor fitted = cursor.find("fitted");
+    JsonCursor held_out = cursor.find("held_out");
+    if (fitted.present() && fitted.as_boolean()) read.role = CaseRole::fitted;
+    if (held_out.present() && held_out.as_boolean()) {
+      if (read.role == CaseRole::fitted) held_out.error("what was fitted cannot be held out");
+      read.role = CaseRole::held_out;
+    }
+    JsonCursor base = cursor.find("relative_to");
+    if (!base.present()) return;
+    const std::string label = base.as_string();
+    const auto& cases = reproduction_->cases;
+    const auto found =
+        std::ranges::find_if(cases, [&](const auto& each) { return each.label == label; });
+    if (found == cases.end()) {
+      base.expected("the label of a case before this one");
+    } else if (found->role == CaseRole::held_out && read.role != CaseRole::held_out) {
+      base.error("a case that is held out cannot be the base of one that is not");
+    } else {
+      read.relative_to = static_cast<std::size_t>(found - cases.begin());
+    }
   }
 
   void read_published(JsonCursor place, const std::string& name, ReproducedCase& read) {
@@ -158,14 +181,15 @@ class Reader {
           std::count(figure_names_.begin(), figure_names_.end(), figure_names_[index]) > 1;
       const auto& cases = reproduction_->cases;
       const bool judged = std::any_of(cases.begin(), cases.end(), [&](const ReproducedCase& each) {
-        return !each.held_out &&
+        return each.role == CaseRole::given &&
                std::any_of(each.published.begin(), each.published.end(),
                            [&](const PublishedValue& value) { return value.figure == index; });
       });
       if (repeats) {
         items[index].at("name").error("another figure has this name");
       } else if (!judged) {
-        items[index].at("name").error("no case that is not held out has a published value of it");
+        items[index].at("name").error(
+            "no case that is neither held out nor fitted has a published value of it");
       }
     }
   }

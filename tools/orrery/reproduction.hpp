@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,14 +12,18 @@
 namespace orrery {
 
 /// What a figure counts, so that people can read it.
-enum class FigureUnit : unsigned char { seconds, bytes, ratio };
+enum class FigureUnit : unsigned char { seconds, bytes, tokens_per_second, ratio };
+
+/// What a case is there for. Limits count the given ones; by fitted ones constants of the scenarios
+/// were chosen; by those held out nothing may be.
+enum class CaseRole : unsigned char { given, fitted, held_out };
 
 /// A figure that a publication gives and a result has.
 struct ReproducedFigure {
   std::string name;
   std::string pointer;  // into result.json
   FigureUnit unit = FigureUnit::seconds;
-  double mean_limit = 0;     // of |difference| over the cases that are not held out, inclusive
+  double mean_limit = 0;     // of |difference| over the given cases, inclusive
   double maximum_limit = 0;  // the same of the largest
   std::string reason;        // for these limits
   Origin place;              // of the pointer, for the message when it leads nowhere
@@ -34,7 +39,9 @@ struct PublishedValue {
 struct ReproducedCase {
   std::string label;
   Scenario scenario;
-  bool held_out = false;  // shown beside; nothing may be chosen by it, and no limit counts it
+  CaseRole role = CaseRole::given;
+  /// Its figures are divided by those of an earlier case, of which they are published as multiples.
+  std::optional<std::size_t> relative_to;
   std::vector<PublishedValue> published;
 };
 

@@ -24,6 +24,8 @@ std::string value_text(double value, FigureUnit unit) {
       return format("%.2f s", value);
     case FigureUnit::bytes:
       return to_text(Bytes(std::llround(value)));
+    case FigureUnit::tokens_per_second:
+      return format("%.2f", value);
     case FigureUnit::ratio:
       return format("%.3f", value);
   }
@@ -31,7 +33,17 @@ std::string value_text(double value, FigureUnit unit) {
 }
 
 std::string_view name_of(FigureUnit unit) {
-  return unit == FigureUnit::seconds ? "s" : unit == FigureUnit::bytes ? "bytes" : "ratio";
+  switch (unit) {
+    case FigureUnit::seconds:
+      return "s";
+    case FigureUnit::bytes:
+      return "bytes";
+    case FigureUnit::tokens_per_second:
+      return "tokens/s";
+    case FigureUnit::ratio:
+      break;
+  }
+  return "ratio";
 }
 
 std::string agreement_text(const Agreement& agreement) {
@@ -47,13 +59,13 @@ std::size_t widest_label(const Reproduction& reproduction) {
 }
 
 std::string rows(const Reproduction& reproduction, const ReproductionReport& report,
-                 std::size_t figure, bool held_out) {
+                 std::size_t figure, CaseRole role) {
   const auto width = static_cast<int>(widest_label(reproduction));
   const FigureUnit unit = reproduction.figures[figure].unit;
   std::string text;
   for (const Comparison& each : report.comparisons) {
     const ReproducedCase& of = reproduction.cases[each.of_case];
-    if (each.figure == figure && of.held_out == held_out) {
+    if (each.figure == figure && of.role == role) {
       text += format("    %-*s  %10s  %10s  %+9.1f %%\n", width, of.label.c_str(),
                      value_text(each.published, unit).c_str(),
                      value_text(each.simulated, unit).c_str(), 100 * each.difference());
@@ -68,14 +80,16 @@ std::string figure_text(const Reproduction& reproduction, const ReproductionRepo
   const auto width = static_cast<int>(widest_label(reproduction));
   std::string text = format("  %-*s  %10s  %10s  %11s\n", width + 2, figure.name.c_str(),
                             "published", "simulated", "difference");
-  text += rows(reproduction, report, index, false);
-  text += "    " + agreement_text(report.agreement(reproduction, index, false));
+  text += rows(reproduction, report, index, CaseRole::given);
+  text += "    " + agreement_text(report.agreement(reproduction, index, CaseRole::given));
   text += format("; limits %.1f %% and %.1f %%: %s\n", 100 * figure.mean_limit,
                  100 * figure.maximum_limit, report.holds(reproduction, index) ? "hold" : "MISSED");
-  const Agreement beside = report.agreement(reproduction, index, true);
-  if (beside.count > 0) {
-    text += "  held out, counted by no limit\n" + rows(reproduction, report, index, true) + "    " +
-            agreement_text(beside) + "\n";
+  for (const auto& [role, name] :
+       {std::pair(CaseRole::fitted, "fitted"), std::pair(CaseRole::held_out, "held out")}) {
+    const Agreement beside = report.agreement(reproduction, index, role);
+    if (beside.count == 0) continue;
+    text += std::string("  ") + name + ", counted by no limit\n" +
+            rows(reproduction, report, index, role) + "    " + agreement_text(beside) + "\n";
   }
   return text + "\n";
 }
@@ -101,7 +115,8 @@ JsonValue to_json(const Reproduction& reproduction, const ReproductionReport& re
     const bool over_full = std::find(report.over_full.begin(), report.over_full.end(),
                                      each.of_case) != report.over_full.end();
     cases.push_back(json_object({{"label", json_string(of.label)},
-                                 {"held_out", json_boolean(of.held_out)},
+                                 {"held_out", json_boolean(of.role == CaseRole::held_out)},
+                                 {"fitted", json_boolean(of.role == CaseRole::fitted)},
                                  {"published", json_real(each.published)},
                                  {"source", json_string(value->source)},
                                  {"simulated", json_real(each.simulated)},
@@ -109,25 +124,27 @@ JsonValue to_json(const Reproduction& reproduction, const ReproductionReport& re
                                  {"fits", json_boolean(!over_full)},
                                  {"scenario_fnv1a", json_string(of.scenario.hash)}}));
   }
-  return json_object({{"name", json_string(figure.name)},
-                      {"pointer", json_string(figure.pointer)},
-                      {"unit", json_string(std::string(name_of(figure.unit)))},
-                      {"limits", json_object({{"mean", json_real(figure.mean_limit)},
-                                              {"maximum", json_real(figure.maximum_limit)},
-                                              {"reason", json_string(figure.reason)}})},
-                      {"given", to_json(report.agreement(reproduction, index, false))},
-                      {"held_out", to_json(report.agreement(reproduction, index, true))},
-                      {"holds", json_boolean(report.holds(reproduction, index))},
-                      {"cases", json_array(std::move(cases))}});
+  return json_object(
+      {{"name", json_string(figure.name)},
+       {"pointer", json_string(figure.pointer)},
+       {"unit", json_string(std::string(name_of(figure.unit)))},
+       {"limits", json_object({{"mean", json_real(figure.mean_limit)},
+                               {"maximum", json_real(figure.maximum_limit)},
+                               {"reason", json_string(figure.reason)}})},
+       {"given", to_json(report.agreement(reproduction, index, CaseRole::given))},
+       {"fitted", to_json(report.agreement(reproduction, index, CaseRole::fitted))},
+       {"held_out", to_json(report.agreement(reproduction, index, CaseRole::held_out))},
+       {"holds", json_boolean(report.holds(reproduction, index))},
+       {"cases", json_array(std::move(cases))}});
 }
 
 }  // namespace
 
 Agreement ReproductionReport::agreement(const Reproduction& reproduction, std::size_t figure,
-                                        bool held_out) const {
+                                        CaseRole role) const {
   Agreement agreement;
   for (const Comparison& each : comparisons) {
-    if (each.figure == figure && reproduction.cases[each.of_case].held_out == held_out) {
+    if (each.figure == figure && reproduction.cases[each.of_case].role == role) {
       const double error = std::abs(each.difference());
       ++agreement.count;
       agreement.mean += error;
@@ -141,7 +158,7 @@ Agreement ReproductionReport::agreement(const Reproduction& reproduction, std::s
 }
 
 bool ReproductionReport::holds(const Reproduction& reproduction, std::size_t figure) const {
-  const Agreement given = agreement(reproduction, figure, false);
+  const Agreement given = agreement(reproduction, figure, CaseRole::given);
   const ReproducedFigure& limits = reproduction.figures[figure];
   return given.mean <= limits.mean_limit && given.maximum <= limits.maximum_limit;
 }
@@ -154,24 +171,46 @@ bool ReproductionReport::holds(const Reproduction& reproduction) const {
   return all;
 }
 
+namespace {
+
+std::optional<double> number_at(const JsonValue& result, const std::string& pointer) {
+  const JsonValue* found = value_at(result, pointer);
+  if (found == nullptr) return std::nullopt;
+  if (found->kind == JsonValue::Kind::integer) return static_cast<double>(found->integer);
+  return found->kind == JsonValue::Kind::real ? std::optional(found->real) : std::nullopt;
+}
+
+/// Says at the figure what a case's result has in place of a number.
+Diagnostic no_number(const ReproducedFigure& figure, const JsonValue& result,
+                     const std::string& label) {
+  const JsonValue* found = value_at(result, figure.pointer);
+  return {figure.place.file ? *figure.place.file : "", figure.place.pointer,
+          "expected a pointer to a number in the result, found " +
+              (found == nullptr ? "nothing there" : found->describe()) + " in that of case " +
+              json_string(label).describe()};
+}
+
+}  // namespace
+
 void compare(const Reproduction& reproduction, std::size_t of_case, const JsonValue& result,
              ReproductionReport& report) {
   Diagnostics mistakes;
   const ReproducedCase& of = reproduction.cases[of_case];
+  const std::size_t count = reproduction.figures.size();
+  report.simulated.resize(reproduction.cases.size(), std::vector<std::optional<double>>(count));
+  for (std::size_t figure = 0; figure < count; ++figure) {
+    report.simulated[of_case][figure] = number_at(result, reproduction.figures[figure].pointer);
+  }
   for (const PublishedValue& published : of.published) {
-    const ReproducedFigure& figure = reproduction.figures[published.figure];
-    const JsonValue* found = value_at(result, figure.pointer);
-    if (found == nullptr ||
-        (found->kind != JsonValue::Kind::integer && found->kind != JsonValue::Kind::real)) {
-      mistakes.add({figure.place.file ? *figure.place.file : "", figure.place.pointer,
-                    "expected a pointer to a number in the result, found " +
-                        (found == nullptr ? "nothing there" : found->describe()) +
-                        " in that of case " + json_string(of.label).describe()});
+    const std::size_t figure = published.figure;
+    const std::optional<double> own = report.simulated[of_case][figure];
+    const std::optional<double> base =
+        of.relative_to ? report.simulated[*of.relative_to][figure] : std::optional(1.0);
+    if (!own || !base) {
+      mistakes.add(no_number(reproduction.figures[figure], result, of.label));
       continue;
     }
-    const double simulated =
-        found->kind == JsonValue::Kind::integer ? static_cast<double>(found->integer) : found->real;
-    report.comparisons.push_back({of_case, published.figure, published.value, simulated});
+    report.comparisons.push_back({of_case, figure, published.value, *own / *base});
   }
   mistakes.throw_if_any();
   const JsonValue* fits = result.find("fits");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,12 @@ struct Agreement {
 /// What became of a reproduction: plain data, METRICS.md defines it.
 struct ReproductionReport {
   std::vector<Comparison> comparisons;  // case by case
-  std::vector<std::size_t> over_full;   // cases that do not fit in memory, which they did
+  std::vector<std::vector<std::optional<double>>>
+      simulated;                       // by case and figure, where there is one
+  std::vector<std::size_t> over_full;  // cases that do not fit in memory, which they did
 
-  Agreement agreement(const Reproduction& reproduction, std::size_t figure, bool held_out) const;
-  /// Whether both limits of the figure hold for the cases that are not held out.
+  Agreement agreement(const Reproduction& reproduction, std::size_t figure, CaseRole role) const;
+  /// Whether both limits of the figure hold for the given cases.
   bool holds(const Reproduction& reproduction, std::size_t figure) const;
   bool holds(const Reproduction& reproduction) const;
 };
@@ -43,7 +46,7 @@ struct ReproductionReport {
 void compare(const Reproduction& reproduction, std::size_t of_case, const JsonValue& result,
              ReproductionReport& report);
 
-/// For people: figure by figure, the cases that were held out below the others.
+/// For people: figure by figure, the cases that were fitted or held out below the others.
 std::string to_text(const Reproduction& reproduction, const ReproductionReport& report);
 JsonValue to_json(const Reproduction& reproduction, const ReproductionReport& report);
 

@@ -93,6 +93,11 @@ JsonValue parallel(Members more) {
                        "Degrees of parallelism; their product is the number of devices");
 }
 
+JsonValue architecture() {
+  return enumeration({"standard", "ladder", "parallel_attention", "upper_bound"},
+                     "how a layer's blocks and their all-reduces follow each other");
+}
+
 JsonValue placement() {
   return json_object({{"type", text("array")},
                       {"items", enumeration({"tensor", "data", "pipeline"}, "an axis")},

@@ -30,6 +30,9 @@ JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::str
                               const char* description);
 /// Degrees of parallelism; workloads/rank_grid_settings.cpp reads them, but for those in `more`.
 JsonValue parallel(Members more = {});
+/// How a layer's blocks and their all-reduces follow each other; workloads/architecture.cpp reads
+/// it.
+JsonValue architecture();
 /// The order in which ranks are numbered; workloads/rank_grid_settings.cpp reads it.
 JsonValue placement();
 

@@ -90,6 +90,7 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
        {"attention", enumeration({"flash", "materialized"}, "how attention is computed")},
        {"dropout", described("boolean", "whether dropout masks are kept")},
        {"kernels", enumeration({"fused", "megatron"}, "what runs as a pass of its own")},
+       {"architecture", schema::architecture()},
        {"pipeline_transfers", pipeline_transfers_schema()},
        {"schedule", schedule_schema()},
        {"stages", json_object({{"type", text("array")},

@@ -177,6 +177,34 @@ TEST_F(ReproduceTest, EveryMistakeIsReportedAtItsPlace) {
   EXPECT_EQ(found.size(), expected.size()) << testing::PrintToString(found);
 }
 
+TEST_F(ReproduceTest, FittedCasesCountForNoLimitAndMultiplesAreOfAnEarlierCase) {
+  const double one = step_time();
+  const double two = step_time({"/workload/global_batch=16"});
+  const double published = two / one;
+  const std::string set = R"(, "set": {"/workload/global_batch": 16}, "relative_to": "one")";
+  const JsonValue report = reproduce_json(
+      document(a_case("one", 2 * one, R"(, "fitted": true)") + "," + a_case("two", published, set)),
+      0);
+  EXPECT_DOUBLE_EQ(value_at(report, "/figures/0/fitted/maximum")->real, 0.5);
+  EXPECT_EQ(value_at(report, "/figures/0/given/cases")->integer, 1);
+  EXPECT_NEAR(value_at(report, "/figures/0/given/maximum")->real, 0, 1e-12);
+  EXPECT_DOUBLE_EQ(value_at(report, "/figures/0/cases/1/simulated")->real, published);
+  EXPECT_NE(published, 1) << "else it could not fail";
+
+  const std::string held_out = R"(, "held_out": true)";
+  const std::vector<std::string> found = mistakes(
+      document(a_case("one", 1, held_out) + "," + a_case("two", 1, R"(, "relative_to": "one")") +
+               "," + a_case("three", 1, R"(, "relative_to": "four")") + "," +
+               a_case("four", 1, held_out + R"(, "fitted": true)")));
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0],
+            "reproduce.json#/cases/1/relative_to: a case that is held out cannot be the base of "
+            "one that is not");
+  EXPECT_TRUE(
+      found[1].starts_with("reproduce.json#/cases/2/relative_to: expected the label of a "));
+  EXPECT_EQ(found[2], "reproduce.json#/cases/3/held_out: what was fitted cannot be held out");
+}
+
 TEST_F(ReproduceTest, AFigureThatNothingJudgesIsAMistake) {
   const std::vector<std::string> found =
       mistakes(document(a_case("a", 1, R"(, "held_out": true)")));
