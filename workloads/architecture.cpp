@@ -51,7 +51,10 @@ Steps without_all_reduces(const Steps& steps) {
   std::vector<std::ptrdiff_t> place;  // by step: how many of the result come before it
   for (std::size_t i = 0; i < steps.size(); ++i) {
     place.push_back(static_cast<std::ptrdiff_t>(result.size()));
-    if (is_all_reduce(steps[i])) continue;
+    if (is_all_reduce(steps[i])) {
+      result.back().memory.unbuffer += steps[i].memory.unbuffer;
+      continue;
+    }
     Step step = steps[i];
     for (int& back : step.after) {
       auto target = static_cast<std::ptrdiff_t>(i) - back;

@@ -30,8 +30,8 @@ Architecture read_architecture(JsonCursor& parameters);
 /// Checks that the network can be run so, and gives its layers the form that belongs to it.
 void apply_architecture(JsonCursor& parameters, Architecture architecture, NetworkShape& network);
 
-/// Of the upper bound: the steps without all-reduces; who waited for one waits for what it waited
-/// for.
+/// Of the upper bound: the steps without all-reduces, none of which is the first; who waited for
+/// one waits for what it waited for.
 Steps without_all_reduces(const Steps& steps);
 
 }  // namespace orrery

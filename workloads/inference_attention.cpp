@@ -139,7 +139,7 @@ void attend_by_products(PassSteps& steps, const Core& core, std::int64_t inputs)
 /// `inputs`: width of what is attended with, and freed.
 void attend(PassSteps& steps, std::int64_t inputs) {
   const Core core = core_of(steps);
-  if (steps.form().static_keys > 0 && steps.pass().decodes()) {
+  if (steps.form().kernels == InferenceKernels::gpt_fast && steps.pass().decodes()) {
     attend_by_products(steps, core, inputs);
     return;
   }

@@ -23,9 +23,9 @@ struct InferenceGraph {
 ///   stage 1   .  P0 P1 D0' …              2 micro-batches
 ///
 /// Streams of a rank: `compute` (kernels), `tensor` (collectives of its group; as on one stream
-/// with the kernels, nothing overlaps), `pipeline_{send,receive}` (the hidden state and the
-/// residual stream to the next stage, from each rank to its peer), `token_{send,receive}` (from the
-/// last stage to the first).
+/// with the kernels, nothing overlaps but what ladder lets run on, see architecture.hpp),
+/// `pipeline_{send,receive}` (the hidden state and the residual stream to the next stage, from each
+/// rank to its peer), `token_{send,receive}` (from the last stage to the first).
 ///
 /// Memory: `weights`; `kv_cache`, which grows layer by layer as each pass writes it and is given
 /// back when the last token of a micro-batch is there; `buffers`.

@@ -17,6 +17,10 @@ void feed_forward_steps(PassSteps& steps, PassSteps::Input input = PassSteps::In
   Step activation = activation_step(steps.shape(), division);
   const StepMemory memory = {.buffer = activation.kernel.written,
                              .unbuffer = activation.kernel.read};
+  if (steps.eager() && steps.shape().activation == Activation::swiglu) {
+    activation.kernel.read += activation.kernel.written;  // the gate's function, then the product
+    activation.kernel.written = activation.kernel.written * 2;
+  }
   steps.add(activation.label, std::move(activation.kernel), memory);
   steps.linear(down_map(steps.shape(), division));
 }
@@ -102,7 +106,7 @@ Steps inference_head(const NetworkShape& shape, const InferenceForm& form,
   const std::int64_t rows = pass.sequences;
   const Bytes all = matrix_bytes(form.precision, rows, vocabulary);
   Bytes held = matrix_bytes(form.precision, rows, vocabulary / ranks);
-  steps.add("head.logits", gemm(form.precision, rows, vocabulary / ranks, shape.hidden),
+  steps.add("head.logits", steps.product(rows, vocabulary / ranks, shape.hidden),
             {.buffer = held, .unbuffer = steps.state()});
   if (ranks > 1) {
     steps.all_gather("head", all);

@@ -3,6 +3,15 @@
 #include "workloads/kernel_forms.hpp"
 
 namespace orrery {
+namespace {
+
+/// Of a state of 2 bytes an element, by gpt-fast's RMSNorm, operation by operation (bytes read +
+/// written): to fp32 2 + 4, square 4 + 4, mean 4, times its inverse root 4 + 4, back 4 + 2, times
+/// the weights 2 + 2.
+constexpr std::int64_t kEagerNormReads = 10;
+constexpr std::int64_t kEagerNormWrites = 8;
+
+}  // namespace
 
 Bytes pass_state(const NetworkShape& shape, const InferenceForm& form, const InferencePass& pass) {
   return matrix_bytes(form.precision, pass.rows(), shape.hidden);
@@ -24,14 +33,19 @@ void PassSteps::add(std::string label, Kernel kernel, StepMemory memory) {
 }
 
 void PassSteps::norm(std::string label, std::int64_t width, StepMemory memory) {
-  add(std::move(label), norm_kernel(shape_, form_.precision, pass_.rows(), width), memory);
+  Kernel kernel = norm_kernel(shape_, form_.precision, pass_.rows(), width);
+  if (eager() && shape_.norm == Norm::rmsnorm) {
+    kernel.read = kernel.read * kEagerNormReads;
+    kernel.written = kernel.written * kEagerNormWrites;
+  }
+  add(std::move(label), std::move(kernel), memory);
 }
 
 void PassSteps::residual_norm(std::string label) {
   norm(std::move(label), shape_.hidden, {.buffer = state(), .unbuffer = state()});
   Kernel& kernel = steps_.back().kernel;
   kernel.operations += Flops(1) * pass_.rows() * shape_.hidden;
-  kernel.read += state();
+  kernel.read += state() * (eager() ? 2 : 1);  // where it is fused the output goes to the norm
   kernel.written += state();
 }
 
@@ -55,8 +69,15 @@ void PassSteps::residual(std::string label, std::vector<Block> waits_for) {
   steps_.back().waits_for = std::move(waits_for);
 }
 
+Kernel PassSteps::product(std::int64_t rows, std::int64_t out, std::int64_t in) const {
+  Kernel kernel = gemm(form_.precision, rows, out, in);
+  const bool compiled = form_.kernels == InferenceKernels::gpt_fast && pass_.decodes();
+  if (compiled && rows == 1) kernel.kind = "gemv";
+  return kernel;
+}
+
 void PassSteps::linear(const LinearMap& map, Input input) {
-  Kernel kernel = gemm(form_.precision, pass_.rows(), map.out, map.in);
+  Kernel kernel = product(pass_.rows(), map.out, map.in);
   kernel.read = activations(map.in) + matrix_bytes(form_.weights, map.in, map.out);
   const Bytes freed = input == Input::freed ? activations(map.in) : Bytes(0);
   add(map.label, std::move(kernel), {.buffer = activations(map.out), .unbuffer = freed});

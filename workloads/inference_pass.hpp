@@ -13,6 +13,17 @@
 
 namespace orrery {
 
+/// Whose kernels run: those of vLLM, fused; or those of gpt-fast (PyTorch, gpt-fast, model.py and
+/// generate.py with its defaults: decode compiled, prefill not), which differ in
+///
+///   prefill   each sum of the residual stream, and each operation of an RMS norm and of SwiGLU,
+///             is a pass over memory of its own
+///   decode    products of one row are reductions that the compiler makes (kind "gemv", bound by
+///             memory like other passes); attention is plain products, see inference_attention.hpp
+///
+/// Left out of the prefill: the passes of its rotary positions, and logits of all tokens.
+enum class InferenceKernels : unsigned char { fused, gpt_fast };
+
 /// How a tensor-parallel group holds a network for inference: no gradients, nothing saved but keys
 /// and values.
 struct InferenceForm {
@@ -25,7 +36,8 @@ struct InferenceForm {
   Precision kv = Precision::bf16;  // keys and values as cached
   Architecture architecture = Architecture::standard;
   bool divides_vocabulary = true;  // else each rank has all of embedding and head
-  /// Decode attends by plain products to a cache of so many tokens; 0: as FlashAttention.
+  InferenceKernels kernels = InferenceKernels::fused;
+  /// Of gpt-fast: decode attends to all of a cache of so many tokens.
   std::int64_t static_keys = 0;
 
   /// Ranks that share embedding and head.
@@ -79,6 +91,10 @@ class PassSteps {
   /// Adds a block's output to the residual stream, once those all-reduces have come.
   void residual(std::string label, std::vector<Block> waits_for);
   void linear(const LinearMap& map, Input input = Input::freed);
+  /// Of so many rows, which are not those of the pass only for logits.
+  Kernel product(std::int64_t rows, std::int64_t out, std::int64_t in) const;
+  /// Whether each operation is a pass over memory of its own.
+  bool eager() const { return form_.kernels == InferenceKernels::gpt_fast && !pass_.decodes(); }
   /// A linear map of each head apart, in one kernel: label, sizes of a head.
   void linear_by_head(const LinearMap& map, StepMemory memory);
   /// Of a hidden state; nothing on one rank, nor of the upper bound. Of a block's output in ladder

@@ -59,9 +59,10 @@ void check_network(JsonCursor& parameters, const InferenceSettings& settings) {
             "ladder in a pipeline is not modelled: the outputs of two blocks would travel beside "
             "the residual stream");
   }
-  if (settings.form.static_keys > 0 && (network.has_latent() || network.attention_window > 0)) {
-    parameters.find("decode_attention")
-        .error("math is not modelled of latent attention, nor of attention in a window");
+  const bool plain = !network.has_latent() && network.attention_window == 0;
+  if (settings.form.kernels == InferenceKernels::gpt_fast && !plain) {
+    parameters.find("kernels").error(
+        "gpt-fast's kernels are not modelled of latent attention, nor of attention in a window");
   }
   const std::int64_t length = settings.length();
   if (network.positions == Positions::learned && length > network.max_positions) {
@@ -129,8 +130,9 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
   }
   JsonCursor host = parameters.find("host_launch");
   settings.host_launch = host.present() ? host.as_duration() : kHostLaunch;
-  JsonCursor attention = parameters.find("decode_attention");
-  if (attention.present() && attention.as_choice({"flash", "math"}) == "math") {
+  JsonCursor kernels = parameters.find("kernels");
+  if (kernels.present() && kernels.as_choice({"fused", "gpt_fast"}) == "gpt_fast") {
+    settings.form.kernels = InferenceKernels::gpt_fast;
     settings.form.static_keys = settings.input_length + settings.output_length;
   }
   parameters.reject_unknown_keys();
@@ -162,7 +164,7 @@ JsonValue to_json(const InferenceSettings& settings) {
     add("architecture", named(to_string(settings.form.architecture)));
   }
   if (!settings.form.divides_vocabulary) add("vocabulary", named("replicated"));
-  if (settings.form.static_keys > 0) add("decode_attention", named("math"));
+  if (settings.form.kernels == InferenceKernels::gpt_fast) add("kernels", named("gpt_fast"));
   const std::string for_people = to_text(settings.host_launch);
   add("host_launch", json_string(parse_duration(for_people) == settings.host_launch
                                      ? for_people

@@ -233,7 +233,7 @@ void expect_balance(const TaskGraph& graph, const std::string& category) {
 TEST(Architecture, GivesBackWhatItTakes) {
   for (const std::string architecture : kAll) {
     SCOPED_TRACE(architecture);
-    for (const char* more : {"", R"(, "decode_attention": "math", "vocabulary": "replicated")"}) {
+    for (const char* more : {"", R"(, "kernels": "gpt_fast", "vocabulary": "replicated")"}) {
       const Job job = decode(architecture, more);
       expect_balance(job.graph, "buffers");
       expect_balance(job.graph, "kv_cache");
@@ -253,8 +253,8 @@ TEST(Architecture, GivesBackWhatItTakes) {
   }
 }
 
-TEST(Architecture, DecodeByProductsReadsTheWholeCacheForEachQueryHead) {
-  const Job job = decode("standard", R"(, "decode_attention": "math")");
+TEST(Architecture, GptFastDecodesByProductsOverTheWholeCacheForEachQueryHead) {
+  const Job job = decode("standard", R"(, "kernels": "gpt_fast")");
   const std::int64_t heads = 8 / 2;
   const std::int64_t copies = 2 * heads * (8 + 2) * 32;  // sequences, static cache, head size
   for (const std::string part : {"scores", "values"}) {
@@ -267,6 +267,34 @@ TEST(Architecture, DecodeByProductsReadsTheWholeCacheForEachQueryHead) {
   }
   EXPECT_EQ(named(job.graph, "prefill.attention.flash").size(), kLayers);
   EXPECT_TRUE(named(job.graph, "decode.attention.flash").empty());
+}
+
+TEST(Architecture, GptFastPrefillsInPassesAndMultipliesOneRowByReductions) {
+  const auto kernel = [](const Job& job, const std::string& label) {
+    return job.graph.kernel(job.graph.ops()[named(job.graph, label)[0]].kernel);
+  };
+  const auto job = [](const std::string& kernels, int batch) {
+    return inference_job(network(),
+                         R"({"input_length": 8, "output_length": 2, "kernels": ")" + kernels +
+                             R"(", "batch": )" + std::to_string(batch) + "}",
+                         1);
+  };
+  const Bytes state(2 * 8 * 256);
+  const Kernel norm = kernel(job("gpt_fast", 1), "prefill.attention.norm");
+  EXPECT_EQ(norm.read + norm.written, 3 * state + 36 / 2 * state) << "a sum, 36 bytes an element";
+  const Bytes gate(2 * 8 * 1024);
+  const Kernel activation = kernel(job("gpt_fast", 1), "prefill.feed_forward.activation");
+  EXPECT_EQ(activation.read + activation.written, 5 * gate);
+  for (const std::string part : {"attention.norm", "feed_forward.activation"}) {
+    const Kernel compiled = kernel(job("gpt_fast", 1), "decode." + part);
+    const Kernel fused = kernel(job("fused", 1), "decode." + part);
+    EXPECT_EQ(compiled.read + compiled.written, fused.read + fused.written);
+  }
+  for (const std::string map : {"decode.attention.qkv", "decode.head.logits"}) {
+    EXPECT_EQ(kernel(job("gpt_fast", 1), map).kind, "gemv");
+    EXPECT_EQ(kernel(job("gpt_fast", 2), map).kind, "gemm");
+    EXPECT_EQ(kernel(job("fused", 1), map).kind, "gemm");
+  }
 }
 
 TEST(Architecture, SaysWhatItIsNotModelledWith) {
@@ -305,8 +333,8 @@ TEST(Architecture, SaysWhatItIsNotModelledWith) {
             Mistakes{"/architecture: training of ladder with latent attention is not modelled"});
   EXPECT_EQ(of_inference(latent_network(0), R"("architecture": "parallel_attention")"),
             Mistakes{"/architecture: latent attention is modelled without a parallel residual"});
-  EXPECT_EQ(of_inference(latent_network(0), R"("decode_attention": "math")"),
-            Mistakes{"/decode_attention: math is not modelled of latent attention, nor of "
+  EXPECT_EQ(of_inference(latent_network(0), R"("kernels": "gpt_fast")"),
+            Mistakes{"/kernels: gpt-fast's kernels are not modelled of latent attention, nor of "
                      "attention in a window"});
   EXPECT_EQ(of_training(shipped_network("falcon_7b"), R"("architecture": "ladder")").front(),
             "/architecture: the network has parallel residuals already; ladder is of layers whose "

@@ -34,10 +34,8 @@ JsonValue transformer_inference_schema(const Catalog& catalog) {
        {"vocabulary",
         enumeration({"divided", "replicated"},
                     "of embedding and head, among the tensor ranks; default: divided")},
-       {"decode_attention",
-        enumeration({"flash", "math"},
-                    "cut into parts by FlashDecoding (the default), or by plain products over a "
-                    "cache of fixed size")},
+       {"kernels", enumeration({"fused", "gpt_fast"},
+                               "whose they are: vLLM's (the default), or PyTorch's gpt-fast")},
        {"launch", enumeration({"graph", "eager"},
                               "decode: a step at once (the default), or kernel by kernel")},
        {"host_launch", reference("duration")}},
