@@ -13,7 +13,7 @@ TEST_P(Experiment, StaysWithinTheTolerancesWrittenBesideIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Folders, Experiment,
-                         ::testing::Values("quickstart", "inference", "scale", "stragglers",
+                         ::testing::Values("quickstart", "inference", "ladder", "scale", "stragglers",
                                            "sweeps/llama3_70b_on_64_h100"),
                          [](const auto& folder) {
                            std::string name(folder.param);
