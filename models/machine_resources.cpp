@@ -253,22 +253,6 @@ void MachineResources::put(ResourceId resource, double coefficient) {
   }
 }
 
-MachineResources::Load MachineResources::load(Rank rank, const KernelCost& price,
-                                              int priority) const {
-  const DeviceResources& on = devices_[static_cast<std::size_t>(rank)];
-  const bool free = price.math_seconds <= 0 && price.memory_traffic <= 0;
-  // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
-  // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
-  const double alone = std::max(price.math_seconds / on.speed, price.memory_traffic / on.bandwidth);
-  Load load{.usages = {{on.math, price.math_seconds}, {on.memory, price.memory_traffic}},
-            .work = free ? 0.0 : 1.0,
-            .terms = {.weight = free ? 1 : 1 / (alone * on.bandwidth * device_.memory_efficiency),
-                      .bound = free ? 1 : kUnbounded,
-                      .priority = priority}};
-  if (on.messages.valid() && !free) arbitrate(on, alone, load);
-  return load;
-}
-
 std::vector<MachineResources::ResourceUse> MachineResources::uses() const {
   std::vector<ResourceUse> result;
   const std::vector<double> done = activities_->done();

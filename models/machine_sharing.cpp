@@ -1,4 +1,5 @@
-// What of a device is set apart: cores for communication kernels, memory for messages.
+// What kernels take of a device, and what of it is set apart for messages.
+#include <algorithm>
 #include <map>
 
 #include "models/machine_resources.hpp"
@@ -52,6 +53,22 @@ void MachineResources::arbitrate(const DeviceResources& on, double alone, Load& 
     load.terms.weight *= static_cast<double>(of.starvation);
   }
   if (on.queue.valid()) load.usages[load.count++] = {on.queue, alone};
+}
+
+MachineResources::Load MachineResources::load(Rank rank, const KernelCost& price,
+                                              int priority) const {
+  const DeviceResources& on = devices_[static_cast<std::size_t>(rank)];
+  const bool free = price.math_seconds <= 0 && price.memory_traffic <= 0;
+  // Shares are of equal units: a kernel counts as the bytes that its device could move in the time
+  // that it takes alone. So kernels share math evenly, and memory byte for byte with messages.
+  const double alone = std::max(price.math_seconds / on.speed, price.memory_traffic / on.bandwidth);
+  Load load{.usages = {{on.math, price.math_seconds}, {on.memory, price.memory_traffic}},
+            .work = free ? 0.0 : 1.0,
+            .terms = {.weight = free ? 1 : 1 / (alone * on.bandwidth * device_.memory_efficiency),
+                      .bound = free ? 1 : kUnbounded,
+                      .priority = priority}};
+  if (on.messages.valid() && !free) arbitrate(on, alone, load);
+  return load;
 }
 
 void MachineResources::set_cores_apart(std::int64_t cores) {

@@ -22,15 +22,17 @@ DataFolders find_data_folders() {
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   const fs::path installed = (program.parent_path() / ORRERY_DATA_RELATIVE).lexically_normal();
   if (!error && is_folder(installed / "catalog")) {
-    return {(installed / "catalog").string(), (installed / "networks").string(),
-            (installed / "METRICS.md").string(), (installed / "experiments/reproduce").string(),
+    return {(installed / "catalog").string(),     (installed / "networks").string(),
+            (installed / "METRICS.md").string(),  (installed / "experiments/reproduce").string(),
             (installed / "calibration").string(), (installed / "report").string()};
   }
   const fs::path source = ORRERY_SOURCE_DATA;
   if (is_folder(source / "hw/catalog")) {
-    return {(source / "hw/catalog").string(), (source / "workloads/networks").string(),
+    return {(source / "hw/catalog").string(),
+            (source / "workloads/networks").string(),
             (source / "tools/orrery/METRICS.md").string(),
-            (source / "experiments/reproduce").string(), (source / "hw/calibration").string(),
+            (source / "experiments/reproduce").string(),
+            (source / "hw/calibration").string(),
             (source / "tools/orrery/report").string()};
   }
   throw IoError("no catalogue: neither " + (installed / "catalog").string() + " nor " +
