@@ -217,7 +217,7 @@ TEST(CollectiveBounds, NorDoesNcclWithAnyProtocolOrAlgorithm) {
   }
   EXPECT_EQ(chosen.count("ring"), 1U);
   EXPECT_EQ(chosen.count("double_binary_tree"), 1U);
-  for (const char* name : {"tree", "pat", "nvls", "sharp", "LL", "LL128", "Simple"}) {
+  for (const char* name : {"pat", "nvls", "sharp", "LL", "LL128", "Simple"}) {
     EXPECT_EQ(taken.count(name), 1U) << name << " never came up";
   }
   EXPECT_GT(closest, 0.5);
