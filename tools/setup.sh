@@ -22,6 +22,7 @@ packages=(
   ninja-build
   nlohmann-json3-dev
   pkg-config
+  protobuf-compiler
   python3
   python3-jsonschema
   python3-matplotlib
@@ -29,6 +30,7 @@ packages=(
   slurmctld
   slurmd
   valgrind
+  zlib1g-dev
 )
 
 die() {

@@ -29,20 +29,17 @@ std::string in_quotes(const std::string& text) {
 
 class Writer {
  public:
-  Writer(const std::string& path, const TaskGraph& graph, std::span<const RankClass> classes)
-      : file_(path), graph_(&graph), classes_(classes) {
-    for (std::size_t label = 0; label < graph.label_count(); ++label) {
-      labels_.push_back(in_quotes(graph.text(LabelId(label))));
+  Writer(const std::string& path, const RunTrace& run)
+      : file_(path), run_(&run), graph_(&run.graph) {
+    for (std::size_t label = 0; label < graph_->label_count(); ++label) {
+      labels_.push_back(in_quotes(graph_->text(LabelId(label))));
     }
     file_.write("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
   }
 
   void name_process(Rank rank) {
-    const RankClass of = class_of(rank);
-    const std::string more =
-        of.count > 1 ? " and " + std::to_string(of.count - 1) + " alike" : std::string();
-    metadata("process_name", rank, 0, "\"name\":\"rank " + std::to_string(of.first) + more + "\"");
-    metadata("process_sort_index", rank, 0, "\"sort_index\":" + std::to_string(of.first));
+    metadata("process_name", rank, 0, "\"name\":\"" + run_->process_name(rank) + "\"");
+    metadata("process_sort_index", rank, 0, "\"sort_index\":" + process(rank));
   }
 
   void name_thread(Rank rank, StreamId stream) {
@@ -76,16 +73,28 @@ class Writer {
                 ",\"args\":{\"entries in use\":" + std::to_string(sample.entries) + "}}");
   }
 
+  void add(const UtilisationTrack& track) {
+    const std::string name = in_quotes("utilisation (%): " + track.name);
+    for (const UtilisationTrack::Sample& sample : track.samples) {
+      if (!run_->selection.shows(sample.from)) {
+        continue;
+      }
+      std::array<char, 16> share{};
+      std::snprintf(share.data(), share.size(), "%.2f", 100.0 * static_cast<double>(sample.share));
+      next();
+      file_.write("{\"ph\":\"C\",\"name\":" + name +
+                  ",\"pid\":-1,\"ts\":" + microseconds(sample.from.picoseconds()) +
+                  ",\"args\":{\"%\":" + share.data() + "}}");
+    }
+  }
+
   void finish() {
     file_.write("\n]}\n");
     file_.commit();
   }
 
  private:
-  RankClass class_of(Rank rank) const {
-    return classes_.empty() ? RankClass{rank, 1} : classes_[static_cast<std::size_t>(rank)];
-  }
-  std::string process(Rank rank) const { return std::to_string(class_of(rank).first); }
+  std::string process(Rank rank) const { return std::to_string(run_->class_of(rank).first); }
 
   void next() {
     file_.write(first_ ? "\n" : ",\n");
@@ -115,35 +124,22 @@ class Writer {
   }
 
   AtomicFile file_;
+  const RunTrace* run_;
   const TaskGraph* graph_;
-  std::span<const RankClass> classes_;
   std::vector<std::string> labels_;
   bool first_ = true;
 };
 
 }  // namespace
 
-void MemoryLog::on_memory(Time time, Rank rank, LabelId /*category*/, std::int64_t delta) {
-  Last& last = last_[static_cast<std::size_t>(rank)];
-  last.bytes += delta;
-  if (last.sample == SIZE_MAX || samples_[last.sample].time != time) {
-    last.sample = samples_.size();
-    samples_.push_back({time, rank, 0});
-  }
-  samples_[last.sample].bytes = last.bytes;
-}
-
-void write_chrome_trace(const std::string& path, const TaskGraph& graph,
-                        std::span<const Span> spans, std::span<const MemoryLog::Sample> memory,
-                        std::span<const RankClass> classes,
-                        std::span<const TrackerSample> tracker) {
+void write_chrome_trace(const std::string& path, const RunTrace& run) {
   std::set<std::pair<Rank, StreamId>> threads;
-  for (const Span& span : spans) {
-    if (span.stream.valid()) {
+  for (const Span& span : run.spans) {
+    if (span.stream.valid() && run.selection.shows(span)) {
       threads.emplace(span.rank, span.stream);
     }
   }
-  Writer writer(path, graph, classes);
+  Writer writer(path, run);
   Rank named = -1;
   for (const auto& [rank, stream] : threads) {
     if (rank != named) {
@@ -152,16 +148,21 @@ void write_chrome_trace(const std::string& path, const TaskGraph& graph,
     }
     writer.name_thread(rank, stream);
   }
-  for (const Span& span : spans) {
-    if (span.stream.valid()) {
+  for (const Span& span : run.spans) {
+    if (span.stream.valid() && run.selection.shows(span)) {
       writer.add(span);
     }
   }
-  for (const MemoryLog::Sample& sample : memory) {
-    writer.add(sample);
+  for (const MemoryLog::Sample& sample : run.memory) {
+    if (run.selection.shows(sample.rank) && run.selection.shows(sample.time)) {
+      writer.add(sample);
+    }
   }
-  for (const TrackerSample& sample : tracker) {
-    writer.add(sample);
+  for (const TrackerSample& sample : run.tracker) {
+    if (run.selection.shows(sample.time)) writer.add(sample);
+  }
+  for (const UtilisationTrack& track : run.utilisation) {
+    writer.add(track);
   }
   writer.finish();
 }

@@ -67,7 +67,7 @@ std::int64_t picoseconds(const JsonValue& number) {
 
 TEST_F(TraceTest, EverySpanIsThereWithItsWaitAndItsPicoseconds) {
   const Example example;
-  write_chrome_trace(path("trace.json"), example.graph, example.spans, {});
+  write_chrome_trace(path("trace.json"), {.graph = example.graph, .spans = example.spans});
   const JsonValue trace = load_json(path("trace.json"), "trace.json");
   std::map<std::string, int> count;
   for (const JsonValue& event : trace.find("traceEvents")->items) {
@@ -82,7 +82,7 @@ TEST_F(TraceTest, EverySpanIsThereWithItsWaitAndItsPicoseconds) {
 
 TEST_F(TraceTest, EventsOfAThreadFollowEachOther) {
   const Example example;
-  write_chrome_trace(path("trace.json"), example.graph, example.spans, {});
+  write_chrome_trace(path("trace.json"), {.graph = example.graph, .spans = example.spans});
   const JsonValue trace = load_json(path("trace.json"), "trace.json");
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> end_of;
   for (const JsonValue& event : trace.find("traceEvents")->items) {
@@ -108,7 +108,8 @@ TEST_F(TraceTest, MemoryIsACounter) {
   EXPECT_EQ(log.samples()[0].bytes, 150);
   EXPECT_EQ(log.samples()[2].bytes, 50);
   const Example example;
-  write_chrome_trace(path("trace.json"), example.graph, {}, log.samples());
+  write_chrome_trace(path("trace.json"),
+                     {.graph = example.graph, .spans = {}, .memory = log.samples()});
   const JsonValue trace = load_json(path("trace.json"), "trace.json");
   const std::vector<JsonValue>& events = trace.find("traceEvents")->items;
   ASSERT_EQ(events.size(), 3U);
@@ -132,7 +133,8 @@ TEST_F(TraceTest, AFileAppearsWholeOrNotAtAll) {
 
 TEST_F(TraceTest, APlaceThatCannotBeWrittenIsNamed) {
   try {
-    write_chrome_trace(path("missing/trace.json"), TaskGraph(1), {}, {});
+    const TaskGraph graph(1);
+    write_chrome_trace(path("missing/trace.json"), {.graph = graph, .spans = {}});
     FAIL() << "expected an IoError";
   } catch (const IoError& error) {
     EXPECT_NE(std::string(error.what()).find("missing/trace.json"), std::string::npos);

@@ -5,6 +5,7 @@
 #include "models/link/link_model.hpp"
 #include "models/message_flows.hpp"
 #include "models/topology/topology.hpp"
+#include "tools/orrery/replays.hpp"
 #include "workloads/workload.hpp"
 
 namespace orrery {
@@ -17,7 +18,7 @@ struct Builtins {
   Registry<CollectiveFactory> collectives = builtin_collectives();
   Registry<CostModelFactory> cost_models = builtin_cost_models();
   Registry<MessageFlowsFactory> fabric_engines = builtin_fabric_engines();
-  Registry<WorkloadFactory> workloads = builtin_workloads();
+  Registry<WorkloadFactory> workloads = with_replays(builtin_workloads());
 };
 
 }  // namespace orrery

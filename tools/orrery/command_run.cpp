@@ -13,9 +13,9 @@
 #include "tools/orrery/progress.hpp"
 #include "tools/orrery/result_json.hpp"
 #include "tools/orrery/run.hpp"
+#include "tools/orrery/run_traces.hpp"
 #include "tools/orrery/summary.hpp"
 #include "tools/orrery/what_if.hpp"
-#include "traces/chrome_trace.hpp"
 
 namespace orrery {
 namespace {
@@ -31,7 +31,7 @@ constexpr const char* kHelp =
     "memory, and what bounds it.\n\n"
     "example\n"
     "  orrery run experiments/quickstart/scenario.json --set /cluster/with/nodes=8 \\\n"
-    "             --set /workload/parallel/data=2 --out /tmp/two_replicas --trace\n\n";
+    "             --set /workload/parallel/data=2 --out /tmp/two_replicas --trace=perfetto\n\n";
 
 CommandSyntax syntax() {
   CommandSyntax syntax{.command = "run", .argument = "SCENARIO", .required = true, .options = {}};
@@ -40,10 +40,10 @@ CommandSyntax syntax() {
       "put VALUE at a JSON pointer of the scenario; VALUE is JSON when it parses as JSON, else a "
       "string; repeatable")("out", po::value<std::string>()->value_name("DIR"),
                             "write result.json and run.json (wall time, memory) into DIR")(
-      "trace", "write trace.json too, for ui.perfetto.dev; needs --out")(
       "what-if", "simulate it again with each class of resources 10 % faster: what would help?")(
       "unfolded", "simulate every rank, also those that do the same; slower, for comparison")(
       "json", "result.json on standard output, nothing else there");
+  add_trace_options(syntax.options);
   return syntax;
 }
 
@@ -57,7 +57,12 @@ std::int64_t peak_resident_bytes() {
   return std::int64_t{1024} * usage.ru_maxrss;  // Linux counts in KiB, getrusage(2)
 }
 
-/// The run with its observers; a trace is written when a folder asks for one.
+/// Where a trace goes, and what it shows.
+struct TraceOrder {
+  TraceRequest request;
+  std::string path;
+};
+
 struct Finished {
   Run run;
   RunCost cost;
@@ -65,37 +70,46 @@ struct Finished {
 
 /// A folded run that deadlocks is repeated with every rank: the message names ranks of the job.
 Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::time_point start,
-                  const std::string& trace_path, Folding folding) {
+                  const std::optional<TraceOrder>& trace, Folding folding) {
   const Job job = build_job(scenario);
   check_faults(scenario, job, builtins);
+  if (trace) trace->request.check_ranks(job.graph.world_size());
   Finished finished;
   finished.cost.load_s = seconds_since(start);
 
   const Clock::time_point simulation = Clock::now();
   SimulatedJob simulated(scenario, job, builtins, folding);
   MemoryLog memory(simulated.graph().world_size());
+  LoadLog load;
   try {
     Progress progress(simulated.graph());
     std::vector<Observer*> observers = {&progress};
-    if (!trace_path.empty()) {
+    if (trace) {
       observers.push_back(&memory);
     }
-    finished.run = run_scenario(scenario, job, simulated, builtins, observers);
+    finished.run = run_scenario(scenario, job, simulated, builtins, observers, nullptr,
+                                trace ? &load : nullptr);
   } catch (const DeadlockError&) {
     if (simulated.symmetry() == nullptr) {
       throw;
     }
-    return simulate(scenario, builtins, start, trace_path, Folding::never);
+    return simulate(scenario, builtins, start, trace, Folding::never);
   }
   finished.cost.simulate_s = seconds_since(simulation);
   finished.cost.peak_resident_bytes = peak_resident_bytes();
-  if (!trace_path.empty()) {
+  if (trace) {
     std::vector<TrackerSample> tracker;
     for (const TriggerUnits::Sample& sample : finished.run.tracker) {
       tracker.push_back({sample.time, sample.rank, sample.entries});
     }
-    write_chrome_trace(trace_path, simulated.graph(), finished.run.timeline.spans(),
-                       memory.samples(), simulated.classes(), tracker);
+    write_run_trace(trace->path, trace->request,
+                    {.graph = simulated.graph(),
+                     .spans = finished.run.timeline.spans(),
+                     .memory = memory.samples(),
+                     .tracker = tracker,
+                     .utilisation = load.tracks(),
+                     .classes = simulated.classes()},
+                    simulated);
   }
   return finished;
 }
@@ -112,10 +126,7 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
     print(text.str());
     return 0;
   }
-  const bool traces = options.count("trace") > 0;
-  if (traces && options.count("out") == 0) {
-    throw UsageError("--trace needs --out DIR, the folder for trace.json");
-  }
+  const std::optional<TraceRequest> traced = trace_request(options);
   const DataFolders data = find_data_folders();
   const std::vector<std::string> overrides = overrides_of(options);
   const Scenario scenario =
@@ -128,9 +139,10 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
   if (options.count("out") > 0) {
     folder.emplace(options["out"].as<std::string>());
   }
+  std::optional<TraceOrder> trace;
+  if (traced) trace = TraceOrder{*traced, folder->path_for(traced->file_name())};
   const Folding folding = options.count("unfolded") > 0 ? Folding::never : Folding::where_alike;
-  const Finished finished =
-      simulate(scenario, builtins, start, traces ? folder->path_for("trace.json") : "", folding);
+  const Finished finished = simulate(scenario, builtins, start, trace, folding);
   const Result& result = finished.run.result;
   JsonValue document = to_json(result, scenario);
   std::string more;

@@ -27,6 +27,7 @@ int reproduce_command(std::span<const std::string> words, const Builtins& builti
 int schema_command(std::span<const std::string> words, const Builtins& builtins);
 int search_command(std::span<const std::string> words, const Builtins& builtins);
 int sweep_command(std::span<const std::string> words, const Builtins& builtins);
+int trace_command(std::span<const std::string> words, const Builtins& builtins);
 int topology_command(std::span<const std::string> words, const Builtins& builtins);
 
 /// In the order in which --help shows them.

@@ -13,7 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What a run and its report may write beside result.json.
-constexpr std::array<std::string_view, 3> kOtherFiles = {"run.json", "trace.json", "report.html"};
+constexpr std::array<std::string_view, 5> kOtherFiles = {"run.json", "trace.json", "trace.pftrace",
+                                                         "trace.csv", "report.html"};
 
 /// The first folder on the way to `path` that is not there.
 fs::path first_missing(const fs::path& path) {

@@ -74,6 +74,8 @@ std::vector<Command> commands() {
        collective_command},
       {"topology", "the networks of a scenario: counts, diameter, bisection, a drawing",
        topology_command},
+      {"trace", "summarise, compare and convert traces; write a workload as Chakra or GOAL",
+       trace_command},
       {"cost", "what one kernel takes on a device, and why", cost_command},
       {"calibrate", "fit a kernel's cost to measured times", calibrate_command},
       {"report", "a page to look at: timeline, load, critical path, what would help",

@@ -39,7 +39,7 @@ SymmetryUse symmetry_use(const SimulatedJob& simulated, const Fabric& fabric) {
 
 Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulated,
                  const Builtins& builtins, std::span<Observer* const> observers,
-                 UtilisationLog* log) {
+                 UtilisationLog* log, LoadLog* load) {
   const TaskGraph& graph = simulated.graph();
   const std::span<const RankClass> classes = simulated.classes();
   Run run;
@@ -48,6 +48,7 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   PlacedMemory memory(graph, simulated.rank_of(), static_cast<Rank>(node.devices));
   std::vector<Observer*> all = {&run.timeline, &memory};
   all.insert(all.end(), observers.begin(), observers.end());
+  if (load != nullptr) all.push_back(load);
 
   Engine engine;
   Machine machine(engine, scenario.cluster, *scenario.fabric, *scenario.cost, builtins.collectives,
@@ -62,7 +63,9 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
     machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability,
                     scenario.faults);
     if (log != nullptr) log->follow(engine, machine);
+    if (load != nullptr) load->watch(machine);
     end = executor.run();
+    if (load != nullptr) load->finish(end);
   } catch (const UnmappableError& error) {
     refuse_engine(scenario, error.what());
   }

@@ -3,6 +3,7 @@
 #include <span>
 
 #include "sim/graph/timeline.hpp"
+#include "tools/orrery/load_log.hpp"
 #include "tools/orrery/result.hpp"
 #include "tools/orrery/scenario.hpp"
 #include "tools/orrery/simulated_job.hpp"
@@ -18,11 +19,12 @@ struct Run {
 };
 
 /// Simulates `job`, which build_job made of `scenario`, as `simulated` has it; the figures speak
-/// for all of its ranks. `observers` see the run as well, and so does `log`, which may be null.
+/// for all of its ranks. `observers` see the run as well, and so do `log` and
+/// `load`, which may be null.
 /// Throws DeadlockError when the workload can make no further step. A job that does not fit in
 /// memory runs all the same: the result says so.
 Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulated,
                  const Builtins& builtins, std::span<Observer* const> observers = {},
-                 UtilisationLog* log = nullptr);
+                 UtilisationLog* log = nullptr, LoadLog* load = nullptr);
 
 }  // namespace orrery

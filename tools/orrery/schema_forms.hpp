@@ -46,6 +46,8 @@ JsonValue transformer_inference_schema(const Catalog& catalog);
 JsonValue collective_benchmark_schema();
 /// Keys of the workload "tensor_parallel_sublayer"; workloads/sublayer_settings.cpp reads them.
 JsonValue tensor_parallel_sublayer_schema();
+/// Keys of "chakra_replay", "goal_replay" and "kineto_replay"; replays.cpp reads them.
+JsonValue replay_schema(const std::string& kind);
 
 /// The key "variability"; models/variability.cpp reads it.
 JsonValue variability_schema();

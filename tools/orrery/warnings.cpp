@@ -1,6 +1,7 @@
 #include "tools/orrery/warnings.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <string>
 #include <string_view>
@@ -112,6 +113,10 @@ std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
     warnings.push_back(std::to_string(assumed) +
                        (assumed == 1 ? " catalogue figure is" : " catalogue figures are") +
                        " assumed, not measured; `orrery check --resolved` names them");
+  }
+  for (const WorkloadFact& fact : job.facts) {
+    if (!fact.key.starts_with("left_out_")) continue;
+    warnings.push_back(std::to_string(std::llround(fact.value)) + ": " + fact.about);
   }
   if (const std::uint64_t held = result.counters.machine.kernels_at_floor; held > 0) {
     warnings.push_back("jitter would have made " + std::to_string(held) + " of " +
