@@ -76,7 +76,7 @@ def scaling(arguments):
     rate.plot(ranks, ideal, color="#999999", linestyle="--", label="linear")
     rate.plot(ranks, [point[1] for point in points], color="#0072B2", marker="o", label="simulated")
     rate.set_xscale("log", base=2)
-    rate.set_yscale("log")
+    rate.set_ylim(0, None)
     rate.set_ylabel("tokens/s")
     rate.legend(frameon=False)
     share.plot(ranks, [100 * point[1] / best for point, best in zip(points, ideal)],
