@@ -36,6 +36,8 @@ struct UtilisationTrack {
   };
   std::string name;
   std::vector<Sample> samples;
+  std::string kind{};       // "math", "memory", or that of a link
+  std::uint64_t alike = 1;  // so many are the same, of which this is the first
 };
 
 /// What a run left behind, for writers of traces. Borrows all of it.

@@ -87,8 +87,8 @@ Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::tim
     if (trace) {
       observers.push_back(&memory);
     }
-    finished.run = run_scenario(scenario, job, simulated, builtins, observers, nullptr,
-                                trace ? &load : nullptr);
+    finished.run =
+        run_scenario(scenario, job, simulated, builtins, observers, trace ? &load : nullptr);
   } catch (const DeadlockError&) {
     if (simulated.symmetry() == nullptr) {
       throw;

@@ -39,8 +39,11 @@ void LoadLog::finish(Time end) {
   const std::vector<Machine::ResourceUse> uses = machine_->resources();
   for (std::size_t resource = 0; resource < uses.size(); ++resource) {
     const Machine::ResourceUse& use = uses[resource];
-    if (use.kind == "math" || use.carried <= 0) continue;
-    UtilisationTrack track{.name = use.name, .samples = {}};
+    if (use.carried <= 0) {
+      ++idle_;
+      continue;
+    }
+    UtilisationTrack track{.name = use.name, .samples = {}, .kind = use.kind, .alike = use.alike};
     Time from;
     double before = 0;
     for (const Look& look : looks_) {

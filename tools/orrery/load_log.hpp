@@ -7,7 +7,7 @@
 
 namespace orrery {
 
-/// Keeps how much of each link and memory a run uses over time, as means over stretches. Where
+/// Keeps how much of each resource a run uses over time, as means over stretches. Where
 /// stretches become too many, every second look is forgotten: memory does not grow with the run. A
 /// mean is what went through the resource over what it could have carried; what constrains nobody
 /// (MachineResources) is counted when a message begins.
@@ -20,8 +20,10 @@ class LoadLog final : public Observer {
   /// Must be called when the run has ended, while the machine is there.
   void finish(Time end);
 
-  /// Of resources that carried something, but for math; by name as Result has them.
+  /// Of resources that carried something; by name as Result has them.
   const std::vector<UtilisationTrack>& tracks() const { return tracks_; }
+  /// So many others carried nothing.
+  std::size_t idle() const { return idle_; }
 
  private:
   struct Look {
@@ -36,6 +38,7 @@ class LoadLog final : public Observer {
   std::size_t maximum_ = 0;
   Duration stretch_{1};  // between two looks, at least
   std::vector<UtilisationTrack> tracks_;
+  std::size_t idle_ = 0;
 };
 
 }  // namespace orrery

@@ -107,27 +107,49 @@ JsonValue memory_json(const TaskGraph& graph, MemoryProfile& profile, const Rank
                       {"categories", json_array(std::move(categories))}});
 }
 
-JsonValue load_json_of(const UtilisationLog& log) {
-  std::vector<std::pair<double, const UtilisationLog::Row*>> order;
-  for (const UtilisationLog::Row& row : log.rows()) {
+/// A track in equal stretches of a run of this length: the mean of each.
+std::vector<float> in_stretches(const UtilisationTrack& track, Duration length) {
+  std::vector<double> sums(kStretches);
+  const double stretch = length.as_double() / kStretches;
+  for (std::size_t i = 0; i + 1 < track.samples.size() && stretch > 0; ++i) {
+    double from = track.samples[i].from.since_start().as_double() / stretch;
+    const double to =
+        std::min<double>(kStretches, track.samples[i + 1].from.since_start().as_double() / stretch);
+    while (from < to) {
+      const double next = std::min(to, std::floor(from) + 1);
+      sums[static_cast<std::size_t>(from)] += (next - from) * track.samples[i].share;
+      from = next;
+    }
+  }
+  return {sums.begin(), sums.end()};
+}
+
+JsonValue load_json_of(const LoadLog& log, Duration length) {
+  struct Row {
+    const UtilisationTrack* track;
+    std::vector<float> utilisation;
     double sum = 0;
-    for (const double utilisation : row.utilisation) sum += utilisation;
-    if (sum > 0) order.emplace_back(sum, &row);
+  };
+  std::vector<Row> order;
+  for (const UtilisationTrack& track : log.tracks()) {
+    Row row{.track = &track, .utilisation = in_stretches(track, length)};
+    for (const float share : row.utilisation) row.sum += share;
+    order.push_back(std::move(row));
   }
   std::stable_sort(order.begin(), order.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
+                   [](const Row& a, const Row& b) { return a.sum > b.sum; });
+  const std::size_t shown = std::min(order.size(), kMaximumRows);
   std::vector<JsonValue> rows;
-  for (std::size_t row = 0; row < std::min(order.size(), kMaximumRows); ++row) {
-    const UtilisationLog::Row& of = *order[row].second;
-    const std::vector<float> values(of.utilisation.begin(), of.utilisation.end());
+  for (std::size_t row = 0; row < shown; ++row) {
+    const UtilisationTrack& of = *order[row].track;
     rows.push_back(json_object({{"name", json_string(of.name)},
                                 {"kind", json_string(of.kind)},
                                 {"alike", json_integer(static_cast<std::int64_t>(of.alike))},
-                                {"utilisation", packed(values)}}));
+                                {"utilisation", packed(order[row].utilisation)}}));
   }
   return json_object({{"rows", json_array(std::move(rows))},
-                      {"left_out", count(order.size() - std::min(order.size(), kMaximumRows))},
-                      {"idle", count(log.rows().size() - order.size())}});
+                      {"left_out", count(order.size() - shown)},
+                      {"idle", count(log.idle())}});
 }
 
 /// The steps of the critical path by what they are, the longest together first.
@@ -220,7 +242,7 @@ JsonValue report_data(const std::string& folder, const Builtins& builtins,
   }
   const Duration length = duration_from_seconds(recorded.makespan_s);
   MemoryProfile memory(fullest, length, kStretches, graph.label_count());
-  UtilisationLog load(length, kStretches);
+  LoadLog load;
   Observer* const observers[] = {&memory};
   const Run run = run_scenario(scenario, job, simulated, builtins, observers, &load);
   const Result& result = run.result;
@@ -245,7 +267,7 @@ JsonValue report_data(const std::string& folder, const Builtins& builtins,
        {"result", std::move(figures)},
        {"breakdown", breakdown_json(graph, ranks, classes)},
        {"memory", memory_json(graph, memory, classes[static_cast<std::size_t>(fullest)])},
-       {"load", load_json_of(load)},
+       {"load", load_json_of(load, result.makespan)},
        {"what_if", to_json(answers)},
        {"path", path_json(graph, path)},
        {"spans", spans_json(graph, spans, path, classes, *scenario.cost,

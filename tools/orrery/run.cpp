@@ -6,6 +6,7 @@
 #include "sim/engine/engine.hpp"
 #include "sim/graph/executor.hpp"
 #include "tools/orrery/fabric_section.hpp"
+#include "tools/orrery/fault_check.hpp"
 #include "tools/orrery/job_figures.hpp"
 #include "tools/orrery/measure.hpp"
 #include "tools/orrery/memory_figures.hpp"
@@ -38,8 +39,7 @@ SymmetryUse symmetry_use(const SimulatedJob& simulated, const Fabric& fabric) {
 }  // namespace
 
 Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulated,
-                 const Builtins& builtins, std::span<Observer* const> observers,
-                 UtilisationLog* log, LoadLog* load) {
+                 const Builtins& builtins, std::span<Observer* const> observers, LoadLog* load) {
   const TaskGraph& graph = simulated.graph();
   const std::span<const RankClass> classes = simulated.classes();
   Run run;
@@ -62,7 +62,6 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   try {
     machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability,
                     scenario.faults);
-    if (log != nullptr) log->follow(engine, machine);
     if (load != nullptr) load->watch(machine);
     end = executor.run();
     if (load != nullptr) load->finish(end);
@@ -124,6 +123,18 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   if (result.trigger) result.checks.push_back(check_triggers(*result.trigger));
   result.warnings = warnings_of(scenario, job, machine, result);
   return run;
+}
+
+Run run_scenario(const Scenario& scenario, const Builtins& builtins, Folding folding) {
+  const Job job = build_job(scenario);
+  check_faults(scenario, job, builtins);
+  SimulatedJob simulated(scenario, job, builtins, folding);
+  try {
+    return run_scenario(scenario, job, simulated, builtins);
+  } catch (const DeadlockError&) {
+    if (simulated.symmetry() == nullptr) throw;
+  }
+  return run_scenario(scenario, builtins, Folding::never);
 }
 
 }  // namespace orrery

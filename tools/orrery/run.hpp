@@ -7,7 +7,6 @@
 #include "tools/orrery/result.hpp"
 #include "tools/orrery/scenario.hpp"
 #include "tools/orrery/simulated_job.hpp"
-#include "tools/orrery/utilisation_log.hpp"
 
 namespace orrery {
 
@@ -19,12 +18,15 @@ struct Run {
 };
 
 /// Simulates `job`, which build_job made of `scenario`, as `simulated` has it; the figures speak
-/// for all of its ranks. `observers` see the run as well, and so do `log` and
-/// `load`, which may be null.
+/// for all of its ranks. `observers` see the run as well, and so does `load`, which may be null.
 /// Throws DeadlockError when the workload can make no further step. A job that does not fit in
 /// memory runs all the same: the result says so.
 Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulated,
                  const Builtins& builtins, std::span<Observer* const> observers = {},
-                 UtilisationLog* log = nullptr, LoadLog* load = nullptr);
+                 LoadLog* load = nullptr);
+
+/// The whole of it: builds the job, checks its faults, runs it. A folded run that deadlocks is
+/// repeated with every rank: the message names ranks of the job.
+Run run_scenario(const Scenario& scenario, const Builtins& builtins, Folding folding);
 
 }  // namespace orrery

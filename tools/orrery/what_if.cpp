@@ -148,9 +148,7 @@ Duration critical_time(const Result& result, ResourceClass resource) {
 Duration simulate(JsonValue document, const Builtins& builtins, Folding folding) {
   const Scenario scenario = scenario_from(std::move(document), Diagnostics(), builtins,
                                           open_catalog(find_data_folders()));
-  const Job job = build_job(scenario);
-  SimulatedJob simulated(scenario, job, builtins, folding);
-  return run_scenario(scenario, job, simulated, builtins).result.makespan;
+  return run_scenario(scenario, builtins, folding).result.makespan;
 }
 
 }  // namespace

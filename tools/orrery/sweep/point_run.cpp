@@ -22,19 +22,6 @@ bool is_number(const JsonValue& value) {
   return value.kind == JsonValue::Kind::integer || value.kind == JsonValue::Kind::real;
 }
 
-/// A folded run that deadlocks is repeated with every rank: the message names ranks of the job.
-Run simulate(const Scenario& scenario, const Builtins& builtins, Folding folding) {
-  const Job job = build_job(scenario);
-  check_faults(scenario, job, builtins);
-  SimulatedJob simulated(scenario, job, builtins, folding);
-  try {
-    return run_scenario(scenario, job, simulated, builtins);
-  } catch (const DeadlockError&) {
-    if (simulated.symmetry() == nullptr) throw;
-  }
-  return simulate(scenario, builtins, Folding::never);
-}
-
 /// What `work` throws, as an outcome.
 PointOutcome guarded(const std::function<PointOutcome()>& work) {
   try {
@@ -70,7 +57,7 @@ std::string point_id(const JsonValue& unresolved) {
 
 PointOutcome run_point(const Scenario& scenario, const Builtins& builtins) {
   return guarded([&] {
-    const Run run = simulate(scenario, builtins, Folding::where_alike);
+    const Run run = run_scenario(scenario, builtins, Folding::where_alike);
     const JsonValue result = to_json(run.result, scenario);
     const bool fits = run.result.fits();
     return PointOutcome{fits ? "ok" : "does_not_fit", fits ? 0 : kVerdictIsNo, "",
