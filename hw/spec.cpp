@@ -152,7 +152,8 @@ void read_adapter_use(JsonCursor& cursor, JsonCursor& nics, NodeSpec& spec) {
     spec.direct_written = direct.value();
   }
   if (JsonCursor peer = cursor.find("peer_to_peer"); peer.present()) {
-    spec.peer_to_peer = peer.as_boolean();
+    const std::size_t mistakes = cursor.diagnostics().count();
+    spec.peer_to_peer = peer.as_boolean() || cursor.diagnostics().count() > mistakes;
     spec.peer_written = peer.value();
   }
   if (JsonCursor bonded = cursor.find("nic_bonding"); bonded.present()) {

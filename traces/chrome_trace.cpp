@@ -42,6 +42,14 @@ class Writer {
     metadata("process_sort_index", rank, 0, "\"sort_index\":" + process(rank));
   }
 
+  /// The process of what no rank has for itself.
+  void name_machine() {
+    next();
+    file_.write(
+        "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":-1,\"tid\":0,"
+        "\"args\":{\"name\":\"devices and links\"}}");
+  }
+
   void name_thread(Rank rank, StreamId stream) {
     const std::size_t thread = stream.index();
     metadata("thread_name", rank, thread, "\"name\":" + in_quotes(graph_->stream_name(stream)));
@@ -68,7 +76,7 @@ class Writer {
 
   void add(const TrackerSample& sample) {
     next();
-    file_.write("{\"ph\":\"C\",\"name\":\"tracker\",\"pid\":" + std::to_string(sample.rank) +
+    file_.write("{\"ph\":\"C\",\"name\":\"tracker\",\"pid\":" + process(sample.rank) +
                 ",\"ts\":" + microseconds(sample.time.picoseconds()) +
                 ",\"args\":{\"entries in use\":" + std::to_string(sample.entries) + "}}");
   }
@@ -161,6 +169,7 @@ void write_chrome_trace(const std::string& path, const RunTrace& run) {
   for (const TrackerSample& sample : run.tracker) {
     if (run.selection.shows(sample.time)) writer.add(sample);
   }
+  if (!run.utilisation.empty()) writer.name_machine();
   for (const UtilisationTrack& track : run.utilisation) {
     writer.add(track);
   }

@@ -64,7 +64,10 @@ TEST(FabricEngine, RandomScenariosTakeAsLongOnSimgrid) {
     const EngineCase one = RandomEngineCase(seed).take();
     const Answer theirs = simgrid(one, "CM02");
     if (!theirs.refused.empty()) {
-      EXPECT_NE(theirs.refused.find("may be held back"), std::string::npos) << theirs.refused;
+      const bool held_back = theirs.refused.find("may be held back") != std::string::npos;
+      const bool in_parts =
+          theirs.refused.find("parts of it") != std::string::npos;  // switches copy
+      EXPECT_TRUE(held_back || in_parts) << theirs.refused;
       continue;
     }
     const auto outcome = simulate(one.cluster, one.made.graph, one.choice);

@@ -180,9 +180,10 @@ void SimgridFlows::put(const Usage& usage, const MessageFlow& message) {
   const std::size_t resource = usage.resource.index();
   const double times = usage.coefficient / resources_->unit(usage.resource);
   if (times > kLargest || std::abs(times - std::round(times)) > 1e-12) {
-    refuse(message,
-           "several ways of one message, nor for what a library's protocols take of links "
-           "(\"collectives\": {\"library\": \"plain\"})");
+    refuse(
+        message,
+        "several ways of one message, nor for parts of it that switches spare a link, nor for what "
+        "a library's protocols take of links (\"collectives\": {\"library\": \"plain\"})");
   }
   const bool is_link = resources_->is_link(usage.resource);
   if (is_link && activities_->sharing().capacity(usage.resource) != capacity_[resource]) {

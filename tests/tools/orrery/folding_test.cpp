@@ -259,8 +259,8 @@ TEST(Folding, TheTraceHasAProcessForEachClassAndSaysForWhomItSpeaks) {
       EXPECT_TRUE(processes.contains(event.find("pid")->integer));
     }
   }
-  const std::map<std::int64_t, std::string> expected = {{0, "rank 0 and 7 alike"},
-                                                        {8, "rank 8 and 7 alike"}};
+  const std::map<std::int64_t, std::string> expected = {
+      {-1, "devices and links"}, {0, "rank 0 and 7 alike"}, {8, "rank 8 and 7 alike"}};
   EXPECT_EQ(processes, expected);
 }
 
