@@ -133,10 +133,11 @@ class Writer {
     for (std::size_t group = 0; group < programs_->groups.size(); ++group) {
       const std::vector<Rank>& ranks = programs_->groups[group];
       if (std::find(ranks.begin(), ranks.end(), rank_) == ranks.end()) continue;
-      text += (text.empty() ? "" : ", ") + std::string("{\"pg_name\": \"") +
-              std::to_string(group + 1) + "\", \"ranks\": [";
+      if (!text.empty()) text += ", ";
+      text += "{\"pg_name\": \"" + std::to_string(group + 1) + "\", \"ranks\": [";
       for (std::size_t i = 0; i < ranks.size(); ++i) {
-        text += (i == 0 ? "" : ", ") + std::to_string(ranks[i]);
+        if (i > 0) text += ", ";
+        text += std::to_string(ranks[i]);
       }
       text += "]}";
     }

@@ -19,7 +19,6 @@ namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
 constexpr int kNothingFits = 3;
-constexpr int kResumable = 75;
 
 constexpr const char* kHelp =
     "usage: orrery search FILE [options]\n\n"

@@ -20,7 +20,6 @@ namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
 constexpr int kFailedPoints = 6;
-constexpr int kResumable = 75;
 
 constexpr const char* kHelp =
     "usage: orrery sweep FILE [options]        simulate all points of a sweep, or go on with them\n"

@@ -10,6 +10,9 @@
 
 namespace orrery {
 
+/// The exit code of what was stopped, and goes on where it is called again.
+inline constexpr int kResumable = 75;
+
 /// Holds back SIGINT, SIGTERM and SIGUSR1 (what Slurm sends before a time-out), also in threads
 /// made meanwhile, so that a program can stop at a good moment. When it goes they act again.
 class StopSignals {

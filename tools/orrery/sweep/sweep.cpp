@@ -14,7 +14,7 @@ namespace {
 /// Nothing is written before all points are known.
 class StoppedError : public Error {
  public:
-  StoppedError() : Error("stopped before anything was simulated", 75) {}
+  StoppedError() : Error("stopped before anything was simulated", kResumable) {}
 };
 
 }  // namespace
