@@ -51,12 +51,17 @@ constexpr std::array<OpSize, 7> kSizes = {{{"num_tokens", {}},
 ///            (collector/helper.py, power_law_logits_v3; recalled), skew 1
 ///   active   experts that get a row: the sum of 1 - exp(-load)
 ///   padded   rows in whole blocks: 16 a block while tokens <= experts, else 64
-///   product  2 padded n k / (efficiency x peak), n in whole 64, k in whole 32, and
-///            (active x n k + rows (n + k)) element / (efficiency x bandwidth), blended
+///   blocks   of a product: padded / block x n / 64, dealt to the cores one by one. The slowest
+///   core
+///            gets blocks / cores, rounded up; it sets the time
+///   product  2 block x 64 k / (efficiency x rate of a core) for each block of the slowest core, k
+///   in
+///            whole 32, and (active x n k + rows (n + k)) element / (efficiency x bandwidth),
+///            blended
 ///   time     launch + both products + (3 rows inter/tp + rows hidden + tokens hidden) element /
 ///            (efficiency x bandwidth) for activation and sum
 ///
-/// Leaves out: waves; block shapes tuned for a device and a size, which libraries have for some.
+/// Leaves out: block shapes tuned for a device and a size, which libraries have for some.
 class Moe final : public OpModel {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
@@ -73,15 +78,17 @@ class Moe final : public OpModel {
               std::span<const double> values) const override {
     const Sizes s(shape);
     const bool few = s.tokens <= s.all_experts;
-    const Loads loads = loads_of(s, few ? kFewRows : kManyRows, values[skew]);
-    const double rate = core_rate(device, shape.precision) * static_cast<double>(device.cores) *
-                        values[few ? few_efficiency : math_efficiency];
+    const double block = few ? kFewRows : kManyRows;
+    const Loads loads = loads_of(s, block, values[skew]);
+    const double rate =
+        core_rate(device, shape.precision) * values[few ? few_efficiency : math_efficiency];
     const double bandwidth = device.memory_bandwidth.as_double() * values[memory_efficiency];
     OpTime time;
     time.launch = values[launch] * 1e-6;
     const auto add = [&](double n, double k) {
-      const double math = 2 * loads.padded * std::ceil(n / kColumns) * kColumns *
-                          std::ceil(k / kDepth) * kDepth / rate;
+      const double blocks = loads.padded / block * std::ceil(n / kColumns);
+      const double of_slowest = std::ceil(blocks / static_cast<double>(device.cores));
+      const double math = of_slowest * 2 * block * kColumns * std::ceil(k / kDepth) * kDepth / rate;
       const double bytes = s.element * (loads.active * n * k + s.rows * (n + k));
       const double memory = bytes / bandwidth;
       time.math += math;

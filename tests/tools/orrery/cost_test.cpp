@@ -180,7 +180,10 @@ TEST(CalibrateCommand, ReadsWhatTheProgramOfTheKernelsWrites) {
   const Outcome outcome =
       run_orrery({"calibrate", "h100_sxm", "moe", "--measured", (folder / "moe.json").string()});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_NE(outcome.out.find("launch_us                      70"), std::string::npos)
+  // One block on one core adds next to nothing to it.
+  const std::size_t at = outcome.out.find("launch_us");
+  ASSERT_NE(at, std::string::npos) << outcome.out;
+  EXPECT_NEAR(std::stod(outcome.out.substr(at + std::string("launch_us").size())), 70, 0.5)
       << outcome.out;
 
   write_file(folder / "moe.json", R"({"rows": [{"shape": {"num_tokens": 1.5}}]})");
