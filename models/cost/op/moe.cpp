@@ -14,8 +14,25 @@ constexpr double kFewRows = 16;
 constexpr double kManyRows = 64;
 constexpr double kColumns = 64;
 constexpr double kDepth = 32;
+constexpr double kVector = 16;       // elements
 constexpr double kMostLoaded = 0.8;  // share of the tokens, below
 constexpr int kQuantiles = 64;
+
+// Numbers of experts, and widths of a rank's part of one, of which the library has a file of tuned
+// blocks for the device (SGLang, fused_moe_triton/configs; recalled: that such files decide. Which
+// shapes have one shows in the measured times: they are of two kinds, and nothing lies between).
+struct Tuned {
+  double experts, width;
+  bool warp_groups;  // only for devices that have them
+};
+constexpr std::array<Tuned, 8> kTuned = {{{8, 1792, false},
+                                          {8, 2048, false},
+                                          {8, 3584, false},
+                                          {8, 4096, false},
+                                          {8, 7168, false},
+                                          {128, 192, true},
+                                          {128, 384, true},
+                                          {128, 768, true}}};
 
 enum Parameter : std::size_t {
   math_efficiency,
@@ -23,9 +40,11 @@ enum Parameter : std::size_t {
   memory_efficiency,
   launch,
   skew,
-  blend
+  blend,
+  tuned_gain,
+  odd_share
 };
-constexpr std::array<OpParameter, 6> kParameters = {{
+constexpr std::array<OpParameter, 8> kParameters = {{
     {"math_efficiency", 0.02, 1, 0.4, Carried::same,
      "share of the device's peak, blocks of 64 rows"},
     {"few_efficiency", 0.005, 1, 0.3, Carried::same, "share of it, blocks of 16 rows"},
@@ -33,6 +52,10 @@ constexpr std::array<OpParameter, 6> kParameters = {{
     {"launch_us", 1, 1000, 50, Carried::same, "of all kernels: routing, sorting, products, sum"},
     {"skew", 0.02, 3, 0.7, Carried::same, "of rows over experts; 0: evenly"},
     {"blend", 1, 16, 2, Carried::same, "exponent by which math and memory of a product add up"},
+    {"tuned_gain", 1, 4, 1.4, Carried::same,
+     "times the efficiency, with blocks tuned for the shape"},
+    {"odd_share", 0.2, 1, 0.6, Carried::same,
+     "of the rates, where a rank's part is no multiple of 16 wide"},
 }};
 constexpr std::array<OpSize, 7> kSizes = {{{"num_tokens", {}},
                                            {"hidden_size", {}},
@@ -58,10 +81,13 @@ constexpr std::array<OpSize, 7> kSizes = {{{"num_tokens", {}},
 ///   in
 ///            whole 32, and (active x n k + rows (n + k)) element / (efficiency x bandwidth),
 ///            blended
+///   tuned    the efficiency is tuned_gain times as high where the library has blocks for the shape
+///   odd      a product takes 1/odd_share as long where inter/tp is no multiple of 16: Triton loads
+///            vectors only along strides that it knows to be one
 ///   time     launch + both products + (3 rows inter/tp + rows hidden + tokens hidden) element /
 ///            (efficiency x bandwidth) for activation and sum
 ///
-/// Leaves out: block shapes tuned for a device and a size, which libraries have for some.
+/// Leaves out: which blocks those are.
 class Moe final : public OpModel {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
@@ -80,8 +106,10 @@ class Moe final : public OpModel {
     const bool few = s.tokens <= s.all_experts;
     const double block = few ? kFewRows : kManyRows;
     const Loads loads = loads_of(s, block, values[skew]);
-    const double rate =
-        core_rate(device, shape.precision) * values[few ? few_efficiency : math_efficiency];
+    const double odd = std::fmod(s.inter, kVector) == 0 ? 1 : values[odd_share];
+    const double rate = odd * core_rate(device, shape.precision) *
+                        values[few ? few_efficiency : math_efficiency] *
+                        (is_tuned(s, device) ? values[tuned_gain] : 1);
     const double bandwidth = device.memory_bandwidth.as_double() * values[memory_efficiency];
     OpTime time;
     time.launch = values[launch] * 1e-6;
@@ -90,7 +118,7 @@ class Moe final : public OpModel {
       const double of_slowest = std::ceil(blocks / static_cast<double>(device.cores));
       const double math = of_slowest * 2 * block * kColumns * std::ceil(k / kDepth) * kDepth / rate;
       const double bytes = s.element * (loads.active * n * k + s.rows * (n + k));
-      const double memory = bytes / bandwidth;
+      const double memory = bytes / (odd * bandwidth);
       time.math += math;
       time.memory += memory;
       time.traffic += bytes;
@@ -122,6 +150,13 @@ class Moe final : public OpModel {
       return static_cast<double>(shape.sizes[index]);
     }
   };
+  static bool is_tuned(const Sizes& s, const DeviceSpec& device) {
+    return std::any_of(kTuned.begin(), kTuned.end(), [&](const Tuned& tuned) {
+      return tuned.experts == s.all_experts && tuned.width == s.inter &&
+             (!tuned.warp_groups || has_warp_groups(device));
+    });
+  }
+
   struct Loads {
     double active = 0;  // experts with a row
     double padded = 0;  // rows, in whole blocks
