@@ -9,20 +9,23 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kKernels = {"causal_conv1d_fn", "causal_conv1d_update",
                                                       "fused_recurrent_gated_delta_rule"};
+constexpr double kVector = 8;        // tokens: 16 bytes, which the convolution loads at once
 constexpr double kStateElement = 4;  // bytes: the state is kept in fp32
 
 enum Parameter : std::size_t {
   convolution_launch,
   sequence_us,
+  short_us,
   token_ns,
   update_launch,
   update_efficiency,
   recurrence_launch,
   recurrence_efficiency
 };
-constexpr std::array<OpParameter, 7> kParameters = {{
+constexpr std::array<OpParameter, 8> kParameters = {{
     {"convolution_launch_us", 0.5, 50, 5, Carried::launch, "of the convolution over a prompt"},
     {"sequence_us", 0.01, 20, 2, Carried::core_time, "of it for each sequence"},
+    {"short_us", 0.01, 20, 3, Carried::core_time, "of it for each sequence shorter than a vector"},
     {"token_ns", 0.1, 50, 3, Carried::core_time, "of it for each token, when these take longer"},
     {"update_launch_us", 0.5, 50, 4, Carried::launch, "of the convolution of one token"},
     {"update_efficiency", 0.05, 1, 0.5, Carried::same, "share of the memory's bandwidth in it"},
@@ -42,7 +45,8 @@ constexpr std::array<OpSize, 8> kSizes = {{{"kernel_source", 0, kKernels},
 /// moves: the causal convolution of queries, keys and values for one token, and one step of the
 /// recurrence, which reads and writes the state, key size x value size in fp32 for each value head.
 /// Over a prompt the measured convolution takes the same whatever its width: it goes by sequences
-/// and tokens. Leaves out: the chunked rule over a prompt, of which nothing was measured.
+/// and tokens, and longer where a sequence is shorter than the vector it loads. Leaves out: the
+/// chunked rule over a prompt, of which nothing was measured.
 class GatedDeltaNet final : public OpModel {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
@@ -70,8 +74,8 @@ class GatedDeltaNet final : public OpModel {
       time.memory = time.traffic / (bandwidth * values[update_efficiency]);
     } else {
       time.launch = values[convolution_launch] * 1e-6;
-      time.math =
-          std::max(s.batch * values[sequence_us] * 1e-6, s.tokens * values[token_ns] * 1e-9);
+      const double each = values[s.tokens < kVector * s.batch ? short_us : sequence_us];
+      time.math = std::max(s.batch * each * 1e-6, s.tokens * values[token_ns] * 1e-9);
     }
     time.busy = std::max(time.memory, time.math);
     return time;
