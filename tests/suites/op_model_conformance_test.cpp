@@ -73,12 +73,14 @@ class OpModelSuite : public testing::TestWithParam<std::string> {
     return all;
   }
 
-  /// Of what there may be more without there being less of something else, or another kernel: a
-  /// convolution over fewer tokens than it loads at once takes longer, as measured.
+  /// Of what there may be more without there being less of something else, or another kernel:
+  /// as measured, a convolution over fewer tokens than it loads at once takes longer, and experts
+  /// of a width that their library has tuned, or can load in vectors, less long than narrower ones.
   static bool grows(const OpSize& size) {
     static const std::set<std::string_view> kOthers = {
         "num_key_value_heads", "num_experts", "moe_tp_size", "moe_ep_size", "stride",
-        "block_bytes",         "attended",    "cache_write", "value_dim",   "seq_len"};
+        "block_bytes",         "attended",    "cache_write", "value_dim",   "seq_len",
+        "inter_size"};
     return size.choices.empty() && !kOthers.contains(size.name);
   }
 
