@@ -54,10 +54,6 @@ std::string scheduler_of(const po::variables_map& options) {
 int submit_points(const SweepFolder& folder, const std::string& sweep,
                   const std::vector<std::size_t>& missing, const po::variables_map& options) {
   const BatchOptions batch = batch_options(options, sweep);
-  if (missing.empty()) {
-    print("nothing is missing; `orrery sweep collect " + folder.path() + "` makes the table\n");
-    return 0;
-  }
   const std::string count = std::to_string(missing.size()) + " points";
   const bool is_slurm = batch.scheduler == "slurm";
   if (!is_slurm || options.count("write-only") > 0) {
