@@ -227,8 +227,7 @@ int sweep_command(std::span<const std::string> words, const Builtins& builtins) 
   const Claim claim(folder.path(), shard.name());
   write_plan(sweep, names, folder);
   if (!scheduler_of(options).empty()) {
-    const std::vector<std::size_t> missing =
-        missing_in(folder, all_of(sweep.size()), names, retry);
+    const std::vector<std::size_t> missing = missing_in(folder, all_of(sweep.size()), names, retry);
     if (!missing.empty()) return submit_points(folder, path, missing, options);
     print("nothing is missing\n\n");  // a batch system may have lost the job that collects
     return collect(folder.path(), options);
