@@ -138,8 +138,7 @@ char* PerfettoWriter::put_head(char* out, Track track, Time time) {
   ORRERY_CHECK(now >= state.nanoseconds, "the times of a track go back");
   out = put(out, kPacketTimestamp, static_cast<std::uint64_t>(now - state.nanoseconds));
   state.nanoseconds = now;
-  out = put(out, kPacketSequence, track + 1);
-  return put(out, kPacketSequenceFlags, kNeedsIncrementalState);
+  return put(out, kPacketSequence, track + 1);
 }
 
 void PerfettoWriter::put_packet(Track track, Time time, std::string_view event,

@@ -18,8 +18,10 @@ namespace orrery {
 /// the names, not with the events.
 ///
 /// Every track is a packet sequence of its own, with an incremental clock (times are differences to
-/// the packet before), its track as a default, and names interned where they are first used: 20
-/// bytes for a begin, 15 for an end, 10 more for an amount and for a flow. Times are rounded to
+/// the packet before), its track as a default, and names interned where they are first used: 18
+/// bytes for a begin, 13 for an end, 10 more for an amount and for a flow. Packets do not say
+/// SEQ_NEEDS_INCREMENTAL_STATE (2 bytes each): it asks a reader to pass over them where it has lost
+/// what the sequence said before, and a file that is read whole loses nothing. Times are rounded to
 /// nanoseconds, the finest that the format has; the rounding does not add up. Source: Perfetto,
 /// protos/perfetto/trace: trace.proto, trace_packet.proto, clock_snapshot.proto,
 /// trace_packet_defaults.proto, interned_data.proto, track_event/{track_event, track_descriptor,

@@ -21,7 +21,6 @@ inline constexpr std::uint32_t kPacketClockId = 58;
 inline constexpr std::uint32_t kPacketDefaults = 59;
 inline constexpr std::uint32_t kPacketTrackDescriptor = 60;
 inline constexpr std::uint64_t kIncrementalStateCleared = 1;
-inline constexpr std::uint64_t kNeedsIncrementalState = 2;
 // trace_packet_defaults.proto: TracePacketDefaults
 inline constexpr std::uint32_t kDefaultsTrackEvent = 11;
 inline constexpr std::uint32_t kDefaultsClock = 58;

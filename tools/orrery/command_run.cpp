@@ -79,38 +79,24 @@ Finished simulate(const Scenario& scenario, const Builtins& builtins, Clock::tim
 
   const Clock::time_point simulation = Clock::now();
   SimulatedJob simulated(scenario, job, builtins, folding);
-  MemoryLog memory(simulated.graph().world_size());
-  LoadLog load;
+  std::optional<RunTracer> tracer;
+  if (trace) tracer.emplace(trace->path, trace->request, simulated);
   try {
     Progress progress(simulated.graph());
     std::vector<Observer*> observers = {&progress};
-    if (trace) {
-      observers.push_back(&memory);
-    }
-    finished.run =
-        run_scenario(scenario, job, simulated, builtins, observers, trace ? &load : nullptr);
+    if (tracer) observers.push_back(&tracer->observer());
+    finished.run = run_scenario(scenario, job, simulated, builtins, observers,
+                                tracer ? &tracer->load() : nullptr);
   } catch (const DeadlockError&) {
     if (simulated.symmetry() == nullptr) {
       throw;
     }
+    tracer.reset();
     return simulate(scenario, builtins, start, trace, Folding::never);
   }
   finished.cost.simulate_s = seconds_since(simulation);
   finished.cost.peak_resident_bytes = peak_resident_bytes();
-  if (trace) {
-    std::vector<TrackerSample> tracker;
-    for (const TriggerUnits::Sample& sample : finished.run.tracker) {
-      tracker.push_back({sample.time, sample.rank, sample.entries});
-    }
-    write_run_trace(trace->path, trace->request,
-                    {.graph = simulated.graph(),
-                     .spans = finished.run.timeline.spans(),
-                     .memory = memory.samples(),
-                     .tracker = tracker,
-                     .utilisation = load.tracks(),
-                     .classes = simulated.classes()},
-                    simulated);
-  }
+  if (tracer) tracer->finish(finished.run);
   return finished;
 }
 

@@ -7,7 +7,6 @@
 #include "tools/orrery/command_line.hpp"
 #include "traces/chrome_trace.hpp"
 #include "traces/csv_trace.hpp"
-#include "traces/perfetto.hpp"
 
 namespace orrery {
 namespace {
@@ -99,22 +98,46 @@ std::optional<TraceRequest> trace_request(const po::variables_map& values) {
   return request;
 }
 
-void write_run_trace(const std::string& path, const TraceRequest& request, RunTrace run,
-                     const SimulatedJob& job) {
-  run.selection.from = Time(request.from);
-  run.selection.until = Time(request.until);
-  const std::vector<Rank> simulated = job.rank_of();
-  for (const Rank rank : request.ranks) {
-    run.selection.ranks.resize(static_cast<std::size_t>(run.graph.world_size()));
-    run.selection.ranks[static_cast<std::size_t>(simulated[static_cast<std::size_t>(rank)])] = 1;
+RunTracer::RunTracer(std::string path, TraceRequest request, const SimulatedJob& job)
+    : path_(std::move(path)),
+      request_(std::move(request)),
+      job_(&job),
+      memory_(job.graph().world_size()) {
+  if (request_.format == "perfetto") recorder_.emplace(path_, described());
+}
+
+Observer& RunTracer::observer() {
+  if (recorder_) return *recorder_;
+  return memory_;
+}
+
+RunTrace RunTracer::described() const {
+  RunTrace trace{.graph = job_->graph(), .spans = {}, .classes = job_->classes()};
+  trace.selection.from = Time(request_.from);
+  trace.selection.until = Time(request_.until);
+  const std::vector<Rank> simulated = job_->rank_of();
+  for (const Rank rank : request_.ranks) {
+    trace.selection.ranks.resize(static_cast<std::size_t>(trace.graph.world_size()));
+    trace.selection.ranks[static_cast<std::size_t>(simulated[static_cast<std::size_t>(rank)])] = 1;
   }
-  if (request.format == "perfetto") {
-    write_perfetto_trace(path, run);
-  } else if (request.format == "csv") {
-    write_csv_trace(path, run);
-  } else {
-    write_chrome_trace(path, run);
+  return trace;
+}
+
+void RunTracer::finish(const Run& run) {
+  if (recorder_) {
+    recorder_->finish(load_.tracks());
+    return;
   }
+  std::vector<TrackerSample> tracker;
+  for (const TriggerUnits::Sample& sample : run.tracker) {
+    tracker.push_back({sample.time, sample.rank, sample.entries});
+  }
+  RunTrace trace = described();
+  trace.spans = run.timeline.spans();
+  trace.memory = memory_.samples();
+  trace.tracker = tracker;
+  trace.utilisation = load_.tracks();
+  request_.format == "csv" ? write_csv_trace(path_, trace) : write_chrome_trace(path_, trace);
 }
 
 }  // namespace orrery

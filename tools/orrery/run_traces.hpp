@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "tools/orrery/load_log.hpp"
+#include "tools/orrery/run.hpp"
 #include "tools/orrery/simulated_job.hpp"
-#include "traces/run_trace.hpp"
+#include "traces/perfetto_recorder.hpp"
 
 namespace orrery {
 
@@ -31,9 +33,28 @@ std::optional<TraceRequest> trace_request(const boost::program_options::variable
 /// "0,8-15". Throws UsageError that names `option`.
 std::vector<Rank> ranks_from(const std::string& text, const std::string& option);
 
-/// Writes what is asked for; `run.selection` is made here. A rank that others stand for shows the
-/// one that is simulated.
-void write_run_trace(const std::string& path, const TraceRequest& request, RunTrace run,
-                     const SimulatedJob& job);
+/// Writes the trace of one run: in Perfetto's format while it runs, in others when it is over. A
+/// rank that others stand for shows the one that is simulated.
+class RunTracer {
+ public:
+  /// `job` must outlive this. Throws IoError.
+  RunTracer(std::string path, TraceRequest request, const SimulatedJob& job);
+
+  /// Must see the run.
+  Observer& observer();
+  LoadLog& load() { return load_; }
+  /// The file is there then; without it there is none.
+  void finish(const Run& run);
+
+ private:
+  RunTrace described() const;
+
+  std::string path_;
+  TraceRequest request_;
+  const SimulatedJob* job_;
+  MemoryLog memory_;
+  LoadLog load_;
+  std::optional<PerfettoRecorder> recorder_;
+};
 
 }  // namespace orrery

@@ -1,0 +1,166 @@
+#include "traces/perfetto_recorder.hpp"
+
+#include <set>
+#include <utility>
+
+namespace orrery {
+namespace {
+
+/// Numbers flows by the transfer that they lead to, or of.
+std::uint64_t flow_of(OpId op, std::uint64_t which) {
+  return ((std::uint64_t{op.index()} + 1) << 32U) | which;
+}
+
+}  // namespace
+
+PerfettoRecorder::PerfettoRecorder(const std::string& path, const RunTrace& run)
+    : run_{.graph = run.graph, .spans = {}, .classes = run.classes, .selection = run.selection},
+      writer_(path),
+      processes_(static_cast<std::size_t>(run.graph.world_size()), kNone),
+      memory_(static_cast<std::size_t>(run.graph.world_size())) {
+  wait_ = writer_.name("wait");
+  for (std::size_t label = 0; label < run_.graph.label_count(); ++label) {
+    labels_.push_back(writer_.name(run_.graph.text(LabelId(label))));
+  }
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    kinds_[kind] = writer_.name(to_string(static_cast<OpKind>(kind)));
+  }
+  add_tracks();
+  find_triggers();
+}
+
+/// In order of rank and stream, for who looks at them.
+void PerfettoRecorder::add_tracks() {
+  const TaskGraph& graph = run_.graph;
+  const std::size_t streams = graph.stream_count();
+  tracks_.assign(static_cast<std::size_t>(graph.world_size()) * streams, kNone);
+  std::set<std::pair<std::size_t, std::size_t>> seen;  // sets of ranks, and streams
+  const auto mark = [&](RankSetId ranks, StreamId stream) {
+    if (!stream.valid() || !seen.emplace(ranks.index(), stream.index()).second) return;
+    for (const Rank rank : graph.ranks(ranks)) {
+      if (!run_.selection.shows(rank)) continue;
+      tracks_[static_cast<std::size_t>(rank) * streams + stream.index()] = 0;
+    }
+  };
+  for (const Op& op : graph.ops()) {
+    mark(op.ranks, op.stream);
+    if (op.kind == OpKind::transfer) mark(op.peers, op.peer_stream);
+  }
+  for (Rank rank = 0; rank < graph.world_size(); ++rank) {
+    for (std::size_t stream = 0; stream < streams; ++stream) {
+      Track& track = tracks_[static_cast<std::size_t>(rank) * streams + stream];
+      if (track != kNone) {
+        track = writer_.thread(process_of(rank), graph.stream_name(StreamId(stream)));
+      }
+    }
+  }
+}
+
+PerfettoRecorder::Track PerfettoRecorder::process_of(Rank rank) {
+  Track& process = processes_[static_cast<std::size_t>(rank)];
+  if (process == kNone) {  // process 0 is Linux's idle one to viewers
+    process = writer_.process(run_.class_of(rank).first + 1, run_.process_name(rank));
+  }
+  return process;
+}
+
+/// One-sided transfers, and the last of what each waits for on another stream.
+void PerfettoRecorder::find_triggers() {
+  const TaskGraph& graph = run_.graph;
+  for (const Dependency& dependency : graph.dependencies()) {
+    const Op& op = graph.op(dependency.op);
+    if (op.kind != OpKind::transfer || op.peer_stream.valid() ||
+        dependency.side == Side::destination) {
+      continue;
+    }
+    const Op& on = graph.op(dependency.on);
+    if (on.kind == OpKind::transfer || on.stream == op.stream) continue;
+    if (triggers_.empty()) {
+      triggers_.resize(graph.ops().size());
+      triggered_.resize(graph.ops().size());
+    }
+    triggers_[dependency.op.index()] = true;
+    triggered_[dependency.on.index()] = dependency.op;
+  }
+}
+
+PerfettoWriter::Slice PerfettoRecorder::slice_of(const Span& span) const {
+  const OpId id = span.instance.op;
+  const Op& op = run_.graph.op(id);
+  PerfettoWriter::Slice slice{.name = op.label.valid() ? labels_[op.label.index()]
+                                                       : kinds_[static_cast<std::size_t>(op.kind)]};
+  if (op.category.valid()) slice.category = labels_[op.category.index()];
+  if (op.kind == OpKind::transfer || op.kind == OpKind::collective) slice.bytes = op.bytes;
+  const auto rank = static_cast<std::uint64_t>(span.rank);
+  if (op.kind == OpKind::transfer && op.peer_stream.valid()) {
+    const std::uint64_t flow = flow_of(id, span.instance.instance);
+    (span.position == 0 ? slice.flow : slice.terminating_flow) = flow;
+  } else if (!triggers_.empty() && triggers_[id.index()]) {
+    slice.terminating_flow = flow_of(id, rank);
+  }
+  if (!triggered_.empty() && triggered_[id.index()].valid()) {
+    slice.flow = flow_of(triggered_[id.index()], rank);
+  }
+  return slice;
+}
+
+void PerfettoRecorder::on_span(const Span& span) {
+  if (!span.stream.valid() || !run_.selection.shows(span)) return;
+  const Track track = tracks_[static_cast<std::size_t>(span.rank) * run_.graph.stream_count() +
+                              span.stream.index()];
+  if (span.start > span.ready) {
+    writer_.begin(track, span.ready, {.name = wait_});
+    writer_.end(track, span.start);
+  }
+  writer_.begin(track, span.start, slice_of(span));
+  writer_.end(track, span.end);
+}
+
+void PerfettoRecorder::on_memory(Time time, Rank rank, LabelId /*category*/, std::int64_t delta) {
+  set_memory(time, rank, memory_[static_cast<std::size_t>(rank)].bytes + delta);
+}
+
+void PerfettoRecorder::set_memory(Time time, Rank rank, std::int64_t bytes) {
+  Memory& memory = memory_[static_cast<std::size_t>(rank)];
+  if (memory.since != time) write_memory(rank, memory);
+  memory.bytes = bytes;
+  memory.since = time;
+  memory.is_written = false;
+}
+
+void PerfettoRecorder::write_memory(Rank rank, Memory& memory) {
+  if (std::exchange(memory.is_written, true)) return;
+  if (!run_.selection.shows(rank) || !run_.selection.shows(memory.since)) return;
+  if (memory.counter == kNone) {
+    memory.counter = writer_.counter(process_of(rank), "memory", PerfettoWriter::Unit::bytes);
+  }
+  writer_.count(memory.counter, memory.since, memory.bytes);
+}
+
+void PerfettoRecorder::finish(std::span<const UtilisationTrack> utilisation) {
+  for (Rank rank = 0; rank < run_.graph.world_size(); ++rank) {
+    write_memory(rank, memory_[static_cast<std::size_t>(rank)]);
+  }
+  for (const UtilisationTrack& track : utilisation) {
+    if (track.samples.empty()) continue;
+    const Track counter =
+        writer_.counter(std::nullopt, "utilisation (%): " + track.name, PerfettoWriter::Unit::none);
+    for (const UtilisationTrack::Sample& sample : track.samples) {
+      if (run_.selection.shows(sample.from)) {
+        writer_.count(counter, sample.from, 100.0 * static_cast<double>(sample.share));
+      }
+    }
+  }
+  writer_.commit();
+}
+
+void write_perfetto_trace(const std::string& path, const RunTrace& run) {
+  PerfettoRecorder recorder(path, run);
+  for (const Span& span : run.spans) recorder.on_span(span);
+  for (const MemoryLog::Sample& sample : run.memory) {
+    recorder.set_memory(sample.time, sample.rank, sample.bytes);
+  }
+  recorder.finish(run.utilisation);
+}
+
+}  // namespace orrery
