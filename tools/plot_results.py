@@ -5,6 +5,8 @@ import json
 
 import matplotlib.pyplot as plt
 
+from sweep_plots import read_rows
+
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#999999"]
 PART_COLOURS = {"compute": "#0072B2", "bubble": "#999999", "idle": "#CCCCCC",
@@ -66,17 +68,28 @@ def breakdown(arguments):
     figure.savefig(arguments.picture, dpi=130, bbox_inches="tight")
 
 
+def rates_of(path):
+    """[(ranks, tokens/s)] of a result.json, or of a sweep's table.csv the best for each number of ranks."""
+    if not path.endswith(".csv"):
+        result = load(path)
+        return [(result["ranks"], result["tokens_per_s"])]
+    best = {}
+    for row in read_rows(path):
+        ranks, rate = int(float(row["ranks"])), float(row["tokens_per_s"])
+        best[ranks] = max(rate, best.get(ranks, rate))
+    return list(best.items())
+
+
 def scaling(arguments):
     """Tokens/s against ranks, with the ideal line of the smallest, and the share of it reached."""
-    points = sorted((result["ranks"], result["tokens_per_s"])
-                    for result in (load(path) for _, path in labelled(arguments.results)))
+    points = sorted(point for _, path in labelled(arguments.results) for point in rates_of(path))
     ranks = [point[0] for point in points]
     ideal = [points[0][1] / points[0][0] * count for count in ranks]
     figure, (rate, share) = plt.subplots(1, 2, figsize=(9, 3.6), constrained_layout=True)
     rate.plot(ranks, ideal, color="#999999", linestyle="--", label="linear")
     rate.plot(ranks, [point[1] for point in points], color="#0072B2", marker="o", label="simulated")
     rate.set_xscale("log", base=2)
-    rate.set_ylim(0, None)
+    rate.set_yscale("log")
     rate.set_ylabel("tokens/s")
     rate.legend(frameon=False)
     share.plot(ranks, [100 * point[1] / best for point, best in zip(points, ideal)],
@@ -172,7 +185,7 @@ def published(arguments):
         axes.set_xticks(range(len(cases)),
                         [case["label"] + (" *" if case["held_out"] else "") for case in cases],
                         rotation=30, ha="right", fontsize=8)
-        axes.set_ylabel(f"{of['name']} ({of['unit']})")
+        axes.set_ylabel(f"{of['name'].replace('_', ' ')} ({of['unit']})")
         axes.legend(frameon=False)
         plain(axes)
     panels[-1, 0].set_xlabel("* held out: nothing was chosen by it")

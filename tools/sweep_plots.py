@@ -57,6 +57,15 @@ def grouped(rows, keys, metric, over):
     return {key: summary(values, over, more) for key, values in groups.items()}
 
 
+def ticks(labels):
+    """What stands at an axis: "8", not "8.0"."""
+    return [label if number(label) is None else f"{float(label):g}" for label in labels]
+
+
+def words(metric):
+    return metric.removesuffix("+").replace("_", " ")
+
+
 def shown(value):
     return f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"
 
@@ -77,11 +86,11 @@ def heat_map(rows, x, y, metric, over, picture):
                 dark = sum(image.cmap(image.norm(value))[:3]) < 1.5
                 axes.text(j, i, shown(value), ha="center", va="center", fontsize=8,
                           color="white" if dark else "black")
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(lines)), lines)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.set_title(metric.removesuffix("+") + ("" if over == "mean" else ", best"), fontsize=10)
+    axes.set_xticks(range(len(columns)), ticks(columns))
+    axes.set_yticks(range(len(lines)), ticks(lines))
+    axes.set_xlabel(words(x))
+    axes.set_ylabel(words(y))
+    axes.set_title(words(metric) + ("" if over == "mean" else ", best"), fontsize=10)
     figure.colorbar(image, ax=axes)
     figure.savefig(picture, dpi=130)
 
@@ -101,14 +110,14 @@ def lines(rows, x, metric, by, over, log, picture):
                   label=f"{by} {name}" if by else None)
     if "x" in log and numeric:
         axes.set_xscale("log", base=2)
-        axes.set_xticks([float(p) for p in places], [f"{float(p):g}" for p in places])
+        axes.set_xticks([float(p) for p in places], ticks(places))
         axes.minorticks_off()
     if "y" in log and all(value > 0 for value in cells.values()):
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
-    axes.set_xlabel(x.replace("_", " "))
-    axes.set_ylabel(metric.removesuffix("+"))
+    axes.set_xlabel(words(x))
+    axes.set_ylabel(words(metric))
     axes.grid(True, color="#EEEEEE")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -117,7 +126,7 @@ def lines(rows, x, metric, by, over, log, picture):
     figure.savefig(picture, dpi=130)
 
 
-def pareto(rows, x, y, by, picture):
+def pareto(rows, x, y, by, log, picture):
     """All rows as dots, and the front of these two as a line."""
     sign = {metric: -1 if metric.endswith("+") else 1 for metric in (x, y)}
     named = {metric: metric.removesuffix("+") for metric in (x, y)}
@@ -135,8 +144,12 @@ def pareto(rows, x, y, by, picture):
             front.append((a, b))
     axes.step([a for a, _ in front], [b for _, b in front], where="post", color="#000000",
               linewidth=1, label="Pareto front")
-    axes.set_xlabel(named[x])
-    axes.set_ylabel(named[y])
+    if "x" in log:
+        axes.set_xscale("log")
+    if "y" in log:
+        axes.set_yscale("log")
+    axes.set_xlabel(words(x))
+    axes.set_ylabel(words(y))
     axes.grid(True, color="#EEEEEE")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -152,4 +165,4 @@ def draw(arguments):
         lines(rows, arguments.x, arguments.y, arguments.by, arguments.over, arguments.log,
               arguments.picture)
     else:
-        pareto(rows, arguments.x, arguments.y, arguments.by, arguments.picture)
+        pareto(rows, arguments.x, arguments.y, arguments.by, arguments.log, arguments.picture)
