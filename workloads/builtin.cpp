@@ -7,6 +7,9 @@ Registry<WorkloadFactory> builtin_workloads() {
       {"collective", make_collective_benchmark,
        "collectives alone, as nccl-tests runs them: of any kind, in groups of ranks, one after "
        "another or side by side; all-to-all-v by a table of sizes or a law"},
+      {"sequence_parallel_attention", make_sequence_parallel_attention,
+       "one attention layer whose tokens are divided among ranks: Ring Attention, TokenRing, "
+       "Ulysses, USP, gathered keys and values, Megatron-LM's sequence parallelism"},
       {"tensor_parallel_sublayer", make_tensor_parallel_sublayer,
        "one matrix product of a tensor-parallel layer and the collective behind it: in sequence, "
        "beside each other, or chunk by chunk as a track-and-trigger unit starts them (T3)"},

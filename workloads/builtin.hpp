@@ -9,6 +9,8 @@ namespace orrery {
 /// Factories of the workloads that come with orrery; each is defined in a source of its own.
 std::unique_ptr<Workload> make_collective_benchmark(JsonCursor parameters,
                                                     const WorkloadContext& context);
+std::unique_ptr<Workload> make_sequence_parallel_attention(JsonCursor parameters,
+                                                           const WorkloadContext& context);
 std::unique_ptr<Workload> make_tensor_parallel_sublayer(JsonCursor parameters,
                                                         const WorkloadContext& context);
 std::unique_ptr<Workload> make_transformer_inference(JsonCursor parameters,

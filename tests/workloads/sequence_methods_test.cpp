@@ -1,0 +1,355 @@
+// Methods of sequence parallelism: which pairs blocks have, what ranks send, what memory is left.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/base/random.hpp"
+#include "workloads/builtin.hpp"
+#include "workloads/sequence/sequence_method.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kElement = 2;  // bytes of bf16
+
+SequenceLayer layer_of(std::int64_t tokens, std::int64_t heads, std::int64_t kv_heads,
+                       AttentionMask mask, TokenLayout layout = TokenLayout::contiguous) {
+  SequenceLayer layer;
+  layer.lengths = {tokens};
+  layer.heads = heads;
+  layer.kv_heads = kv_heads;
+  layer.head_size = 128;
+  layer.mask = mask;
+  layer.layout = layout;
+  return layer;
+}
+
+std::unique_ptr<SequenceMethod> method_of(const std::string& text) {
+  Diagnostics mistakes;
+  const JsonValue value = parse_json(text, "method");
+  auto method = read_sequence_method(JsonCursor(value, mistakes));
+  mistakes.throw_if_any();
+  return method;
+}
+
+/// The tokens that a position has, from the definitions of the layouts, in order.
+std::vector<std::int64_t> tokens_at(TokenLayout layout, std::int64_t length, std::int64_t degree,
+                                    std::int64_t position) {
+  std::vector<std::int64_t> tokens;
+  for (std::int64_t token = 0; token < length; ++token) {
+    std::int64_t owner = token / (length / degree);
+    if (layout == TokenLayout::striped) owner = token % degree;
+    if (layout == TokenLayout::zigzag) {
+      const std::int64_t chunk = token / (length / (2 * degree));
+      owner = std::min(chunk, 2 * degree - 1 - chunk);
+    }
+    if (owner == position) tokens.push_back(token);
+  }
+  return tokens;
+}
+
+/// What goes over the links of one layer, forward or backward, as its graph has it.
+struct Traffic {
+  std::map<Rank, std::int64_t> sent;  // by rank
+  std::int64_t total = 0;
+  std::map<std::string, std::map<std::pair<Rank, Rank>, std::int64_t>> messages;  // by label, pair
+  std::map<std::string, double> operations;                                       // of attention
+};
+
+enum class Pass { forward, backward };
+
+Traffic traffic_of(const std::string& method_text, const SequenceLayer& layer, std::int64_t degree,
+                   Pass pass) {
+  TaskGraph graph(static_cast<Rank>(degree));
+  std::vector<Rank> ranks(static_cast<std::size_t>(degree));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  SequenceGraph into(graph, ranks, degree,
+                     {.compute = graph.stream("compute"),
+                      .category = graph.label("forward"),
+                      .activations = graph.label("activations"),
+                      .buffers = graph.label("buffers")});
+  const auto method = method_of(method_text);
+  EXPECT_FALSE(method->refusal(layer, degree).has_value()) << method_text;
+  const OpId last = pass == Pass::forward ? method->forward(into, layer, OpId())
+                                          : method->backward(into, layer, OpId());
+  EXPECT_EQ(graph.ranks(graph.op(last).ranks).size(), ranks.size()) << "comes last on all ranks";
+  Traffic traffic;
+  for (const Op& op : graph.ops()) {
+    const auto from = graph.ranks(op.ranks);
+    if (op.kind == OpKind::transfer) {
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        traffic.sent[from[i]] += op.bytes.count();
+        traffic.messages[graph.text(op.label)][{from[i], graph.ranks(op.peers)[i]}] +=
+            op.bytes.count();
+      }
+    } else if (op.kind == OpKind::collective) {
+      // All-gathers, reduce-scatters and all-to-alls: all of a rank's buffer but its own part.
+      for (const Rank rank : from) {
+        traffic.sent[rank] +=
+            op.bytes.count() / op.group_size * static_cast<std::int64_t>(op.group_size - 1);
+      }
+    } else if (op.kind == OpKind::compute &&
+               graph.kernel(op.kernel).kind.starts_with("attention")) {
+      traffic.operations[graph.text(op.label)] +=
+          graph.kernel(op.kernel).operations.as_double() * static_cast<double>(from.size());
+    }
+  }
+  for (const auto& [rank, bytes] : traffic.sent) traffic.total += bytes;
+  const Bytes closed = pass == Pass::forward ? method->sent_forward(layer, degree)
+                                             : method->sent_backward(layer, degree);
+  EXPECT_EQ(traffic.total, closed.count()) << method_text << " says of itself";
+  return traffic;
+}
+
+void expect_all_send(const Traffic& traffic, std::int64_t degree, std::int64_t bytes,
+                     const std::string& what) {
+  ASSERT_EQ(traffic.sent.size(), static_cast<std::size_t>(degree)) << what;
+  for (const auto& [rank, sent] : traffic.sent) EXPECT_EQ(sent, bytes) << what << " rank " << rank;
+}
+
+// Every pair that the mask leaves is in exactly one block; a block has the rows and columns that
+// have pairs at all, and no others.
+TEST(SequenceBlocks, HoldEveryPairOnceAndNoEmptyRowOrColumn) {
+  const std::int64_t degree = 4;
+  const std::int64_t length = 24;
+  for (const TokenLayout layout :
+       {TokenLayout::contiguous, TokenLayout::zigzag, TokenLayout::striped}) {
+    for (const AttentionMask mask : {AttentionMask::causal, AttentionMask::full}) {
+      const SequenceLayer layer = layer_of(length, 2, 2, mask, layout);
+      std::int64_t twice_all = 0;
+      for (std::int64_t q = 0; q < degree; ++q) {
+        for (std::int64_t k = 0; k < degree; ++k) {
+          SCOPED_TRACE(std::string(to_string(layout)) + " " + std::string(to_string(mask)) + " " +
+                       std::to_string(q) + " " + std::to_string(k));
+          std::int64_t twice = 0;
+          std::set<std::int64_t> rows, columns;
+          for (const std::int64_t query : tokens_at(layout, length, degree, q)) {
+            for (const std::int64_t key : tokens_at(layout, length, degree, k)) {
+              if (mask == AttentionMask::causal && key > query) continue;
+              twice += mask == AttentionMask::causal && key == query ? 1 : 2;
+              rows.insert(query);
+              columns.insert(key);
+            }
+          }
+          const AttentionBlock block = block_between(layer, degree, q, k);
+          EXPECT_EQ(block.twice_pairs, twice);
+          if (layout == TokenLayout::striped && mask == AttentionMask::causal && k > q) {
+            // One row and one column are empty, and computed all the same.
+            EXPECT_EQ(block.queries, static_cast<std::int64_t>(rows.size()) + 1);
+          } else {
+            EXPECT_EQ(block.queries, static_cast<std::int64_t>(rows.size()));
+            EXPECT_EQ(block.keys, static_cast<std::int64_t>(columns.size()));
+          }
+          twice_all += block.twice_pairs;
+        }
+      }
+      EXPECT_EQ(twice_all, length * length * (mask == AttentionMask::full ? 2 : 1));
+    }
+  }
+}
+
+// Blocks are attended to by themselves and merged by their log-sum-exps: in the order of a ring, of
+// a token ring, or in any other the output is that of softmax over everything.
+TEST(SequenceBlocks, MergeToTheWholeSoftmaxInAnyOrder) {
+  RandomStream random(8, "merge");
+  const std::int64_t degree = 4;
+  const std::int64_t length = 16;
+  std::vector<double> score(static_cast<std::size_t>(length * length));
+  std::vector<double> value(static_cast<std::size_t>(length));
+  for (double& each : score) each = static_cast<double>(random.integer(-4000, 4000)) / 500;
+  for (double& each : value) each = static_cast<double>(random.integer(-1000, 1000)) / 1000;
+  struct Partial {
+    double output = 0;
+    double log_sum_exp = -INFINITY;
+  };
+  const auto attend = [&](std::int64_t query, const std::vector<std::int64_t>& keys) {
+    double sum = 0, weighted = 0;
+    for (const std::int64_t key : keys) {
+      if (key > query) continue;
+      const double weight = std::exp(score[static_cast<std::size_t>(query * length + key)]);
+      sum += weight;
+      weighted += weight * value[static_cast<std::size_t>(key)];
+    }
+    return sum == 0 ? Partial{} : Partial{weighted / sum, std::log(sum)};
+  };
+  const auto merge = [](const Partial& a, const Partial& b) {
+    const double most = std::max(a.log_sum_exp, b.log_sum_exp);
+    if (most == -INFINITY) return a;
+    const double of_a = std::exp(a.log_sum_exp - most), of_b = std::exp(b.log_sum_exp - most);
+    return Partial{(a.output * of_a + b.output * of_b) / (of_a + of_b),
+                   most + std::log(of_a + of_b)};
+  };
+  std::vector<std::int64_t> all(static_cast<std::size_t>(length));
+  std::iota(all.begin(), all.end(), 0);
+  for (const TokenLayout layout :
+       {TokenLayout::contiguous, TokenLayout::zigzag, TokenLayout::striped}) {
+    for (std::int64_t owner = 0; owner < degree; ++owner) {
+      std::vector<std::int64_t> order(static_cast<std::size_t>(degree));
+      std::iota(order.begin(), order.end(), 0);
+      do {
+        for (const std::int64_t query : tokens_at(layout, length, degree, owner)) {
+          Partial sum;
+          for (const std::int64_t k : order) {
+            sum = merge(sum, attend(query, tokens_at(layout, length, degree, k)));
+          }
+          const Partial whole = attend(query, all);
+          EXPECT_NEAR(sum.output, whole.output, 1e-12);
+          EXPECT_NEAR(sum.log_sum_exp, whole.log_sum_exp, 1e-12);
+        }
+      } while (std::next_permutation(order.begin(), order.end()));
+    }
+  }
+}
+
+// The table of bytes that each device sends in one layer: N tokens, h = heads x head size, h_kv
+// likewise, e bytes an element, P devices.
+TEST(SequenceMethods, SendWhatTheLiteratureCounts) {
+  const std::int64_t tokens = 6144;
+  for (const std::int64_t kv_heads : {32, 8}) {
+    const SequenceLayer layer = layer_of(tokens, 32, kv_heads, AttentionMask::full);
+    const std::int64_t h = 32 * 128;
+    const std::int64_t h_kv = kv_heads * 128;
+    for (const std::int64_t p : {2, 4, 8}) {
+      const std::int64_t each = tokens / p * (p - 1) * kElement;  // N (P-1)/P e
+      const auto expect = [&](const char* method, std::int64_t forward, std::int64_t backward) {
+        expect_all_send(traffic_of(method, layer, p, Pass::forward), p, forward, method);
+        expect_all_send(traffic_of(method, layer, p, Pass::backward), p, backward, method);
+      };
+      expect("\"ring\"", 2 * each * h_kv, 4 * each * h_kv);
+      expect("\"all_gather_kv\"", 2 * each * h_kv, 4 * each * h_kv);
+      expect(R"({"kind": "all_gather_kv", "gathers": 4})", 2 * each * h_kv, 4 * each * h_kv);
+      // 4 N h / P where keys and values are as wide as queries.
+      expect("\"ulysses\"", (2 * h + 2 * h_kv) * each / p, (2 * h + 2 * h_kv) * each / p);
+      // Of the two all-gathers and two reduce-scatters of a layer those of its attention.
+      expect("\"megatron_sp\"", 2 * each * h, 2 * each * h);
+      const std::int64_t statistics = tokens / p * (p - 1) * 32 * 4;  // fp32, one for each head
+      expect("\"token_ring\"", 2 * each * h + statistics, 3 * each * h + 2 * statistics);
+    }
+    // USP: Ulysses among U neighbours, then a ring over P/U groups with heads/U.
+    const std::int64_t p = 8, u = 4;
+    const std::int64_t own = tokens / p * kElement;
+    const Traffic usp = traffic_of(R"({"kind": "usp", "ulysses": 4})", layer, p, Pass::forward);
+    expect_all_send(usp, p, own * (2 * h + 2 * h_kv) / u * (u - 1) + (p / u - 1) * own * 2 * h_kv,
+                    "usp");
+  }
+}
+
+// Round by round: who sends how much to whom.
+TEST(SequenceMethods, SendToTheRightNeighbourInEachRound) {
+  const std::int64_t p = 8, tokens = 4096;
+  const SequenceLayer layer = layer_of(tokens, 16, 16, AttentionMask::full);
+  const std::int64_t block = tokens / p * 16 * 128 * kElement;
+  const Traffic ring = traffic_of("\"ring\"", layer, p, Pass::forward);
+  EXPECT_EQ(ring.messages.size(), static_cast<std::size_t>(p - 1)) << "P-1 rounds send";
+  for (const auto& [label, pairs] : ring.messages) {
+    ASSERT_EQ(pairs.size(), static_cast<std::size_t>(p)) << label;
+    for (const auto& [pair, bytes] : pairs) {
+      EXPECT_EQ(pair.second, (pair.first + 1) % p) << label;
+      EXPECT_EQ(bytes, 2 * block) << label << ": keys and values";
+    }
+  }
+  const Traffic token = traffic_of("\"token_ring\"", layer, p, Pass::forward);
+  EXPECT_EQ(token.messages.size(), static_cast<std::size_t>(2 * (p - 1)));
+  const std::int64_t statistics = tokens / p * 16 * 4;
+  for (std::int64_t s = 1; s < p; ++s) {
+    for (const auto& [pair, bytes] : token.messages.at("send q " + std::to_string(s - 1))) {
+      EXPECT_EQ(pair.second, (pair.first + p - 1) % p);
+      EXPECT_EQ(bytes, block) << "half of what a ring sends one way";
+    }
+    for (const auto& [pair, bytes] : token.messages.at("send output " + std::to_string(s))) {
+      EXPECT_EQ(pair.second, (pair.first + s) % p) << "straight to the owner";
+      EXPECT_EQ(bytes, block + statistics);
+    }
+  }
+}
+
+// Zigzag: queries that have passed position 0 are needed by half, so half of P(P-1) hops of queries
+// and as many returns carry half.
+TEST(SequenceMethods, TokenRingSendsHalvesUnderZigzag) {
+  const std::int64_t p = 4, tokens = 4096;
+  const SequenceLayer layer = layer_of(tokens, 16, 16, AttentionMask::causal, TokenLayout::zigzag);
+  const Traffic token = traffic_of("\"token_ring\"", layer, p, Pass::forward);
+  const std::int64_t queries = tokens / p * 16 * 128 * kElement;
+  const std::int64_t outputs = queries + tokens / p * 16 * 4;
+  EXPECT_EQ(token.total, p * (p - 1) * (queries + outputs) * 3 / 4);
+  for (std::int64_t s = 0; s + 1 < p; ++s) {
+    for (const auto& [pair, bytes] : token.messages.at("send q " + std::to_string(s))) {
+      const std::int64_t owner = (pair.first + s) % p;
+      EXPECT_EQ(bytes, owner > pair.second ? queries : queries / 2)
+          << "to " << pair.second << " of " << owner;
+    }
+  }
+}
+
+TEST(SequenceMethods, TokenRingHalvesADirectionForManyHeadsAndLosesForSharedKeys) {
+  const std::int64_t p = 8, tokens = 8192;
+  for (const std::int64_t group : {1, 2, 4, 8}) {
+    const SequenceLayer layer = layer_of(tokens, 32, 32 / group, AttentionMask::full);
+    const Traffic ring = traffic_of("\"ring\"", layer, p, Pass::forward);
+    const Traffic token = traffic_of("\"token_ring\"", layer, p, Pass::forward);
+    std::int64_t around = 0;
+    for (const auto& [label, pairs] : token.messages) {
+      for (const auto& [pair, bytes] : pairs) around += label.starts_with("send q") ? bytes : 0;
+    }
+    EXPECT_EQ(around * 2, ring.total * group) << "a half, times the query heads of a key head";
+    const double log_sum_exp = 4.0 / (2 * 128 * kElement);
+    EXPECT_DOUBLE_EQ(static_cast<double>(token.total) / static_cast<double>(ring.total),
+                     static_cast<double>(group) * (1 + log_sum_exp));
+  }
+}
+
+// A causal ring over contiguous chunks: in round s only the positions from s on work.
+TEST(SequenceMethods, ZigzagAndStripesGiveEveryRoundTheSameWork) {
+  const std::int64_t p = 8, tokens = 8192;
+  const double whole = 2.0 * tokens * tokens * 16 * 128;
+  for (const TokenLayout layout : {TokenLayout::contiguous, TokenLayout::zigzag}) {
+    const SequenceLayer layer = layer_of(tokens, 16, 16, AttentionMask::causal, layout);
+    const Traffic ring = traffic_of("\"ring\"", layer, p, Pass::forward);
+    double sum = 0;
+    for (std::int64_t s = 0; s < p; ++s) {
+      const double round = ring.operations.at("attention " + std::to_string(s));
+      const double block = whole / static_cast<double>(p * p);  // half of the pairs of two chunks
+      const double working = static_cast<double>(s == 0 ? p : 2 * (p - s));
+      EXPECT_DOUBLE_EQ(round, block * (layout == TokenLayout::zigzag ? double(p) : working)) << s;
+      sum += round;
+    }
+    EXPECT_DOUBLE_EQ(sum, whole);
+  }
+  const SequenceLayer striped =
+      layer_of(tokens, 16, 16, AttentionMask::causal, TokenLayout::striped);
+  for (std::int64_t q = 0; q < p; ++q) {
+    for (std::int64_t k = 0; k < p; ++k) {
+      const double pairs = static_cast<double>(block_between(striped, p, q, k).twice_pairs);
+      const double own = static_cast<double>(tokens / p);
+      EXPECT_NEAR(pairs / (own * own), 1, 1 / own) << "all but the diagonal";
+    }
+  }
+}
+
+TEST(SequenceMethods, RefuseWhatTheyCannotDivide) {
+  const SequenceLayer layer = layer_of(4096, 32, 8, AttentionMask::causal);
+  const auto ulysses = method_of("\"ulysses\"")->refusal(layer, 16);
+  ASSERT_TRUE(ulysses.has_value());
+  EXPECT_EQ(ulysses->key, "degree");
+  EXPECT_NE(ulysses->message.find("16 ranks do not divide 8 key-value heads"), std::string::npos)
+      << ulysses->message;
+  EXPECT_FALSE(method_of("\"ulysses\"")->refusal(layer, 8).has_value()) << "as many as there are";
+  EXPECT_FALSE(method_of(R"({"kind": "usp", "ulysses": 8})")->refusal(layer, 16).has_value());
+  EXPECT_TRUE(method_of(R"({"kind": "usp", "ulysses": 16})")->refusal(layer, 16).has_value());
+  EXPECT_TRUE(method_of(R"({"kind": "usp", "ulysses": 3})")->refusal(layer, 16).has_value());
+  SequenceLayer packed = layer;
+  packed.lengths = {1000, 3096};
+  packed.layout = TokenLayout::zigzag;
+  EXPECT_TRUE(method_of("\"ring\"")->refusal(packed, 8).has_value()) << "1000 has no 16 chunks";
+  packed.layout = TokenLayout::striped;
+  EXPECT_FALSE(method_of("\"ring\"")->refusal(packed, 8).has_value());
+}
+
+}  // namespace
+}  // namespace orrery

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "workloads/sequence/sequence_method.hpp"
+
+namespace orrery {
+
+/// Factories of the methods that come with orrery; each is defined in a source of its own.
+std::unique_ptr<SequenceMethod> make_all_gather_kv(JsonCursor parameters);
+std::unique_ptr<SequenceMethod> make_megatron_sp(JsonCursor parameters);
+std::unique_ptr<SequenceMethod> make_ring(JsonCursor parameters);
+std::unique_ptr<SequenceMethod> make_token_ring(JsonCursor parameters);
+std::unique_ptr<SequenceMethod> make_ulysses(JsonCursor parameters);
+std::unique_ptr<SequenceMethod> make_usp(JsonCursor parameters);
+
+}  // namespace orrery

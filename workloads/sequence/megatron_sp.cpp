@@ -1,0 +1,106 @@
+#include <string>
+
+#include "workloads/sequence/builtin.hpp"
+
+namespace orrery {
+namespace {
+
+/// Tensor parallelism with sequence parallelism (Korthikanti et al. 2022, arXiv:2205.05198,
+/// §4.2.2), as far as it is one attention layer's: the hidden state of all tokens, heads x
+/// head_size wide, is gathered; each rank attends with heads/P heads over whole sequences; what its
+/// rows of the projection give, which is as large as the hidden state, is reduce-scattered to the
+/// owners of the tokens. Backward likewise: the output's gradient is gathered, that of the input
+/// reduce-scattered. With fewer key-value heads than ranks several ranks hold the same one.
+///
+/// Leaves out: the linear maps between (as all methods do), and that the backward pass gathers the
+/// layer's input once more beside them. The transformer workloads have all of it ("parallel").
+class MegatronSp final : public SequenceMethod {
+ public:
+  std::optional<SequenceRefusal> refusal(const SequenceLayer& layer,
+                                         std::int64_t degree) const override {
+    const auto refuse = [degree](std::int64_t number, const char* of) {
+      return SequenceRefusal{"degree", "megatron_sp divides heads: " + std::to_string(degree) +
+                                           " ranks do not divide " + std::to_string(number) + of};
+    };
+    if (layer.heads % degree != 0) return refuse(layer.heads, " heads");
+    if (layer.kv_heads % degree != 0 && degree % layer.kv_heads != 0) {
+      return refuse(layer.kv_heads, " key-value heads, nor are they a multiple of them");
+    }
+    if (layer.tokens() % degree != 0) return refuse(layer.tokens(), " tokens");
+    return std::nullopt;
+  }
+
+  OpId forward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const override {
+    const std::int64_t own = layer.tokens() / graph.degree();
+    const OpId first = gather(graph, layer, after);
+    const SequenceLayer part = part_of(layer, graph.degree());
+    const OpId kernel =
+        graph.kernel("attention", graph.all(), attention_kernel(part, whole_row(part)));
+    graph.depend(kernel, first);
+    graph.end_round(kernel);
+    graph.take(kernel, graph.labels().activations, layer.query(own) + layer.log_sum_exp(own));
+    return scatter(graph, layer, kernel);
+  }
+
+  OpId backward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const override {
+    const std::int64_t own = layer.tokens() / graph.degree();
+    const auto& labels = graph.labels();
+    const OpId first = gather(graph, layer, after);
+    const SequenceLayer part = part_of(layer, graph.degree());
+    const OpId kernel = graph.kernel("attention_backward", graph.all(),
+                                     attention_backward_kernel(part, whole_row(part)));
+    graph.depend(kernel, first);
+    graph.take(kernel, labels.buffers, layer.query(own) + layer.key_value(own));
+    graph.free(kernel, labels.buffers, layer.query(own));
+    graph.free(kernel, labels.activations,
+               layer.query(own) * 2 + layer.key_value(own) + layer.log_sum_exp(own));
+    return scatter(graph, layer, kernel);
+  }
+
+  Bytes sent_forward(const SequenceLayer& layer, std::int64_t degree) const override {
+    return layer.query(layer.tokens()) * 2 * (degree - 1);
+  }
+  Bytes sent_backward(const SequenceLayer& layer, std::int64_t degree) const override {
+    return sent_forward(layer, degree);
+  }
+
+  JsonValue resolved() const override { return json_string("megatron_sp"); }
+
+ private:
+  static SequenceLayer part_of(SequenceLayer layer, std::int64_t degree) {
+    layer.heads /= degree;
+    layer.kv_heads = layer.kv_heads < degree ? 1 : layer.kv_heads / degree;
+    return layer;
+  }
+
+  /// The gathered state lives until it is mapped, before attention.
+  static OpId gather(SequenceGraph& graph, const SequenceLayer& layer, OpId after) {
+    if (graph.degree() == 1) return after;
+    const Bytes state = layer.query(layer.tokens());
+    const OpId op = graph.collective("all_gather", CollectiveKind::all_gather, state);
+    graph.depend(op, after);
+    graph.take(op, graph.labels().buffers, state);
+    graph.free(op, graph.labels().buffers, state);
+    return op;
+  }
+
+  static OpId scatter(SequenceGraph& graph, const SequenceLayer& layer, OpId after) {
+    if (graph.degree() == 1) return after;
+    const Bytes state = layer.query(layer.tokens());
+    const OpId op = graph.collective("reduce_scatter", CollectiveKind::reduce_scatter, state);
+    graph.depend(op, after);
+    graph.take(op, graph.labels().buffers, state);
+    graph.free(op, graph.labels().buffers, state);
+    return op;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<SequenceMethod> make_megatron_sp(JsonCursor parameters) {
+  parameters.has("kind");
+  parameters.reject_unknown_keys();
+  return std::make_unique<MegatronSp>();
+}
+
+}  // namespace orrery

@@ -1,0 +1,167 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "workloads/sequence/builtin.hpp"
+
+namespace orrery {
+namespace {
+
+/// Ring Attention (Liu, Zaharia and Abbeel 2023, arXiv:2310.01889, §3): queries stay, blocks of
+/// keys and values go around.
+///
+///   round s     position r attends to the block of r - s, and meanwhile sends it to r + 1 and gets
+///               that of the next round; rounds 1 … P-1 merge what they give into the output
+///   backward    the same, and the sum of a block's dK and dV follows it one round behind, from the
+///               position after its owner on, until it is home after P - 1 hops; there what the
+///               owner itself gave is added (zhuzilin/ring-flash-attention, ring_flash_attn.py,
+///               sends that too, in P hops)
+///
+/// A round's messages begin when all of the round before is done, as that code waits for them. With
+/// layout contiguous and a causal mask positions skip the blocks of those behind them, and wait.
+/// Leaves out: cores that messages take, messages of half a block where zigzag needs no more.
+class Ring final : public SequenceMethod {
+ public:
+  std::optional<SequenceRefusal> refusal(const SequenceLayer& layer,
+                                         std::int64_t degree) const override {
+    const auto why = layout_refusal(layer, degree);
+    if (!why) return std::nullopt;
+    return SequenceRefusal{"degree", *why};
+  }
+
+  OpId forward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const override {
+    const std::int64_t degree = graph.degree();
+    const std::int64_t own = layer.tokens() / degree;
+    OpId received = after;
+    std::vector<OpId> kernels;
+    OpId first;
+    for (std::int64_t s = 0; s < degree; ++s) {
+      const OpId sent = send_block(graph, layer, s, received, kernels);
+      kernels.clear();
+      for (const auto& [block, where] : blocks(graph, layer, s)) {
+        if (block.queries == 0) continue;
+        kernels.push_back(
+            graph.kernel(named("attention", s), where, attention_kernel(layer, block)));
+        graph.depend(kernels.back(), received);
+        if (s == 0) first = kernels.front();
+        graph.end_round(kernels.back());
+        if (s > 0) {
+          kernels.push_back(
+              graph.kernel(named("merge", s), where, merge_kernel(layer, block.queries)));
+        }
+      }
+      received = sent.valid() ? sent : received;
+    }
+    const Bytes output = layer.query(own) + layer.log_sum_exp(own);
+    graph.take(first, graph.labels().activations, output);
+    if (degree == 1) return first;
+    const Bytes buffers = layer.key_value(own) * 2 + accumulator(layer, own) + output;
+    const OpId finish = graph.kernel("finish", graph.all(), finish_kernel(layer, own));
+    graph.depend(finish, received);
+    graph.take(first, graph.labels().buffers, buffers);
+    graph.free(finish, graph.labels().buffers, buffers);
+    return finish;
+  }
+
+  OpId backward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const override {
+    const std::int64_t degree = graph.degree();
+    const std::int64_t own = layer.tokens() / degree;
+    OpId received = after;
+    OpId returned;  // the message that brought a block's dK and dV so far
+    std::vector<OpId> kernels;
+    OpId first;
+    for (std::int64_t s = 0; s < degree; ++s) {
+      const OpId sent = send_block(graph, layer, s, received, kernels);
+      kernels.clear();
+      for (const auto& [block, where] : blocks(graph, layer, s)) {
+        if (block.queries == 0) continue;
+        kernels.push_back(graph.kernel(named("attention_backward", s), where,
+                                       attention_backward_kernel(layer, block)));
+        graph.depend(kernels.back(), received);
+        if (s == 0) first = kernels.front();
+        if (s == 0) continue;
+        const Kernel sum = accumulate_kernel(layer, block.queries, s > 1 ? block.keys : 0);
+        kernels.push_back(graph.kernel(named("accumulate", s), where, sum));
+        graph.depend(kernels.back(), returned);
+      }
+      if (s > 0) {
+        const OpId gradient =
+            graph.send(named("send dkv", s), Lane::back, graph.all(), 1, layer.kv_gradient(own));
+        graph.depend(gradient, returned);
+        graph.depend(gradient, kernels);
+        returned = gradient;
+      }
+      received = sent.valid() ? sent : received;
+    }
+    return end_backward(graph, layer, first, returned);
+  }
+
+  Bytes sent_forward(const SequenceLayer& layer, std::int64_t degree) const override {
+    return layer.key_value(layer.tokens() / degree) * degree * (degree - 1);
+  }
+
+  Bytes sent_backward(const SequenceLayer& layer, std::int64_t degree) const override {
+    return sent_forward(layer, degree) +
+           layer.kv_gradient(layer.tokens() / degree) * degree * (degree - 1);
+  }
+
+  JsonValue resolved() const override { return json_string("ring"); }
+
+ private:
+  static std::string named(const char* what, std::int64_t round) {
+    return std::string(what) + " " + std::to_string(round);
+  }
+
+  static std::vector<std::pair<AttentionBlock, Positions>> blocks(const SequenceGraph& graph,
+                                                                  const SequenceLayer& layer,
+                                                                  std::int64_t round) {
+    const std::int64_t degree = graph.degree();
+    return alike<AttentionBlock>(degree, [&](std::int64_t q) {
+      return block_between(layer, degree, q, (q - round + degree) % degree);
+    });
+  }
+
+  /// None in the last round.
+  static OpId send_block(SequenceGraph& graph, const SequenceLayer& layer, std::int64_t round,
+                         OpId received, const std::vector<OpId>& kernels) {
+    if (round + 1 == graph.degree()) return OpId();
+    const OpId sent = graph.send(named("send kv", round), Lane::around, graph.all(), 1,
+                                 layer.key_value(layer.tokens() / graph.degree()));
+    graph.depend(sent, received);
+    graph.depend(sent, kernels);
+    return sent;
+  }
+
+  static OpId end_backward(SequenceGraph& graph, const SequenceLayer& layer, OpId first,
+                           OpId returned) {
+    const std::int64_t own = layer.tokens() / graph.degree();
+    const auto& labels = graph.labels();
+    const Bytes gradients = layer.query(own) + layer.key_value(own);
+    OpId last = first;
+    graph.take(first, labels.buffers, gradients);
+    if (graph.degree() > 1) {
+      const OpId home =
+          graph.kernel("accumulate own", graph.all(), accumulate_kernel(layer, 0, own));
+      graph.depend(home, returned);
+      last = graph.kernel("finish", graph.all(), finish_kernel(layer, own));
+      const Bytes buffers = layer.key_value(own) * 2 + accumulator(layer, own) + gradients +
+                            layer.kv_gradient(own) * 3;
+      graph.take(first, labels.buffers, buffers);
+      graph.free(last, labels.buffers, buffers);
+    }
+    graph.free(last, labels.buffers, layer.query(own));
+    graph.free(last, labels.activations,
+               layer.query(own) * 2 + layer.key_value(own) + layer.log_sum_exp(own));
+    return last;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<SequenceMethod> make_ring(JsonCursor parameters) {
+  parameters.has("kind");
+  parameters.reject_unknown_keys();
+  return std::make_unique<Ring>();
+}
+
+}  // namespace orrery

@@ -1,0 +1,148 @@
+#include "workloads/sequence/sequence_graph.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "sim/base/errors.hpp"
+
+namespace orrery {
+namespace {
+
+std::size_t index_of(std::int64_t number) {
+  return static_cast<std::size_t>(number);
+}
+
+/// Who takes part in an op, of one side of a transfer or of both.
+std::vector<Rank> participants(const TaskGraph& graph, OpId id, Side side) {
+  const Op& op = graph.op(id);
+  const bool is_transfer = op.kind == OpKind::transfer;
+  std::vector<Rank> ranks;
+  const auto append = [&](RankSetId set) {
+    const std::span<const Rank> more = graph.ranks(set);
+    ranks.insert(ranks.end(), more.begin(), more.end());
+  };
+  if (!is_transfer || side != Side::destination) append(op.ranks);
+  if (is_transfer && side != Side::source) append(op.peers);
+  std::sort(ranks.begin(), ranks.end());
+  return ranks;
+}
+
+}  // namespace
+
+SequenceGraph::SequenceGraph(TaskGraph& graph, std::vector<Rank> ranks, std::int64_t degree,
+                             Labels labels)
+    : graph_(&graph), ranks_(std::move(ranks)), degree_(degree), labels_(std::move(labels)) {
+  ORRERY_CHECK(degree > 0 && ranks_.size() % index_of(degree) == 0,
+               "ranks do not divide into sequence-parallel groups");
+}
+
+Positions SequenceGraph::all() const {
+  Positions positions(index_of(degree_));
+  std::iota(positions.begin(), positions.end(), 0);
+  return positions;
+}
+
+SequenceGraph SequenceGraph::neighbours(std::int64_t size) const {
+  return SequenceGraph(*graph_, ranks_, size, labels_);
+}
+
+SequenceGraph SequenceGraph::apart(std::int64_t size) const {
+  std::vector<Rank> ranks;
+  ranks.reserve(ranks_.size());
+  for (std::size_t group = 0; group < ranks_.size(); group += index_of(degree_)) {
+    for (std::int64_t place = 0; place < size; ++place) {
+      for (std::int64_t at = place; at < degree_; at += size) {
+        ranks.push_back(ranks_[group + index_of(at)]);
+      }
+    }
+  }
+  return SequenceGraph(*graph_, std::move(ranks), degree_ / size, labels_);
+}
+
+RankSetId SequenceGraph::ranks_at(const Positions& where, std::int64_t hops) {
+  std::vector<Rank> ranks;
+  for (std::size_t group = 0; group < ranks_.size(); group += index_of(degree_)) {
+    for (const std::int64_t position : where) {
+      ranks.push_back(ranks_[group + index_of((position + hops) % degree_)]);
+    }
+  }
+  return graph_->rank_set(std::move(ranks));
+}
+
+OpId SequenceGraph::kernel(const std::string& label, const Positions& where, Kernel kernel) {
+  Op op;
+  op.kind = OpKind::compute;
+  op.stream = labels_.compute;
+  op.ranks = ranks_at(where);
+  op.label = graph_->label(labels_.name + label);
+  op.category = labels_.category;
+  op.kernel = graph_->kernel(std::move(kernel));
+  return graph_->add(op);
+}
+
+OpId SequenceGraph::marker(const std::string& label) {
+  Op op;
+  op.kind = OpKind::delay;
+  op.stream = labels_.compute;
+  op.ranks = graph_->rank_set(ranks_);
+  op.label = graph_->label(labels_.name + label);
+  op.category = labels_.category;
+  return graph_->add(op);
+}
+
+OpId SequenceGraph::send(const std::string& label, Lane lane, const Positions& where,
+                         std::int64_t hops, Bytes bytes) {
+  ORRERY_CHECK(hops > 0 && hops < degree_, "a message to oneself");
+  const std::string suffix = lane == Lane::around ? "" : "_back";
+  Op op;
+  op.kind = OpKind::transfer;
+  op.stream = graph_->stream("sequence_send" + suffix);
+  op.peer_stream = graph_->stream("sequence_receive" + suffix);
+  op.ranks = ranks_at(where);
+  op.peers = ranks_at(where, hops);
+  op.label = graph_->label(labels_.name + label);
+  op.category = graph_->label("sequence_parallel");
+  op.bytes = bytes;
+  return graph_->add(op);
+}
+
+OpId SequenceGraph::collective(const std::string& label, CollectiveKind kind, Bytes bytes) {
+  Op op;
+  op.kind = OpKind::collective;
+  op.collective = kind;
+  op.stream = graph_->stream("sequence");
+  op.ranks = graph_->rank_set(ranks_);
+  op.group_size = static_cast<std::uint32_t>(degree_);
+  op.label = graph_->label(labels_.name + label);
+  op.category = graph_->label("sequence_parallel");
+  op.bytes = bytes;
+  return graph_->add(op);
+}
+
+void SequenceGraph::depend(OpId op, OpId on, Side side) {
+  if (!on.valid()) return;
+  const Op& of = graph_->op(op);
+  if (of.kind != OpKind::transfer && of.stream == graph_->op(on).stream) return;
+  if (!covers_all(op) && !covers_all(on)) {
+    const std::vector<Rank> here = participants(*graph_, op, side);
+    const std::vector<Rank> there = participants(*graph_, on, Side::both);
+    std::vector<Rank> both;
+    std::set_intersection(here.begin(), here.end(), there.begin(), there.end(),
+                          std::back_inserter(both));
+    if (both.empty()) return;
+  }
+  graph_->depend(op, on, side);
+}
+
+bool SequenceGraph::covers_all(OpId op) const {
+  return graph_->ranks(graph_->op(op).ranks).size() >= ranks_.size();
+}
+
+void SequenceGraph::depend(OpId op, const std::vector<OpId>& on, Side side) {
+  for (const OpId each : on) depend(op, each, side);
+}
+
+}  // namespace orrery

@@ -1,0 +1,190 @@
+#include "workloads/sequence/sequence_layer.hpp"
+
+#include <numeric>
+#include <utility>
+
+#include "workloads/kernel_forms.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kMerge = 6;  // two products, a sum, a quotient; exponentials by the row
+
+/// Of one sequence.
+AttentionBlock block_of_sequence(const SequenceLayer& layer, std::int64_t length,
+                                 std::int64_t degree, std::int64_t q, std::int64_t k) {
+  const std::int64_t own = length / degree;
+  const std::int64_t half = own / 2;
+  if (layer.mask == AttentionMask::full) return {own, own, 2 * own * own, false};
+  if (q == k) return {own, own, own * own, true};
+  switch (layer.layout) {
+    case TokenLayout::contiguous:
+      return k < q ? AttentionBlock{own, own, 2 * own * own, false} : AttentionBlock{};
+    case TokenLayout::zigzag:
+      return k < q ? AttentionBlock{own, half, own * own, false}
+                   : AttentionBlock{half, own, own * own, false};
+    case TokenLayout::striped:
+      break;
+  }
+  // The i-th query of stripe q sees i keys of stripe k before its own place, and one more if k < q.
+  return {own, own, k < q ? own * (own + 1) : own * (own - 1), true};
+}
+
+void add(AttentionBlock& sum, const AttentionBlock& block) {
+  sum.queries += block.queries;
+  sum.keys += block.keys;
+  sum.twice_pairs += block.twice_pairs;
+  sum.causal = sum.causal || block.causal;
+}
+
+Kernel block_kernel(const SequenceLayer& layer, const AttentionBlock& block, const char* kind) {
+  Kernel kernel;
+  kernel.kind = kind;
+  kernel.precision = layer.precision;
+  kernel.unit = MathUnit::matrix;
+  kernel.host = layer.host;
+  kernel.operations = Flops(2) * block.twice_pairs * layer.batch * (layer.heads * layer.head_size);
+  kernel.shape = {
+      {"batch", layer.batch},          {"heads", layer.heads}, {"kv_heads", layer.kv_heads},
+      {"queries", block.queries},      {"keys", block.keys},   {"head_size", layer.head_size},
+      {"causal", block.causal ? 1 : 0}};
+  if (layer.lengths.size() > 1) {
+    kernel.shape.push_back({"packed", static_cast<std::int64_t>(layer.lengths.size())});
+  }
+  return kernel;
+}
+
+std::int64_t elements(const SequenceLayer& layer, std::int64_t query_tokens,
+                      std::int64_t key_tokens = 0) {
+  return matrix_bytes(Precision::int8, layer.batch * layer.head_size,
+                      layer.heads * query_tokens + 2 * layer.kv_heads * key_tokens)
+      .count();
+}
+
+}  // namespace
+
+std::string_view to_string(AttentionMask mask) {
+  return mask == AttentionMask::full ? "full" : "causal";
+}
+
+std::string_view to_string(TokenLayout layout) {
+  if (layout == TokenLayout::contiguous) return "contiguous";
+  return layout == TokenLayout::zigzag ? "zigzag" : "striped";
+}
+
+std::int64_t SequenceLayer::tokens() const {
+  return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+}
+
+Bytes SequenceLayer::query(std::int64_t tokens) const {
+  return matrix_bytes(precision, batch * tokens, heads * head_size);
+}
+
+Bytes SequenceLayer::key_value(std::int64_t tokens) const {
+  return matrix_bytes(precision, batch * tokens, kv_heads * head_size) * 2;
+}
+
+Bytes SequenceLayer::log_sum_exp(std::int64_t tokens) const {
+  return matrix_bytes(Precision::fp32, batch * tokens, heads);
+}
+
+Bytes SequenceLayer::kv_gradient(std::int64_t tokens) const {
+  return matrix_bytes(gradients, batch * tokens, kv_heads * head_size) * 2;
+}
+
+AttentionBlock block_between(const SequenceLayer& layer, std::int64_t degree, std::int64_t q,
+                             std::int64_t k) {
+  AttentionBlock sum;
+  for (const std::int64_t length : layer.lengths) {
+    add(sum, block_of_sequence(layer, length, degree, q, k));
+  }
+  return sum;
+}
+
+AttentionBlock block_of_row(const SequenceLayer& layer, std::int64_t degree, std::int64_t q) {
+  AttentionBlock sum;
+  for (std::int64_t k = 0; k < degree; ++k) add(sum, block_between(layer, degree, q, k));
+  sum.queries = layer.tokens() / degree;
+  sum.keys = layer.tokens();
+  return sum;
+}
+
+AttentionBlock whole_row(const SequenceLayer& layer) {
+  return block_between(layer, 1, 0, 0);
+}
+
+Kernel attention_kernel(const SequenceLayer& layer, const AttentionBlock& block) {
+  Kernel kernel = block_kernel(layer, block, "attention");
+  kernel.read = layer.query(block.queries) + layer.key_value(block.keys);
+  kernel.written = layer.query(block.queries) + layer.log_sum_exp(block.queries);
+  return kernel;
+}
+
+Kernel attention_backward_kernel(const SequenceLayer& layer, const AttentionBlock& block) {
+  Kernel kernel = block_kernel(layer, block, "attention_backward");
+  kernel.operations = kernel.operations * 5 / 2;
+  kernel.read = layer.query(block.queries) * 3 + layer.key_value(block.keys) +
+                layer.log_sum_exp(block.queries);
+  kernel.written = layer.query(block.queries) + layer.key_value(block.keys);
+  return kernel;
+}
+
+Kernel merge_kernel(const SequenceLayer& layer, std::int64_t tokens) {
+  const Bytes sum = accumulator(layer, tokens) + layer.log_sum_exp(tokens);
+  Kernel kernel = elementwise({.elements = elements(layer, tokens),
+                               .operations_per_element = kMerge,
+                               .read = sum + layer.query(tokens) + layer.log_sum_exp(tokens),
+                               .written = sum});
+  kernel.host = layer.host;
+  return kernel;
+}
+
+Kernel finish_kernel(const SequenceLayer& layer, std::int64_t tokens) {
+  Kernel kernel = elementwise({.elements = elements(layer, tokens),
+                               .operations_per_element = 1,
+                               .read = accumulator(layer, tokens),
+                               .written = layer.query(tokens)});
+  kernel.host = layer.host;
+  return kernel;
+}
+
+Kernel accumulate_kernel(const SequenceLayer& layer, std::int64_t query_tokens,
+                         std::int64_t key_tokens) {
+  const Bytes sums = accumulator(layer, query_tokens) + layer.kv_gradient(key_tokens);
+  Kernel kernel =
+      elementwise({.elements = elements(layer, query_tokens, key_tokens),
+                   .operations_per_element = 1,
+                   .read = sums + layer.query(query_tokens) + layer.key_value(key_tokens),
+                   .written = sums});
+  kernel.host = layer.host;
+  return kernel;
+}
+
+Bytes accumulator(const SequenceLayer& layer, std::int64_t tokens) {
+  return matrix_bytes(Precision::fp32, layer.batch * tokens, layer.heads * layer.head_size);
+}
+
+std::optional<std::string> layout_refusal(const SequenceLayer& layer, std::int64_t degree) {
+  const std::int64_t chunks =
+      layer.mask == AttentionMask::causal && layer.layout == TokenLayout::zigzag ? 2 * degree
+                                                                                 : degree;
+  for (const std::int64_t length : layer.lengths) {
+    if (length % chunks == 0) continue;
+    return "a sequence of " + std::to_string(length) + " tokens does not divide into " +
+           std::to_string(chunks) + " chunks, " +
+           (chunks == degree ? "one for each rank" : "two for each rank (layout \"zigzag\")");
+  }
+  return std::nullopt;
+}
+
+double attention_operations(const SequenceLayer& layer, AttentionMask mask) {
+  double twice_pairs = 0;
+  for (const std::int64_t length : layer.lengths) {
+    twice_pairs += static_cast<double>(length) * static_cast<double>(length);
+  }
+  if (mask == AttentionMask::full) twice_pairs *= 2;
+  return 2 * twice_pairs * static_cast<double>(layer.batch * layer.heads) *
+         static_cast<double>(layer.head_size);
+}
+
+}  // namespace orrery
