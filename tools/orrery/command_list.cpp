@@ -6,6 +6,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "workloads/sequence/sequence_method.hpp"
 
 namespace orrery {
 namespace {
@@ -61,6 +62,7 @@ std::vector<std::string> pictures_of(const Registry<Factory>& registry) {
 }
 
 std::vector<Kind> all_kinds(const Builtins& builtins, const Catalog& catalog) {
+  const Registry<SequenceMethodFactory> sequence_methods = builtin_sequence_methods();
   return {
       {"devices", "accelerators: \"device\" of a node", catalog.list("devices")},
       {"links", "cables, lanes and ports: \"link\" of a fabric", catalog.list("links")},
@@ -79,6 +81,8 @@ std::vector<Kind> all_kinds(const Builtins& builtins, const Catalog& catalog) {
       {"fabric_engines", "\"engine\" of \"fabric\"; simgrid is another, run by orrery-simgrid",
        entries_of(builtins.fabric_engines)},
       {"workloads", "\"kind\" of \"workload\"", entries_of(builtins.workloads)},
+      {"sequence_methods", "\"method\" of \"sequence_parallel_attention\"",
+       entries_of(sequence_methods)},
   };
 }
 

@@ -57,6 +57,8 @@ JsonValue workload_schema(const Builtins& builtins, const Catalog& catalog) {
       kinds.push_back(transformer_training_schema(catalog));
     } else if (name == "collective") {
       kinds.push_back(collective_benchmark_schema());
+    } else if (name == "sequence_parallel_attention") {
+      kinds.push_back(sequence_parallel_attention_schema());
     } else if (name == "tensor_parallel_sublayer") {
       kinds.push_back(tensor_parallel_sublayer_schema());
     } else if (name == "transformer_inference") {

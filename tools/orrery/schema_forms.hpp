@@ -44,6 +44,11 @@ JsonValue transformer_training_schema(const Catalog& catalog);
 JsonValue transformer_inference_schema(const Catalog& catalog);
 /// Keys of the workload "collective"; workloads/collective_benchmark.cpp reads them.
 JsonValue collective_benchmark_schema();
+/// Keys of the workload "sequence_parallel_attention"; workloads/sequence_attention_settings.cpp
+/// reads them.
+JsonValue sequence_parallel_attention_schema();
+/// A method of sequence parallelism; workloads/sequence/builtin.cpp reads it.
+JsonValue sequence_method_schema();
 /// Keys of the workload "tensor_parallel_sublayer"; workloads/sublayer_settings.cpp reads them.
 JsonValue tensor_parallel_sublayer_schema();
 /// Keys of "chakra_replay", "goal_replay" and "kineto_replay"; replays.cpp reads them.

@@ -1,0 +1,157 @@
+// Times of sequence_parallel_attention against closed forms, on devices of which one number counts.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/theory/small_cluster.hpp"
+#include "workloads/workload.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr std::int64_t kHeads = 8;
+constexpr std::int64_t kHeadSize = 128;
+constexpr double kElement = 2;                 // bytes
+constexpr double kWidth = kHeads * kHeadSize;  // elements of a token's queries
+const Bandwidth kInstant(1'000'000'000'000'000'000);
+
+/// Arithmetic at its peak, memory and launches for nothing.
+DeviceNumbers device_with(std::int64_t peak) {
+  return {.peak = FlopRate(peak), .math_efficiency = 1, .memory = kInstant, .memory_efficiency = 1};
+}
+
+ClusterSpec finished(ClusterSpec cluster) {
+  DeviceSpec& device = cluster.node.device;
+  device.attention_efficiency = 1;
+  device.peak[static_cast<std::size_t>(Precision::fp32)] = FlopRate(kInstant.count());
+  device.math_efficiency[static_cast<std::size_t>(Precision::fp32)] = 1;
+  return cluster;
+}
+
+ClusterSpec crossbar(int devices, std::int64_t peak, Bandwidth bandwidth) {
+  return finished(crossbar_of(devices, wire(bandwidth, Duration(0)), device_with(peak)));
+}
+
+ClusterSpec full_mesh(int devices, std::int64_t peak, Bandwidth bandwidth) {
+  ClusterSpec cluster = crossbar(devices, peak, bandwidth);
+  cluster.node.fabric = json_object({{"kind", json_string("full_mesh")},
+                                     {"link", to_json(wire(bandwidth, Duration(0)))},
+                                     {"links_per_pair", json_integer(1)}});
+  return cluster;
+}
+
+Job job_of(const std::string& method, std::int64_t degree, std::int64_t tokens,
+           const std::string& more, std::int64_t kv_heads = kHeads) {
+  Diagnostics mistakes;
+  const JsonValue keys = parse_json(
+      R"({"kind": "sequence_parallel_attention", "heads": 8, "head_size": 128, "method": ")" +
+          method + R"(", "sequence_length": )" + std::to_string(tokens) + R"(, "kv_heads": )" +
+          std::to_string(kv_heads) + ", " + more + "}",
+      "workload");
+  const auto workloads = builtin_workloads();
+  const auto workload = workloads.find("sequence_parallel_attention")
+                            ->make(JsonCursor(keys, mistakes), {.devices = degree});
+  mistakes.throw_if_any();
+  return workload->build();
+}
+
+double seconds_of(const Finished& done, const Job& job, const std::string& key) {
+  const auto figure = std::find_if(job.timed_figures.begin(), job.timed_figures.end(),
+                                   [&](const TimedFigure& each) { return each.key == key; });
+  EXPECT_NE(figure, job.timed_figures.end()) << key;
+  const Duration from = figure->from.valid() ? done.end_of(figure->from) : Duration(0);
+  return to_seconds(done.end_of(figure->to) - from);
+}
+
+struct System {
+  const char* name;
+  std::int64_t flops;
+  std::int64_t bandwidth;  // bytes/s
+  double block;            // thousands of tokens, as printed
+  double sequence;         // six blocks
+};
+
+// Ring Attention (arXiv:2310.01889), §3.2 and Table 2: blocks of c >= F/B tokens hide their
+// messages, 4 d c^2 / F >= 4 c d / B. A round takes the longer of both, on both sides of the limit.
+TEST(SequenceTime, RingHidesItsMessagesFromTheBlockOfTable2On) {
+  const System systems[] = {{"A100 NVLink", 312'000, 300, 1.0, 6.2},
+                            {"A100 InfiniBand", 312'000'000, 12'500, 24.5, 149.5},
+                            {"TPU v3", 123'000, 112, 1.1, 6.6},
+                            {"TPU v4", 275'000, 268, 1.0, 6.2},
+                            {"TPU v5e", 196'000, 186, 1.1, 6.3}};
+  constexpr std::int64_t kGiga = 1'000'000'000;
+  const int degree = 4;
+  for (const System& system : systems) {
+    SCOPED_TRACE(system.name);
+    const std::int64_t unit = system.bandwidth > 1000 ? kGiga / 1000 : kGiga;
+    const std::int64_t flops = system.flops * unit;
+    const std::int64_t bandwidth = system.bandwidth * unit;
+    const double limit = static_cast<double>(flops) / static_cast<double>(bandwidth);
+    EXPECT_NEAR(limit / 1000, system.block, std::max(0.05, 0.02 * system.block));
+    EXPECT_NEAR(6 * limit / 1000, system.sequence, std::max(0.05, 0.02 * system.sequence));
+    for (const double factor : {0.98, 1.02}) {
+      const auto block = static_cast<std::int64_t>(std::llround(factor * limit));
+      const Job job = job_of("ring", degree, degree * block, R"("mask": "full")");
+      const Finished done = run(crossbar(degree, flops, Bandwidth(bandwidth)), job.graph);
+      const double tokens = static_cast<double>(block);
+      const double compute = 4 * tokens * tokens * kWidth / static_cast<double>(flops);
+      const double message = 2 * tokens * kWidth * kElement / static_cast<double>(bandwidth);
+      EXPECT_EQ(compute < message, factor < 1);
+      EXPECT_NEAR(seconds_of(done, job, "round_0_s"), std::max(compute, message), 1e-11);
+    }
+  }
+}
+
+// Naive: the last position works on P-1 blocks and a half, the average one on P/2. Zigzag and
+// stripes give all the same.
+TEST(SequenceTime, CausalRingsReachTheEfficiencyOfTheirLayout) {
+  const std::int64_t peak = 100'000'000'000'000;
+  for (const int degree : {2, 4, 8}) {
+    const std::int64_t tokens = 4096 * degree;
+    const double work = 2.0 * static_cast<double>(tokens) * static_cast<double>(tokens) * kWidth;
+    for (const char* layout : {"contiguous", "zigzag", "striped"}) {
+      const Job job = job_of("ring", degree, tokens, std::string(R"("layout": ")") + layout + "\"");
+      const Finished done = run(crossbar(degree, peak, kInstant), job.graph);
+      const double efficiency = work / (static_cast<double>(peak) * degree * to_seconds(done.end));
+      const bool naive = std::string(layout) == "contiguous";
+      const double expected = naive ? degree / (2.0 * degree - 1) : 1;
+      // Stripes differ by the diagonal, one in 4096; merges and messages take a nanosecond.
+      EXPECT_NEAR(efficiency, expected, 1e-3) << layout << " of " << degree;
+    }
+  }
+}
+
+// Bound by messages. In a full mesh queries and outputs have links of their own:
+//   rounds 0 and 1 send queries (q), 2 … P-2 both, P-1 outputs (o), and the tail outputs
+// against (P-1) (k + v) and one attention of a ring. Through one port per device both share.
+TEST(SequenceTime, TokenRingTakesHalfOfARingWhereLinksAreApart) {
+  const std::int64_t peak = 1'000'000'000'000'000'000;
+  const Bandwidth bandwidth(1'000'000'000);
+  const int degree = 8;
+  const std::int64_t own = 1024;
+  const double query = static_cast<double>(own) * kWidth * kElement / bandwidth.as_double();
+  const double output = query + static_cast<double>(own) * kHeads * 4 / bandwidth.as_double();
+  for (const std::int64_t kv_heads : {8, 2}) {
+    const auto time_of = [&](const char* method, const ClusterSpec& cluster) {
+      const Job job = job_of(method, degree, degree * own, R"("mask": "full")", kv_heads);
+      return to_seconds(run(cluster, job.graph).end);
+    };
+    const double ring = (degree - 1) * 2 * query * static_cast<double>(kv_heads) / kHeads;
+    const ClusterSpec mesh = full_mesh(degree, peak, bandwidth);
+    const ClusterSpec ports = crossbar(degree, peak, bandwidth);
+    EXPECT_NEAR(time_of("ring", mesh), ring, 1e-6) << "arithmetic takes less than that";
+    EXPECT_NEAR(time_of("ring", ports), ring, 1e-6);
+    const double apart = 2 * query + (degree - 3) * output + 2 * output;
+    EXPECT_NEAR(time_of("token_ring", mesh), apart, 1e-6);
+    const double shared = 2 * query + (degree - 3) * (query + output) + 2 * output;
+    EXPECT_NEAR(time_of("token_ring", ports), shared, 1e-6);
+    if (kv_heads == kHeads) {
+      EXPECT_NEAR(apart / ring, 0.5 * (degree + 1) / (degree - 1), 0.02) << "a half, and the tail";
+      EXPECT_GT(shared, ring * 0.9) << "through one port nothing is won";
+    } else {
+      EXPECT_GT(apart, ring * 2) << "keys and values that heads share are cheaper to move";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace orrery

@@ -1,0 +1,66 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/orrery/schema_forms.hpp"
+#include "workloads/sequence/sequence_method.hpp"
+
+namespace orrery {
+
+using schema::closed_object;
+using schema::count;
+using schema::enumeration;
+using schema::or_wrapped;
+using schema::reference;
+using schema::text;
+
+JsonValue sequence_method_schema() {
+  const Registry<SequenceMethodFactory> methods = builtin_sequence_methods();
+  JsonValue all_gather = closed_object(
+      {{"kind", json_object({{"const", text("all_gather_kv")}})},
+       {"gathers", or_wrapped(count(1,
+                                    "parts of the key-value heads, each gathered beside the "
+                                    "attention of the one before; default 1"))}},
+      {"kind"}, "with its keys");
+  JsonValue usp = closed_object(
+      {{"kind", json_object({{"const", text("usp")}})},
+       {"ulysses", or_wrapped(count(1, "neighbours that exchange heads; divides the degree"))}},
+      {"kind", "ulysses"}, "with its keys");
+  return json_object({{"description", text("`orrery list sequence_methods`")},
+                      {"oneOf", json_array({enumeration(methods.names(), "without keys of its own"),
+                                            std::move(all_gather), std::move(usp)})}});
+}
+
+JsonValue sequence_parallel_attention_schema() {
+  JsonValue lengths = json_object({{"type", text("array")},
+                                   {"items", or_wrapped(count(1, "tokens"))},
+                                   {"description", text("that add up to sequence_length")}});
+  JsonValue sequences =
+      closed_object({{"kind", enumeration({"fixed", "packed"}, "default fixed: one a row")},
+                     {"lengths", std::move(lengths)}},
+                    {"kind"}, "The sequences that each row is packed from");
+  return closed_object(
+      {{"kind", json_object({{"const", text("sequence_parallel_attention")}})},
+       {"method", sequence_method_schema()},
+       {"degree", or_wrapped(count(1, "ranks of a group; default: all devices"))},
+       {"groups", or_wrapped(count(1, "side by side, each with rows of its own; default 1"))},
+       {"heads", or_wrapped(count(1, "of queries"))},
+       {"kv_heads", or_wrapped(count(1, "of keys and values; default: heads"))},
+       {"head_size", or_wrapped(count(1, "elements"))},
+       {"sequence_length", or_wrapped(count(1, "tokens of a row, on all ranks of a group"))},
+       {"sequences", std::move(sequences)},
+       {"batch", or_wrapped(count(1, "rows; default 1"))},
+       {"mask", enumeration({"causal", "full"}, "default causal")},
+       {"layout", enumeration({"contiguous", "zigzag", "striped"},
+                              "which tokens a rank has; default zigzag with a causal mask")},
+       {"precision", enumeration({"bf16", "fp16"}, "default bf16")},
+       {"gradient_precision",
+        enumeration({"fp32", "bf16", "fp16"},
+                    "in which dK and dV are summed and sent; default: precision")},
+       {"pass", enumeration({"forward", "forward_backward"}, "default forward")},
+       {"host_launch", reference("duration")}},
+      {"kind", "method", "heads", "head_size", "sequence_length"},
+      "One attention layer whose tokens are divided among ranks");
+}
+
+}  // namespace orrery
