@@ -39,8 +39,8 @@ void apply_architecture(JsonCursor& parameters, Architecture architecture, Netwo
     place.error("the network has parallel residuals already; " +
                 std::string(to_string(architecture)) +
                 " is of layers whose blocks follow each other");
-  } else if (!ladder && network.has_latent()) {
-    place.error("latent attention is modelled without a parallel residual");
+  } else if (!ladder && (network.has_latent() || !network.linear.pattern.empty())) {
+    place.error("latent and linear attention are modelled without a parallel residual");
   } else if (!ladder) {
     network.form = LayerForm::shared_norm;
   }

@@ -5,6 +5,7 @@
 
 #include "workloads/kernel_forms.hpp"
 #include "workloads/layer_parts.hpp"
+#include "workloads/linear_attention.hpp"
 #include "workloads/parameter_count.hpp"
 #include "workloads/separate_passes.hpp"
 
@@ -151,6 +152,10 @@ void materialized_backward(Steps& steps, const NetworkShape& shape, const Divisi
 }  // namespace
 
 void attention_core_forward(Steps& steps, const NetworkShape& shape, const Division& division) {
+  if (shape.attends_linearly) {
+    linear_attention_forward(steps, shape, division);
+    return;
+  }
   if (shape.qk_norm) {
     steps.push_back(qk_norm_forward(shape, division));
   }
@@ -166,6 +171,10 @@ void attention_core_forward(Steps& steps, const NetworkShape& shape, const Divis
 }
 
 void attention_core_backward(Steps& steps, const NetworkShape& shape, const Division& division) {
+  if (shape.attends_linearly) {
+    linear_attention_backward(steps, shape, division);
+    return;
+  }
   if (division.flash_attention) {
     const Kernel kernel = flash_attention_backward(shape, division);
     const Bytes output =

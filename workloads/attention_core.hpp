@@ -12,6 +12,7 @@ namespace orrery {
 /// al. 2022, §4.1 list what it saves). Only Megatron-LM's own softmax does not read the masked half
 /// (separate_passes.hpp). Materialized attention with fewer key-value heads reads them once per
 /// head, as after repeating them. The bias that ALiBi adds to the scores costs nothing here.
+/// A linear layer has linear_attention.hpp's steps in the place of all this.
 
 /// Saves its output and what its backward pass needs beside Q, K and V.
 void attention_core_forward(Steps& steps, const NetworkShape& shape, const Division& division);

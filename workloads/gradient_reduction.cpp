@@ -211,6 +211,7 @@ void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
     updated = add("optimizer.adam", adam_kernel(shard(parameters)));
   }
   if (separate) updated = add("optimizer.copy_weights", weight_copy_kernel(shard(parameters)));
+  graph_.free_memory(updated, gradients_, stage.made_gradients);
   if (settings_.division.fp8_linear) {
     op.label = graph_.label("optimizer.cast_weights");
     op.kernel = graph_.kernel(cast_to_fp8(settings_.division, fp8_parameters(stage)));

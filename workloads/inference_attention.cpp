@@ -7,6 +7,7 @@
 #include "workloads/attended_pairs.hpp"
 #include "workloads/kernel_forms.hpp"
 #include "workloads/kv_cache.hpp"
+#include "workloads/linear_attention.hpp"
 #include "workloads/transformer_layer.hpp"
 
 namespace orrery {
@@ -236,6 +237,27 @@ void plain_steps(PassSteps& steps, PassSteps::Input input) {
   attend(steps, qkv.out);
 }
 
+/// The gate's part of the map lives until the norm has read it.
+void linear_steps(PassSteps& steps, PassSteps::Input input) {
+  const NetworkShape& shape = steps.shape();
+  const LinearCore core = linear_core(shape, steps.division());
+  const LinearMap qkv = qkv_map(shape, steps.division());
+  if (input != PassSteps::Input::mapped) steps.linear(qkv, input);
+  steps.add("attention.feature_map", linear_feature_map(core));
+  const Bytes gate = steps.activations(shape.gate_size() / steps.form().tensor);
+  const StepMemory memory = {.saved = steps.pass().cached == 0 ? recurrent_state(core) : Bytes(0),
+                             .buffer = core.output(),
+                             .unbuffer = steps.activations(qkv.out) - gate};
+  if (steps.pass().decodes()) {
+    steps.add("attention.recurrence", linear_recurrence(core), memory);
+  } else {
+    Kernel kernel = linear_forward(core);
+    kernel.written += recurrent_state(core);
+    steps.add("attention.linear", std::move(kernel), memory);
+  }
+  steps.add("attention.output_norm", linear_output_norm(shape, core), {.unbuffer = gate});
+}
+
 }  // namespace
 
 std::vector<LinearMap> attention_maps(const NetworkShape& shape, std::int64_t tensor) {
@@ -254,7 +276,9 @@ std::vector<LinearMap> attention_maps(const NetworkShape& shape, std::int64_t te
 }
 
 void attention_steps(PassSteps& steps, PassSteps::Input input) {
-  steps.shape().has_latent() ? latent_steps(steps, input) : plain_steps(steps, input);
+  steps.shape().attends_linearly ? linear_steps(steps, input)
+  : steps.shape().has_latent()   ? latent_steps(steps, input)
+                                 : plain_steps(steps, input);
   steps.linear(projection_map(steps.shape(), steps.division()));
 }
 

@@ -42,6 +42,11 @@ std::vector<LinearMap> attention_maps(const NetworkShape& shape, std::int64_t te
 /// head, with the weights that prefill uses (as DeepSeek-V3's inference/model.py does with
 /// attn_impl "absorb"): folded into their neighbours they would be larger. Left out: one product
 /// for both maps down, and padding of values to the size of keys where a kernel wants it.
+///
+/// A linear layer (linear_attention.hpp) keeps a state in the cache's place, memory.saved of the
+/// prefill, whose chunked kernel writes it; a step of decode is one recurrence:
+///
+///   qkv feature_map linear | recurrence output_norm projection
 void attention_steps(PassSteps& steps, PassSteps::Input input);
 
 }  // namespace orrery

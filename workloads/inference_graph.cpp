@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "workloads/inference_layer.hpp"
+#include "workloads/linear_attention.hpp"
 
 namespace orrery {
 namespace {
@@ -18,6 +19,7 @@ struct PreparedStep {
   Op op;             // without ranks
   KernelId started;  // the same kernel as the first of a pass
   StepMemory memory;
+  LabelId saved_as;  // memory.saved
   std::optional<Block> posts{};
   std::vector<Block> waits_for{};
 };
@@ -27,6 +29,7 @@ using PreparedSteps = std::vector<PreparedStep>;
 struct Phase {
   PreparedSteps embedding;
   PreparedSteps layer;
+  PreparedSteps linear_layer;
   PreparedSteps head;
   std::size_t attention = 0;  // its place in `layer`
   Bytes state;
@@ -50,7 +53,8 @@ class InferenceGraphBuilder {
         compute_(graph_.stream("compute")),
         tensor_(graph_.stream("tensor")),
         buffers_(graph_.label("buffers")),
-        kv_cache_(graph_.label("kv_cache")) {}
+        kv_cache_(graph_.label("kv_cache")),
+        states_(graph_.label("states")) {}
 
   InferenceGraph build() {
     for (std::int64_t s = 0; s < settings_.grid.pipeline; ++s) {
@@ -78,6 +82,7 @@ class InferenceGraphBuilder {
     stage.first = index == 0;
     stage.last = index == settings_.grid.pipeline - 1;
     const StageParts parts = {.layers = settings_.layers(),
+                              .linear_layers = settings_.linear_layers(),
                               .embedding = stage.first,
                               .head = stage.last,
                               .head_holds_weights = !network_.tied_embeddings || !stage.first};
@@ -105,13 +110,17 @@ class InferenceGraphBuilder {
   Phase prepare(const std::string& name, const InferencePass& pass) {
     const InferenceForm& form = settings_.form;
     Phase phase;
-    phase.embedding = prepare(name, inference_embedding(network_, form, pass));
+    phase.embedding = prepare(name, inference_embedding(network_, form, pass), kv_cache_);
     const Steps layer = inference_layer(network_, form, pass);
     while (!layer[phase.attention].kernel.kind.starts_with("attention")) {
       ++phase.attention;
     }
-    phase.layer = prepare(name, layer);
-    phase.head = prepare(name, inference_head(network_, form, pass));
+    phase.layer = prepare(name, layer, kv_cache_);
+    if (settings_.linear_layers() > 0) {
+      phase.linear_layer =
+          prepare(name, inference_layer(network_.of_layer(true), form, pass), states_);
+    }
+    phase.head = prepare(name, inference_head(network_, form, pass), kv_cache_);
     phase.state = pass_state(network_, form, pass);
     return phase;
   }
@@ -126,10 +135,10 @@ class InferenceGraphBuilder {
     }
   }
 
-  PreparedSteps prepare(const std::string& phase, const Steps& steps) {
+  PreparedSteps prepare(const std::string& phase, const Steps& steps, LabelId saved_as) {
     PreparedSteps result;
     for (const Step& step : steps) {
-      PreparedStep prepared = {{}, {}, step.memory, step.posts, step.waits_for};
+      PreparedStep prepared = {{}, {}, step.memory, saved_as, step.posts, step.waits_for};
       Op& op = prepared.op;
       op.label = graph_.label(phase + "." + step.label);
       if (step.collective) {
@@ -190,7 +199,7 @@ class InferenceGraphBuilder {
       add_all(phase.embedding);
     }
     for (std::int64_t layer = 0; layer < settings_.layers(); ++layer) {
-      add_all(phase.layer);
+      add_all(network_.is_linear(layer) ? phase.linear_layer : phase.layer);
     }
     if (stage.last) {
       add_all(phase.head);
@@ -200,6 +209,9 @@ class InferenceGraphBuilder {
       graph_.free_memory(
           stage.last_op, kv_cache_,
           settings_.kv_bytes_per_token() * settings_.sequences() * settings_.cached_tokens());
+      const LinearCore core = linear_core(
+          network_, {.micro_batch = settings_.sequences(), .tensor = settings_.grid.tensor});
+      graph_.free_memory(stage.last_op, states_, recurrent_state(core) * settings_.linear_layers());
     }
   }
 
@@ -211,7 +223,7 @@ class InferenceGraphBuilder {
     if (stage.last_op.valid() && graph_.op(stage.last_op).stream != op.stream) {
       graph_.depend(id, stage.last_op);
     }
-    graph_.take_memory(id, kv_cache_, step.memory.saved);
+    graph_.take_memory(id, step.saved_as, step.memory.saved);
     graph_.take_memory(id, buffers_, step.memory.buffer);
     graph_.free_memory(id, buffers_, step.memory.unbuffer);
     for (const Block block : step.waits_for) {
@@ -246,6 +258,7 @@ class InferenceGraphBuilder {
   StreamId tensor_;
   LabelId buffers_;
   LabelId kv_cache_;
+  LabelId states_;
   std::vector<Stage> stages_;
   std::vector<OpId> arrived_;  // by micro-batch: the transfer that its next pass waits for
 };

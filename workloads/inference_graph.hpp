@@ -28,7 +28,8 @@ struct InferenceGraph {
 /// rank to its peer), `token_{send,receive}` (from the last stage to the first).
 ///
 /// Memory: `weights`; `kv_cache`, which grows layer by layer as each pass writes it and is given
-/// back when the last token of a micro-batch is there; `buffers`.
+/// back when the last token of a micro-batch is there; `states` of linear layers, which prefill
+/// takes and which stay as large; `buffers`.
 InferenceGraph inference_graph(const InferenceSettings& settings);
 
 /// At most so many ops will the graph have.

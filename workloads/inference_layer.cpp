@@ -121,8 +121,10 @@ Steps inference_head(const NetworkShape& shape, const InferenceForm& form,
   return steps.take();
 }
 
-Bytes inference_weights(const NetworkShape& shape, const InferenceForm& form,
-                        const StageParts& parts) {
+namespace {
+
+/// Of one layer of the kind that `shape` is asked of.
+Bytes layer_weights(const NetworkShape& shape, const InferenceForm& form) {
   std::vector<LinearMap> maps = attention_maps(shape, form.tensor);
   const Division division = {.tensor = form.tensor};
   maps.push_back(up_map(shape, division));
@@ -133,7 +135,17 @@ Bytes inference_weights(const NetworkShape& shape, const InferenceForm& form,
     matrices += matrix_bytes(form.weights, map.in, map.out);
     others -= map.in * map.out;
   }
-  Bytes bytes = (matrices + matrix_bytes(form.precision, others, 1)) * parts.layers;
+  return matrices + matrix_bytes(form.precision, others, 1);
+}
+
+}  // namespace
+
+Bytes inference_weights(const NetworkShape& shape, const InferenceForm& form,
+                        const StageParts& parts) {
+  Bytes bytes = layer_weights(shape.of_layer(false), form) * (parts.layers - parts.linear_layers);
+  if (parts.linear_layers > 0) {
+    bytes += layer_weights(shape.of_layer(true), form) * parts.linear_layers;
+  }
   const std::int64_t ranks = form.vocabulary_ranks();
   const std::int64_t vocabulary = padded_vocabulary(shape, ranks);
   std::int64_t ends = 0;

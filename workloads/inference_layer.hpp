@@ -45,6 +45,7 @@ Steps inference_head(const NetworkShape& shape, const InferenceForm& form,
 /// Weights on one rank of a stage with so many layers.
 struct StageParts {
   std::int64_t layers = 0;
+  std::int64_t linear_layers = 0;  // of these
   bool embedding = false;
   bool head = false;
   bool head_holds_weights = true;  // else it uses the embedding's, on the same rank

@@ -53,16 +53,27 @@ void check_network(JsonCursor& parameters, const InferenceSettings& settings) {
         .error("pipeline " + text(settings.grid.pipeline) + " does not divide the network's " +
                text(network.layers) + " layers");
   }
+  if (settings.grid.pipeline > 1 && !network.linear.pattern.empty() &&
+      network.layers / settings.grid.pipeline %
+              static_cast<std::int64_t>(network.linear.pattern.size()) !=
+          0) {
+    place_in_parallel(parameters, "pipeline")
+        .error("stages of " + text(network.layers / settings.grid.pipeline) +
+               " layers are not all alike: the network's pattern of linear layers has " +
+               text(static_cast<std::int64_t>(network.linear.pattern.size())));
+  }
   if (settings.form.architecture == Architecture::ladder && settings.grid.pipeline > 1) {
     parameters.find("architecture")
         .error(
             "ladder in a pipeline is not modelled: the outputs of two blocks would travel beside "
             "the residual stream");
   }
-  const bool plain = !network.has_latent() && network.attention_window == 0;
+  const bool plain =
+      !network.has_latent() && network.attention_window == 0 && network.linear.pattern.empty();
   if (settings.form.kernels == InferenceKernels::gpt_fast && !plain) {
     parameters.find("kernels").error(
-        "gpt-fast's kernels are not modelled of latent attention, nor of attention in a window");
+        "gpt-fast's kernels are not modelled of latent or linear attention, nor of attention in a "
+        "window");
   }
   const std::int64_t length = settings.length();
   if (network.positions == Positions::learned && length > network.max_positions) {

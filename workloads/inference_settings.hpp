@@ -29,14 +29,16 @@ struct InferenceSettings {
 
   std::int64_t sequences() const { return batch / micro_batches; }  // of a micro-batch
   std::int64_t decode_steps() const { return output_length - 1; }
-  std::int64_t layers() const { return network.layers / grid.pipeline; }  // of a stage
+  // Of a stage; all stages have as many of either kind.
+  std::int64_t layers() const { return network.layers / grid.pipeline; }
+  std::int64_t linear_layers() const { return network.linear_layers() / grid.pipeline; }
   /// Tokens of a sequence that are looked at: the last one is not read again.
   std::int64_t length() const { return input_length + output_length - 1; }
   /// Those of which it holds keys and values at its end.
   std::int64_t cached_tokens() const { return kept_tokens(network, length()); }
   /// Of a token's keys and values, on each rank of a stage.
   Bytes kv_bytes_per_token() const {
-    return orrery::kv_bytes_per_token(network, form.kv, form.tensor) * layers();
+    return orrery::kv_bytes_per_token(network, form.kv, form.tensor) * (layers() - linear_layers());
   }
 };
 

@@ -23,6 +23,24 @@ bool optional_boolean(JsonCursor& cursor, std::string_view key, bool otherwise) 
 
 namespace {
 
+LinearAttention read_linear(JsonCursor linear) {
+  LinearAttention result;
+  if (!linear.present()) return result;
+  JsonCursor pattern = linear.at("pattern");
+  result.pattern = pattern.as_string();
+  const bool sound = result.pattern.find_first_not_of("LN") == std::string::npos &&
+                     result.pattern.find('L') != std::string::npos;
+  if (pattern.present() && pattern.value().kind == JsonValue::Kind::string && !sound) {
+    pattern.expected(
+        "letters L (linear) and N (standard), one for each layer, with at least one L");
+    result.pattern.clear();
+  }
+  result.block = optional_count(linear, "block", kWide).value_or(result.block);
+  result.gate = optional_boolean(linear, "gate", false);
+  linear.reject_unknown_keys();
+  return result;
+}
+
 LatentAttention read_latent(JsonCursor latent) {
   LatentAttention result;
   if (latent.present()) {
@@ -58,6 +76,7 @@ NetworkShape read_own_form(JsonCursor& cursor) {
   shape.attention_window = optional_count(cursor, "attention_window", kPositions).value_or(0);
   shape.rotary_size = optional_count(cursor, "rotary_size", kWide).value_or(0);
   shape.latent = read_latent(cursor.find("latent"));
+  shape.linear = read_linear(cursor.find("linear_attention"));
   const std::string activation = cursor.at("activation").as_choice({"gelu", "swiglu"});
   shape.activation = activation == "swiglu" ? Activation::swiglu : Activation::gelu;
   const std::string norm = cursor.at("norm").as_choice({"layernorm", "rmsnorm"});
@@ -134,7 +153,37 @@ void check_latent(const NetworkShape& shape, JsonCursor& cursor) {
   }
 }
 
+/// What linear layers are modelled with.
+void check_linear(const NetworkShape& shape, JsonCursor& cursor) {
+  const std::string& pattern = shape.linear.pattern;
+  if (pattern.empty()) return;
+  JsonCursor linear = cursor.find("linear_attention");
+  if (static_cast<std::int64_t>(pattern.size()) > shape.layers) {
+    linear.find("pattern").error("a pattern of " + std::to_string(pattern.size()) +
+                                 " layers is longer than the network, which has " +
+                                 std::to_string(shape.layers));
+  }
+  if (shape.has_latent() || shape.qk_norm || shape.form != LayerForm::sequential) {
+    linear.error(
+        "linear layers are modelled without latent attention, without norms of queries and keys "
+        "and "
+        "without a parallel residual");
+  }
+}
+
 }  // namespace
+
+std::int64_t NetworkShape::linear_layers(std::int64_t first, std::int64_t count) const {
+  std::int64_t result = 0;
+  for (std::int64_t layer = first; layer < first + count; ++layer) result += is_linear(layer);
+  return result;
+}
+
+NetworkShape NetworkShape::of_layer(bool linear_one) const {
+  NetworkShape shape = *this;
+  shape.attends_linearly = linear_one;
+  return shape;
+}
 
 std::optional<NetworkShape> read_network(JsonCursor cursor) {
   const std::size_t mistakes = cursor.diagnostics().count();
@@ -153,6 +202,7 @@ std::optional<NetworkShape> read_network(JsonCursor cursor) {
     check_heads(*shape, cursor);
     check_positions(*shape, cursor);
     check_latent(*shape, cursor);
+    check_linear(*shape, cursor);
   }
   if (cursor.diagnostics().count() != mistakes) {
     return std::nullopt;

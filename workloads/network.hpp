@@ -28,6 +28,18 @@ struct LatentAttention {
   std::int64_t value_size = 0;  // of one head's values; keys have head_size
 };
 
+/// Layers whose attention is linear: o(t) = q(t) M(t) with one state per head, M(t) the sum of
+/// k(s)^T v(s) over s <= t, in place of a softmax over all keys (Katharopoulos et al. 2020,
+/// arXiv:2006.16236, §3.2-3.3). Queries and keys go through a feature map first, the output through
+/// a norm without parameters, as TransNormerLLM (Qin et al. 2023, arXiv:2307.14995, §3.1) has it.
+/// Such layers rotate nothing: their order is in the state, and in the decay that a network may
+/// have, which is free here.
+struct LinearAttention {
+  std::string pattern;      // of layers, repeated: 'L' linear, 'N' standard; empty: all standard
+  std::int64_t block = 64;  // tokens that its kernels take at a time
+  bool gate = false;        // the normed output is multiplied by a linear map of the layer's input
+};
+
 /// Shape of a dense decoder-only transformer: counts only, no precision, no parallelism.
 struct NetworkShape {
   std::string name;
@@ -42,6 +54,8 @@ struct NetworkShape {
   std::int64_t attention_window = 0;  // tokens that a token sees, itself among them; 0: all before
   std::int64_t rotary_size = 0;       // elements of a head that are rotated; 0 unless rotary
   LatentAttention latent;
+  LinearAttention linear;
+  bool attends_linearly = false;  // what is asked of a layer is asked of a linear one
   Activation activation = Activation::gelu;
   Norm norm = Norm::layernorm;
   Positions positions = Positions::learned;
@@ -53,6 +67,16 @@ struct NetworkShape {
   bool tied_embeddings = false;      // the head uses the embedding's weights
 
   bool has_latent() const { return latent.kv_rank > 0; }
+  /// Whether the layer, counted from 0, is a linear one.
+  bool is_linear(std::int64_t layer) const {
+    return !linear.pattern.empty() &&
+           linear.pattern[static_cast<std::size_t>(layer) % linear.pattern.size()] == 'L';
+  }
+  /// Linear ones among `count` layers from `first` on.
+  std::int64_t linear_layers(std::int64_t first, std::int64_t count) const;
+  std::int64_t linear_layers() const { return linear_layers(0, layers); }
+  /// The shape of a layer of either kind.
+  NetworkShape of_layer(bool linear_one) const;
   /// Of the values, and of attention's output, in one head.
   std::int64_t value_size() const { return has_latent() ? latent.value_size : head_size; }
   /// Heads of keys, and of values, that each of `tensor` ranks holds: with fewer of them than ranks
@@ -68,9 +92,12 @@ struct NetworkShape {
   std::int64_t key_size(std::int64_t tensor = 1) const {
     return kv_heads_on_rank(tensor) * head_size;
   }
+  /// Of a linear layer that has one the gate is among them.
   std::int64_t qkv_size(std::int64_t tensor = 1) const {
-    return query_size() / tensor + kv_heads_on_rank(tensor) * (head_size + value_size());
+    return query_size() / tensor + kv_heads_on_rank(tensor) * (head_size + value_size()) +
+           gate_size() / tensor;
   }
+  std::int64_t gate_size() const { return attends_linearly && linear.gate ? context_size() : 0; }
   /// Width of what goes into the activation function: SwiGLU has a gate beside it.
   std::int64_t up_size() const {
     return activation == Activation::swiglu ? 2 * feed_forward : feed_forward;

@@ -43,7 +43,7 @@ void TrainingGraphBuilder::store_saved(Stage& stage, Chunk& chunk, const Segment
                                        std::int64_t micro_batch) {
   const std::size_t first = chunk.part == 0 ? 1 : 0;  // unit of the first layer
   const auto layers = static_cast<std::size_t>(settings_.offload.layers);
-  if (chunk.units[segment.unit] != &layer_ || segment.unit >= first + layers) return;
+  if (!is_layer(*chunk.units[segment.unit]) || segment.unit >= first + layers) return;
   const Bytes bytes = saved_by(*segment.steps);
   if (bytes == Bytes(0)) return;
   const OpId store = host_copy(stage, CopyKind::device_to_host, "activations", bytes);

@@ -67,7 +67,9 @@ ParameterCount head_parameters(const NetworkShape& shape, std::int64_t vocabular
 }
 
 std::int64_t network_parameters(const NetworkShape& shape) {
-  return shape.layers * layer_parameters(shape).total() +
+  const std::int64_t linear = shape.linear_layers();
+  return linear * layer_parameters(shape.of_layer(true)).total() +
+         (shape.layers - linear) * layer_parameters(shape.of_layer(false)).total() +
          embedding_parameters(shape, shape.vocabulary).total() +
          head_parameters(shape, shape.vocabulary, !shape.tied_embeddings).total();
 }
@@ -77,22 +79,35 @@ std::int64_t padded_vocabulary(const NetworkShape& shape, std::int64_t tensor) {
   return (shape.vocabulary + multiple - 1) / multiple * multiple;
 }
 
+namespace {
+
+/// Of one layer's linear maps, for one token.
+double map_operations(const NetworkShape& shape) {
+  return 2 * (static_cast<double>(attention_matrices(shape, 1).total()) +
+              static_cast<double>(shape.hidden) *
+                  static_cast<double>(shape.up_size() + shape.feed_forward));
+}
+
+}  // namespace
+
 double model_operations_for_pairs(const NetworkShape& shape, double twice_pairs,
                                   AttentionSpan span) {
-  const double hidden = static_cast<double>(shape.hidden);
-  const double weights = static_cast<double>(attention_matrices(shape, 1).total()) +
-                         hidden * static_cast<double>(shape.up_size() + shape.feed_forward);
   const double products = static_cast<double>(2 * (shape.query_size() + shape.context_size()));
   const double attention = products * (span == AttentionSpan::full ? twice_pairs : twice_pairs / 2);
-  const double head = 2 * hidden * static_cast<double>(shape.vocabulary);
-  return static_cast<double>(shape.layers) * (2 * weights + attention) + head;
+  const double recurrence = static_cast<double>(2 * (shape.kv_heads + shape.heads)) *
+                            static_cast<double>(shape.head_size * shape.value_size());
+  const double head = 2 * static_cast<double>(shape.hidden) * static_cast<double>(shape.vocabulary);
+  const auto linear = static_cast<double>(shape.linear_layers());
+  const double standard = static_cast<double>(shape.layers) - linear;
+  return standard * (map_operations(shape.of_layer(false)) + attention) +
+         (linear > 0 ? linear * (map_operations(shape.of_layer(true)) + recurrence) : 0) + head;
 }
 
 double model_operations_per_token(const NetworkShape& shape, const Division& division,
                                   AttentionSpan span) {
   return model_operations_for_pairs(shape,
                                     static_cast<double>(twice_causal_pairs(shape, division)) /
-                                        static_cast<double>(division.tokens()),
+                                        static_cast<double>(division.whole_tokens()),
                                     span);
 }
 

@@ -42,8 +42,9 @@ std::int64_t padded_vocabulary(const NetworkShape& shape, std::int64_t tensor);
 enum class AttentionSpan { causal, full };
 
 /// Operations of the matrix products of one forward pass over one token of a micro-batch, on
-/// average: 2 per weight, and per layer 2 * (query size + context size) * (tokens looked at). With
-/// AttentionSpan::full as Narayanan et al. 2021 (arXiv:2104.04473, appendix, eq. 2) and PaLM
+/// average: 2 per weight, and per layer 2 * (query size + context size) * (tokens looked at), or of
+/// a linear one what its recurrence needs, k^T v and q M: 2 * (kv heads + heads) * head * value.
+/// With AttentionSpan::full as Narayanan et al. 2021 (arXiv:2104.04473, appendix, eq. 2) and PaLM
 /// (arXiv:2204.02311, App. B) count them.
 double model_operations_per_token(const NetworkShape& shape, const Division& division,
                                   AttentionSpan span);

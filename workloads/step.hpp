@@ -60,6 +60,7 @@ struct Division {
   std::int64_t micro_batch = 1;  // sequences
   std::int64_t sequence_length = 1;
   std::int64_t tensor = 1;         // ranks; divides heads, feed_forward and the padded vocabulary
+  std::int64_t sequence = 1;       // ranks that share each sequence; divides sequence_length
   bool sequence_parallel = false;  // only with tensor > 1, which then divides sequence_length
   bool flash_attention = true;     // else the matrix of scores is materialized
   bool dropout = false;
@@ -76,7 +77,9 @@ struct Division {
   /// rows, as without documents.
   std::vector<std::int64_t> documents = {};
 
-  std::int64_t tokens() const { return micro_batch * sequence_length; }
+  std::int64_t whole_tokens() const { return micro_batch * sequence_length; }
+  /// Of a rank, or of its tensor-parallel group.
+  std::int64_t tokens() const { return whole_tokens() / sequence; }
   /// Tokens of which a rank holds the hidden state between the tensor-parallel regions.
   std::int64_t own_tokens() const { return sequence_parallel ? tokens() / tensor : tokens(); }
 };

@@ -41,12 +41,15 @@ TrainingGraphBuilder::TrainingGraphBuilder(const TrainingSettings& settings,
   const UnitParameters parameters = unit_parameters(settings);
   embedding_ = prepare(parts.embedding, parameters.embedding);
   layer_ = prepare(parts.layer, parameters.layer);
+  linear_layer_ = prepare(parts.linear_layer, parameters.linear_layer);
   head_ = prepare(parts.head, parameters.head);
-  prepare_recomputation(parts.layer);
+  prepare_recomputation(parts.layer, layer_);
+  prepare_recomputation(parts.linear_layer, linear_layer_);
 }
 
 TaskGraph TrainingGraphBuilder::build() {
   for (std::int64_t s = 0; s < settings_.grid.pipeline; ++s) add_stage(s);
+  wait_for_host();
   run_schedule();
   finish();
   return std::move(graph_);
@@ -75,46 +78,6 @@ void TrainingGraphBuilder::add_stage(std::int64_t index) {
   }
   add_static_memory(stage);
   stages_.push_back(std::move(stage));
-}
-
-std::int64_t TrainingGraphBuilder::parameters_on_rank(const Stage& stage) const {
-  std::int64_t parameters = 0;
-  for (const Chunk& chunk : stage.chunks) {
-    parameters += part_parameters(settings_, chunk.part).on_rank(settings_.grid.tensor);
-  }
-  return parameters;
-}
-
-/// With fp8 the weights of linear maps are cast once a step, and kept in both orders.
-std::int64_t TrainingGraphBuilder::fp8_parameters(const Stage& stage) const {
-  if (!settings_.division.fp8_linear) return 0;
-  std::int64_t layers = 0;
-  for (const Chunk& chunk : stage.chunks) {
-    layers += settings_.stages[static_cast<std::size_t>(chunk.part)];
-  }
-  return layers * (layer_parameters(settings_.network, settings_.grid.tensor).divided /
-                   settings_.grid.tensor);
-}
-
-/// Of a rank's parameters, those of which it alone keeps what is sharded.
-std::int64_t TrainingGraphBuilder::shard(std::int64_t parameters) const {
-  return (parameters + settings_.sharding.group - 1) / settings_.sharding.group;
-}
-
-void TrainingGraphBuilder::add_static_memory(const Stage& stage) {
-  const Sharding& sharding = settings_.sharding;
-  const std::int64_t all = parameters_on_rank(stage);
-  const std::int64_t own = shard(all);
-  graph_.add_static_memory(stage.tensor_groups, weights_,
-                           Bytes(2) * (sharding.weights() ? own : all) +
-                               storage(Precision::fp8, 2 * fp8_parameters(stage)));
-  graph_.add_static_memory(
-      stage.tensor_groups, gradients_,
-      settings_.division.gradient_element * (sharding.gradients() ? own : all));
-  const LabelId optimizer = settings_.offload.optimizer_states
-                                ? graph_.host_category("optimizer_on_host")
-                                : graph_.label("optimizer");
-  graph_.add_static_memory(stage.tensor_groups, optimizer, optimizer_states(own));
 }
 
 /// Stage by stage one slot at a time, as soon as what it needs has been sent.
@@ -174,6 +137,7 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
                                         OpId entry, bool last) {
   const Segments& segments = chunk.passes[index_of(slot.pass)];
   const bool counts = last || settings_.sharding.gradients();
+  const bool first = !std::exchange(chunk.begun[index_of(slot.pass)], true);
   std::vector<StepOps> done;
   stage.posted = {};
   for (std::size_t s = 0; s < segments.size(); ++s) {
@@ -205,6 +169,7 @@ void TrainingGraphBuilder::run_segments(Stage& stage, Chunk& chunk, const Pipeli
       done.push_back(op);
       if (counts && step.gradients > 0)
         add_gradients(stage, chunk, op.only(), step.gradients, last);
+      if (first && step.gradients > 0) make_gradients(stage, op.only(), step.gradients);
     }
     if (s + 1 == segments.size() || segments[s + 1].unit != unit) {
       let_go(stage, chunk, unit, slot.pass, last);

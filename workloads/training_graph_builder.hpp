@@ -53,7 +53,8 @@ struct Chunk {
   std::vector<const PreparedUnit*> units;
   std::array<Segments, kPasses> passes;
   std::array<std::int64_t, kPasses> left = {};  // passes to come
-  std::vector<OpId> activations_in;             // by micro-batch: the transfer that brings them
+  std::array<bool, kPasses> begun = {};
+  std::vector<OpId> activations_in;  // by micro-batch: the transfer that brings them
   std::vector<OpId> gradients_in;
   Bytes bucket;                   // finished gradients that are not reduced yet
   std::vector<int> gathered_for;  // by unit: micro-batches that its gathered weights wait for
@@ -86,12 +87,13 @@ struct Stage {
   OpId next_kernel_after;            // what the next kernel has to wait for
   std::vector<OpId> last_of_use;     // kernels after which gathered weights were let go
   std::vector<OpId> unit_ends;       // last kernels of units; for offloaded activations
+  Bytes made_gradients;              // where they are not kept from step to step
 };
 
 /// Makes the graph of training_graph.hpp: passes in training_graph.cpp, transfers in
-/// pipeline_transfers.cpp, what a chunk's passes consist of in training_passes.cpp, gathered
-/// weights in weight_gathering.cpp, what lies in the host's memory in offloading.cpp, what happens
-/// to gradients in gradient_reduction.cpp.
+/// pipeline_transfers.cpp, what a chunk's passes consist of in training_passes.cpp, what a stage
+/// holds in training_memory.cpp, gathered weights in weight_gathering.cpp, what lies in the host's
+/// memory in offloading.cpp, what happens to gradients in gradient_reduction.cpp.
 class TrainingGraphBuilder {
  public:
   TrainingGraphBuilder(const TrainingSettings& settings, const TrainingParts& parts);
@@ -101,12 +103,17 @@ class TrainingGraphBuilder {
  private:
   PreparedSteps prepare(const Steps& steps, const std::string& pass);
   PreparedUnit prepare(const Passes& passes, const ParameterCount& parameters);
-  void prepare_recomputation(const Passes& layer);
+  void prepare_recomputation(const Passes& layer, PreparedUnit& unit);
   void add_stage(std::int64_t index);
   Chunk chunk_of(std::int64_t part, const std::vector<PipelineSlot>& order, std::int64_t index);
+  bool is_layer(const PreparedUnit& unit) const {
+    return &unit == &layer_ || &unit == &linear_layer_;
+  }
   Segments segments_of(const Chunk& chunk, Pass pass) const;
   void append_recomputed(const Chunk& chunk, Segments& segments) const;
+  void wait_for_host();
   void add_static_memory(const Stage& stage);
+  void make_gradients(Stage& stage, OpId op, std::int64_t count);
   std::int64_t parameters_on_rank(const Stage& stage) const;
   std::int64_t fp8_parameters(const Stage& stage) const;
   std::int64_t shard(std::int64_t parameters) const;
@@ -164,6 +171,7 @@ class TrainingGraphBuilder {
   LabelId weights_;
   PreparedUnit embedding_;
   PreparedUnit layer_;
+  PreparedUnit linear_layer_;
   PreparedUnit head_;
   std::vector<Stage> stages_;
 };

@@ -1,5 +1,7 @@
 #include "workloads/training_parts.hpp"
 
+#include <numeric>
+
 #include "workloads/document_stream.hpp"
 #include "workloads/ladder.hpp"
 #include "workloads/recomputation.hpp"
@@ -36,8 +38,9 @@ void arrange(const TrainingSettings& settings, TrainingParts& parts) {
   if (settings.architecture == Architecture::ladder) {
     make_ladder(settings.network, settings.division, parts.embedding, parts.layer, parts.head);
   } else if (settings.architecture == Architecture::upper_bound) {
-    for (Steps* steps : {&parts.embedding.forward, &parts.layer.forward, &parts.layer.backward,
-                         &parts.head.backward}) {
+    for (Steps* steps :
+         {&parts.embedding.forward, &parts.layer.forward, &parts.layer.backward,
+          &parts.linear_layer.forward, &parts.linear_layer.backward, &parts.head.backward}) {
       *steps = without_all_reduces(*steps);
     }
   }
@@ -51,11 +54,15 @@ TrainingParts training_parts(const TrainingSettings& settings) {
   parts.vocabulary = padded_vocabulary(network, settings.grid.tensor);
   parts.embedding = embedding_passes(network, settings.division, parts.vocabulary);
   parts.layer = layer_passes(network, settings.division);
+  if (network.linear_layers() > 0) {
+    parts.linear_layer = layer_passes(network.of_layer(true), settings.division);
+  }
   parts.head =
       head_passes(network, settings.division, parts.vocabulary, head_holds_weights(settings));
   arrange(settings, parts);
   if (settings.recomputation.kind == Recomputation::Kind::selective) {
     parts.layer = recompute_core(parts.layer);
+    parts.linear_layer = recompute_core(parts.linear_layer);
   }
   parts.pairs = pairs_by_content(settings);
   return parts;
@@ -65,7 +72,17 @@ UnitParameters unit_parameters(const TrainingSettings& settings) {
   const std::int64_t vocabulary = padded_vocabulary(settings.network, settings.grid.tensor);
   return {embedding_parameters(settings.network, vocabulary),
           layer_parameters(settings.network, settings.grid.tensor),
+          layer_parameters(settings.network.of_layer(true), settings.grid.tensor),
           head_parameters(settings.network, vocabulary, head_holds_weights(settings))};
+}
+
+PartLayers layers_of_part(const TrainingSettings& settings, std::int64_t part) {
+  const auto begin = settings.stages.begin();
+  PartLayers layers;
+  layers.first = std::accumulate(begin, begin + part, std::int64_t{0});
+  layers.count = settings.stages[static_cast<std::size_t>(part)];
+  layers.linear = settings.network.linear_layers(layers.first, layers.count);
+  return layers;
 }
 
 ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t part) {
@@ -75,7 +92,9 @@ ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t pa
     count.divided += more.divided * times;
     count.replicated += more.replicated * times;
   };
-  add(units.layer, settings.stages[static_cast<std::size_t>(part)]);
+  const PartLayers layers = layers_of_part(settings, part);
+  add(units.layer, layers.count - layers.linear);
+  add(units.linear_layer, layers.linear);
   if (part == 0) add(units.embedding, 1);
   if (part + 1 == static_cast<std::int64_t>(settings.stages.size())) add(units.head, 1);
   return count;
@@ -86,9 +105,11 @@ std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts
   const std::int64_t gathers = settings.sharding.weights() ? 3 : 0;  // and a reduction
   const std::int64_t copies = settings.offload.layers > 0 ? 2 : 0;
   const std::int64_t replicas = settings.division.documents.empty() ? 0 : settings.grid.data;
-  const std::int64_t per_layer =
-      step_count(parts.layer) + gathers + copies + (again ? 3 : 2) * replicas +
-      (again ? static_cast<std::int64_t>(parts.layer.forward.size()) : 0);
+  const auto forward = static_cast<std::int64_t>(
+      std::max(parts.layer.forward.size(), parts.linear_layer.forward.size()));
+  const std::int64_t per_layer = std::max(step_count(parts.layer), step_count(parts.linear_layer)) +
+                                 gathers + copies + (again ? 3 : 2) * replicas +
+                                 (again ? forward : 0);
   const std::int64_t per_micro_batch = settings.network.layers * per_layer +
                                        step_count(parts.embedding) + step_count(parts.head) +
                                        (settings.transfers.scatter_gather ? 4 : 2) *

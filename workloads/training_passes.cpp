@@ -40,7 +40,9 @@ PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::strin
       op.kind = OpKind::compute;
       op.stream = compute_;
       op.category = graph_.label(pass);
-      op.kernel = graph_.kernel(step.kernel);
+      Kernel kernel = step.kernel;
+      kernel.host = settings_.host.kernel;
+      op.kernel = graph_.kernel(std::move(kernel));
       if (step.kernel.kind.starts_with("attention") && !settings_.division.documents.empty()) {
         prepared.by_content = kernels_by_content(step.kernel);
       }
@@ -82,13 +84,13 @@ PreparedUnit TrainingGraphBuilder::prepare(const Passes& passes, const Parameter
   return unit;
 }
 
-void TrainingGraphBuilder::prepare_recomputation(const Passes& layer) {
-  if (settings_.recomputation.kind != Recomputation::Kind::full) return;
+void TrainingGraphBuilder::prepare_recomputation(const Passes& layer, PreparedUnit& unit) {
+  if (settings_.recomputation.kind != Recomputation::Kind::full || layer.forward.empty()) return;
   const Bytes input = hidden_state(settings_.network, settings_.division);
-  layer_.checkpointed = prepare(without_saving(layer.forward, input), "forward");
-  layer_.unsaved = prepare(without_saving(layer.forward, Bytes(0)), "forward");
-  layer_.from_input = prepare(from_checkpoint(layer.forward, input), "backward");
-  layer_.again = prepare(from_checkpoint(layer.forward, Bytes(0)), "backward");
+  unit.checkpointed = prepare(without_saving(layer.forward, input), "forward");
+  unit.unsaved = prepare(without_saving(layer.forward, Bytes(0)), "forward");
+  unit.from_input = prepare(from_checkpoint(layer.forward, input), "backward");
+  unit.again = prepare(from_checkpoint(layer.forward, Bytes(0)), "backward");
 }
 
 Chunk TrainingGraphBuilder::chunk_of(std::int64_t part, const std::vector<PipelineSlot>& order,
@@ -99,9 +101,10 @@ Chunk TrainingGraphBuilder::chunk_of(std::int64_t part, const std::vector<Pipeli
   chunk.activations_in.resize(micro_batches);
   chunk.gradients_in.resize(micro_batches);
   if (part == 0) chunk.units.push_back(&embedding_);
-  chunk.units.insert(chunk.units.end(),
-                     static_cast<std::size_t>(settings_.stages[static_cast<std::size_t>(part)]),
-                     &layer_);
+  const PartLayers layers = layers_of_part(settings_, part);
+  for (std::int64_t layer = layers.first; layer < layers.first + layers.count; ++layer) {
+    chunk.units.push_back(settings_.network.is_linear(layer) ? &linear_layer_ : &layer_);
+  }
   if (part + 1 == schedule_.parts()) chunk.units.push_back(&head_);
   chunk.gathered_for.assign(chunk.units.size(), 0);
   for (const PipelineSlot& slot : order) {
@@ -124,7 +127,7 @@ Segments TrainingGraphBuilder::segments_of(const Chunk& chunk, Pass pass) const 
                                  : pass == Pass::backward       ? &of.backward
                                  : pass == Pass::input_gradient ? &of.input_gradient
                                                                 : &of.weight_gradient;
-    if (full && pass == Pass::forward && &of == &layer_) {
+    if (full && pass == Pass::forward && is_layer(of)) {
       const bool first = layers++ % settings_.recomputation.every == 0;
       steps = first ? &of.checkpointed : &of.unsaved;
     }
@@ -144,13 +147,14 @@ void TrainingGraphBuilder::append_recomputed(const Chunk& chunk, Segments& segme
   Segments result;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const std::size_t unit = segments[i].unit;
-    const bool layer = chunk.units[unit] == &layer_;
-    const bool before_is_layer = i > 0 && chunk.units[segments[i - 1].unit] == &layer_;
+    const bool layer = is_layer(*chunk.units[unit]);
+    const bool before_is_layer = i > 0 && is_layer(*chunk.units[segments[i - 1].unit]);
     const bool ends_group = (unit - first) % every == every - 1 || !before_is_layer;
     if (layer && ends_group) {
       const std::size_t begin = unit - (unit - first) % every;
       for (std::size_t again = begin; again <= unit; ++again) {
-        result.push_back({again == begin ? &layer_.from_input : &layer_.again, again});
+        const PreparedUnit& of = *chunk.units[again];
+        result.push_back({again == begin ? &of.from_input : &of.again, again});
       }
     }
     result.push_back(segments[i]);

@@ -36,6 +36,12 @@ JsonValue named(std::string_view name) {
   return json_string(std::string(name));
 }
 
+JsonValue exact(Duration time) {
+  const std::string for_people = to_text(time);
+  return json_string(parse_duration(for_people) == time ? for_people
+                                                        : std::to_string(time.count()) + " ps");
+}
+
 std::string text(std::int64_t number) {
   return std::to_string(number);
 }
@@ -153,6 +159,16 @@ void read_division(JsonCursor& parameters, Division& division) {
                                                                                     : Bytes(4);
 }
 
+void read_host(JsonCursor& parameters, HostTimes& host) {
+  JsonCursor object = parameters.find("host");
+  if (!object.present()) return;
+  JsonCursor kernel = object.find("kernel");
+  JsonCursor step = object.find("step");
+  if (kernel.present()) host.kernel = kernel.as_duration();
+  if (step.present()) host.step = step.as_duration();
+  object.reject_unknown_keys();
+}
+
 }  // namespace
 
 std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
@@ -170,6 +186,9 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   settings.global_batch = parameters.at("global_batch").as_count(kGlobalBatch);
   JsonCursor bucket = parameters.find("gradient_bucket");
   settings.gradient_bucket = bucket.present() ? bucket.as_bytes() : kDefaultBucket;
+  settings.keeps_gradients =
+      choice_or_first(parameters, "gradient_memory", {"kept", "set_to_none"}) == "kept";
+  read_host(parameters, settings.host);
   read_strategy(parameters, settings);
   settings.architecture = read_architecture(parameters);
   parameters.reject_unknown_keys();
@@ -215,6 +234,11 @@ JsonValue to_json(const TrainingSettings& settings) {
     members.emplace_back("architecture", named(to_string(settings.architecture)));
   if (!division.packed.empty() || !division.documents.empty())
     members.emplace_back("sequences", sequences_json(division));
+  if (!settings.keeps_gradients) members.emplace_back("gradient_memory", named("set_to_none"));
+  if (settings.host.kernel > Duration(0) || settings.host.step > Duration(0)) {
+    members.emplace_back("host", json_object({{"kernel", exact(settings.host.kernel)},
+                                              {"step", exact(settings.host.step)}}));
+  }
   for (auto& member : strategy_members(settings)) members.push_back(std::move(member));
   if (settings.offload.anything()) {
     members.emplace_back("offload", offload_json(settings.offload));

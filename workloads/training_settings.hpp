@@ -44,6 +44,14 @@ struct PipelineTransfers {
                                 // the hidden state, which is gathered where it arrives
 };
 
+/// What the host that issues the kernels takes: for each of them, while the device runs what came
+/// before (Kernel::host), and for what it does once a step beside: reading the batch, logging,
+/// the optimizer's loop, in which the device waits.
+struct HostTimes {
+  Duration kernel;
+  Duration step;
+};
+
 /// What is kept in the memory of the node's host instead of the device's.
 struct Offload {
   bool optimizer_states = false;
@@ -68,6 +76,10 @@ struct TrainingSettings {
   Recomputation recomputation;
   Sharding sharding;
   bool gradient_clipping = false;
+  /// Gradients take memory all the time; else from when the backward pass has made them to the
+  /// optimizer's end (PyTorch, zero_grad(set_to_none=True)).
+  bool keeps_gradients = true;
+  HostTimes host;
   Offload offload;
   Architecture architecture = Architecture::standard;
 

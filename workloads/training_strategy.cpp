@@ -139,6 +139,10 @@ void check_sharding(JsonCursor& parameters, TrainingSettings& settings) {
         .error("groups of " + text(sharding.group) + " do not divide the " + text(data) +
                " data-parallel ranks");
   }
+  if (sharding.gradients() && !settings.keeps_gradients) {
+    parameters.find("gradient_memory")
+        .error("sharded gradients are not modelled as made anew in each step");
+  }
   if (sharding.optimizer() && settings.schedule == "dualpipe") {
     object.error("dualpipe holds two copies of the network, and sharding them is not modelled");
   }
@@ -157,10 +161,11 @@ void check_layers(JsonCursor& parameters, const TrainingSettings& settings) {
         .error(
             "fp8 products of layers with a parallel residual or latent attention are not modelled");
   }
-  if (settings.division.megatron_kernels && (parallel || network.has_latent())) {
+  const bool linear = network.linear_layers() > 0;
+  if (settings.division.megatron_kernels && (parallel || network.has_latent() || linear)) {
     parameters.find("kernels").error(
-        "Megatron-LM's kernels of layers with a parallel residual or latent attention are not "
-        "modelled");
+        "Megatron-LM's kernels of layers with a parallel residual, latent or linear attention are "
+        "not modelled");
   }
 }
 
@@ -186,8 +191,8 @@ void check_architecture(JsonCursor& parameters, const TrainingSettings& settings
         "ladder with full recomputation is not modelled: a checkpoint would hold the outputs of "
         "two blocks beside the residual stream");
   }
-  if (settings.network.has_latent()) {
-    place.error("training of ladder with latent attention is not modelled");
+  if (settings.network.has_latent() || settings.network.linear_layers() > 0) {
+    place.error("training of ladder with latent or linear attention is not modelled");
   }
 }
 

@@ -131,7 +131,8 @@ void attention(const NetworkShape& shape, const Division& division, Passes& pass
   row_linear_forward(forward, division, projection, "attention.residual");
 
   // FlashAttention's backward pass reads its output once more.
-  const Bytes dropped = division.flash_attention ? Bytes(0) : core_output;
+  const bool rereads = division.flash_attention && !shape.attends_linearly;
+  const Bytes dropped = rereads ? Bytes(0) : core_output;
   Steps& backward = passes.backward;
   row_linear_backward(backward, division, projection, "attention.residual", dropped);
   const std::size_t core_backward = backward.size();

@@ -16,7 +16,8 @@ namespace orrery {
 /// materialized attention; without dropout its masks and the copy of the scores fall away, and
 /// FlashAttention keeps the log-sum-exp of each row instead of the scores. Norms' statistics
 /// (2·s·b numbers) are left out, as there.
-/// A parallel residual: see parallel_layer.hpp. Latent attention: see latent_attention.hpp.
+/// A parallel residual: see parallel_layer.hpp. Latent attention: see latent_attention.hpp. Of a
+/// linear layer (`shape.attends_linearly`): see linear_attention.hpp.
 Passes layer_passes(const NetworkShape& shape, const Division& division);
 
 /// What the forms of a layer share: the linear maps as one rank has them, and the activation

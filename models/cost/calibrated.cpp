@@ -101,6 +101,7 @@ class Calibrated final : public CostModel {
   }
 
   static std::string op_of(const Kernel& kernel) {
+    if (kernel.kind == "linear_recurrence") return "gated_delta_net";
     if (kernel.unit != MathUnit::matrix) return {};
     if (kernel.kind == "gemm") return "gemm";
     if (kernel.kind == "attention" || kernel.kind == "attention_backward") {
@@ -146,6 +147,11 @@ class Calibrated final : public CostModel {
     const std::int64_t batch = size_of(kernel, "batch", 1);
     const std::int64_t heads = size_of(kernel, "heads", 1);
     const std::int64_t kv_heads = size_of(kernel, "kv_heads", heads);
+    if (op == "gated_delta_net") {
+      const std::int64_t recurrence = 2;  // of the op's kernels
+      shape.sizes = {recurrence, batch, 1, kv_heads, head, kv_heads, value, 4};
+      return shape;
+    }
     if (op == "generation_attention") {
       shape.sizes = {batch, keys, heads, kv_heads, head, value, 0, 0};
     } else {

@@ -329,13 +329,19 @@ TEST(Architecture, SaysWhatItIsNotModelledWith) {
   EXPECT_EQ(of_training(network(), R"("recompute": {"kind": "full"}, "architecture": "ladder")"),
             Mistakes{"/architecture: ladder with full recomputation is not modelled: a checkpoint "
                      "would hold the outputs of two blocks beside the residual stream"});
-  EXPECT_EQ(of_training(latent_network(0), R"("architecture": "ladder")"),
-            Mistakes{"/architecture: training of ladder with latent attention is not modelled"});
-  EXPECT_EQ(of_inference(latent_network(0), R"("architecture": "parallel_attention")"),
-            Mistakes{"/architecture: latent attention is modelled without a parallel residual"});
-  EXPECT_EQ(of_inference(latent_network(0), R"("kernels": "gpt_fast")"),
-            Mistakes{"/kernels: gpt-fast's kernels are not modelled of latent attention, nor of "
-                     "attention in a window"});
+  EXPECT_EQ(
+      of_training(latent_network(0), R"("architecture": "ladder")"),
+      Mistakes{
+          "/architecture: training of ladder with latent or linear attention is not modelled"});
+  EXPECT_EQ(
+      of_inference(latent_network(0), R"("architecture": "parallel_attention")"),
+      Mistakes{
+          "/architecture: latent and linear attention are modelled without a parallel residual"});
+  EXPECT_EQ(
+      of_inference(latent_network(0), R"("kernels": "gpt_fast")"),
+      Mistakes{
+          "/kernels: gpt-fast's kernels are not modelled of latent or linear attention, nor of "
+          "attention in a window"});
   EXPECT_EQ(of_training(shipped_network("falcon_7b"), R"("architecture": "ladder")").front(),
             "/architecture: the network has parallel residuals already; ladder is of layers whose "
             "blocks follow each other");

@@ -59,9 +59,18 @@ std::vector<NetworkShape> all_forms() {
           shape_of(latent_network(0))};
 }
 
+NetworkShape linear_layer(std::int64_t kv_heads, bool gate) {
+  NetworkShape shape = shape_of(SmallGpt{.kv_heads = kv_heads}.json());
+  shape.linear = {.pattern = "L", .block = 64, .gate = gate};
+  return shape.of_layer(true);
+}
+
 template <class Check>
 void for_all(Check check) {
-  for (const NetworkShape& shape : all_forms()) {
+  std::vector<NetworkShape> forms = all_forms();
+  forms.push_back(linear_layer(8, true));
+  forms.push_back(linear_layer(2, false));
+  for (const NetworkShape& shape : forms) {
     for (int bits = 0; bits < 16; ++bits) {
       Division division = {.micro_batch = 2, .sequence_length = 512};
       division.tensor = bits & 1 ? 4 : 1;

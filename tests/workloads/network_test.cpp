@@ -30,14 +30,14 @@ TEST_P(ShippedNetwork, HasThePublishedParameterCount) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, ShippedNetwork,
-    ::testing::Values(Published{"llama3_8b", 8.03e9, 0.005}, Published{"llama3_70b", 70.6e9, 0.005},
-                      Published{"codellama_34b", 33.7e9, 0.005},
-                      Published{"bloom_176b", 176.2e9, 0.005},
-                      Published{"llama3_405b", 405.9e9, 0.005}, Published{"gpt3_175b", 175e9, 0.01},
-                      Published{"gpt2", 124.4e6, 0.005}, Published{"megatron_22b", 22e9, 0.02},
-                      Published{"megatron_530b", 530e9, 0.01},
-                      Published{"megatron_1t", 1.008e12, 0.01},
-                      Published{"t_nlg_17b", 17.2e9, 0.02}),
+    ::testing::Values(
+        Published{"llama3_8b", 8.03e9, 0.005}, Published{"llama3_70b", 70.6e9, 0.005},
+        Published{"codellama_34b", 33.7e9, 0.005}, Published{"bloom_176b", 176.2e9, 0.005},
+        Published{"llama3_405b", 405.9e9, 0.005}, Published{"gpt3_175b", 175e9, 0.01},
+        Published{"gpt2", 124.4e6, 0.005}, Published{"megatron_22b", 22e9, 0.02},
+        Published{"megatron_530b", 530e9, 0.01}, Published{"linear_llama3_1b", 25.6e9 / 16, 0.005},
+        Published{"transnormerllm_7b", 7e9, 0.02}, Published{"megatron_1t", 1.008e12, 0.01},
+        Published{"t_nlg_17b", 17.2e9, 0.02}),
     [](const auto& network) { return std::string(network.param.name); });
 
 TEST(ParameterCount, TensorRanksHoldTheDividedPartOnce) {

@@ -164,7 +164,8 @@ TEST(SeparatePasses, AreRefusedForLayersThatMegatronDidNotHave) {
   const std::string keys = R"({"sequence_length": 64, "micro_batch": 1, "global_batch": 1,
       "kernels": "megatron"})";
   const std::vector<std::string> expected = {
-      "/kernels: Megatron-LM's kernels of layers with a parallel residual or latent attention are "
+      "/kernels: Megatron-LM's kernels of layers with a parallel residual, latent or linear "
+      "attention are "
       "not modelled"};
   EXPECT_EQ(read_training(workload_json(latent_network(0), keys), 1).mistakes(), expected);
   EXPECT_EQ(

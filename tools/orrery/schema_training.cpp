@@ -59,6 +59,11 @@ JsonValue sharding_schema() {
       {"kind"}, "What data-parallel ranks divide; default: none");
 }
 
+JsonValue host_schema() {
+  return closed_object({{"kernel", reference("duration")}, {"step", reference("duration")}}, {},
+                       "What the host takes to issue a kernel, and once a step beside; default: 0");
+}
+
 /// workloads/offload_settings.cpp reads it.
 JsonValue offload_schema() {
   JsonValue activations = closed_object(
@@ -87,6 +92,9 @@ JsonValue transformer_training_schema(const Catalog& catalog) {
                                  "of weights and activations; fp8: products of layers")},
        {"gradient_precision", enumeration({"fp32", "bf16"}, "of accumulated gradients")},
        {"gradient_bucket", reference("bytes")},
+       {"gradient_memory",
+        enumeration({"kept", "set_to_none"}, "gradients from step to step; default: kept")},
+       {"host", host_schema()},
        {"attention", enumeration({"flash", "materialized"}, "how attention is computed")},
        {"dropout", described("boolean", "whether dropout masks are kept")},
        {"kernels", enumeration({"fused", "megatron"}, "what runs as a pass of its own")},

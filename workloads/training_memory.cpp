@@ -1,0 +1,75 @@
+#include "workloads/kernel_forms.hpp"
+#include "workloads/training_graph_builder.hpp"
+#include "workloads/transformer_ends.hpp"
+
+namespace orrery {
+
+/// What the host does once a step, in front of it all.
+void TrainingGraphBuilder::wait_for_host() {
+  if (settings_.host.step == Duration(0)) return;
+  for (const Stage& stage : stages_) {
+    Op op;
+    op.kind = OpKind::delay;
+    op.stream = compute_;
+    op.ranks = stage.tensor_groups;
+    op.label = graph_.label("host.step");
+    op.category = graph_.label("host");
+    op.delay = settings_.host.step;
+    graph_.add(op);
+  }
+}
+
+std::int64_t TrainingGraphBuilder::parameters_on_rank(const Stage& stage) const {
+  std::int64_t parameters = 0;
+  for (const Chunk& chunk : stage.chunks) {
+    parameters += part_parameters(settings_, chunk.part).on_rank(settings_.grid.tensor);
+  }
+  return parameters;
+}
+
+/// With fp8 the weights of linear maps are cast once a step, and kept in both orders.
+std::int64_t TrainingGraphBuilder::fp8_parameters(const Stage& stage) const {
+  if (!settings_.division.fp8_linear) return 0;
+  const UnitParameters units = unit_parameters(settings_);
+  std::int64_t parameters = 0;
+  for (const Chunk& chunk : stage.chunks) {
+    const PartLayers layers = layers_of_part(settings_, chunk.part);
+    parameters += (layers.count - layers.linear) * (units.layer.divided / settings_.grid.tensor) +
+                  layers.linear * (units.linear_layer.divided / settings_.grid.tensor);
+  }
+  return parameters;
+}
+
+/// Of a rank's parameters, those of which it alone keeps what is sharded.
+std::int64_t TrainingGraphBuilder::shard(std::int64_t parameters) const {
+  return (parameters + settings_.sharding.group - 1) / settings_.sharding.group;
+}
+
+void TrainingGraphBuilder::add_static_memory(const Stage& stage) {
+  const Sharding& sharding = settings_.sharding;
+  const std::int64_t all = parameters_on_rank(stage);
+  const std::int64_t own = shard(all);
+  graph_.add_static_memory(stage.tensor_groups, weights_,
+                           Bytes(2) * (sharding.weights() ? own : all) +
+                               storage(Precision::fp8, 2 * fp8_parameters(stage)));
+  if (settings_.keeps_gradients) {
+    graph_.add_static_memory(
+        stage.tensor_groups, gradients_,
+        settings_.division.gradient_element * (sharding.gradients() ? own : all));
+  }
+  const LabelId optimizer = settings_.offload.optimizer_states
+                                ? graph_.host_category("optimizer_on_host")
+                                : graph_.label("optimizer");
+  graph_.add_static_memory(stage.tensor_groups, optimizer, optimizer_states(own));
+}
+
+/// Where gradients are not kept from step to step, those of the first micro-batch take their
+/// memory.
+void TrainingGraphBuilder::make_gradients(Stage& stage, OpId op, std::int64_t count) {
+  if (settings_.keeps_gradients) return;
+  const Bytes bytes = settings_.division.gradient_element * count;
+  graph_.take_memory(op, gradients_, bytes);
+  stage.made_gradients += bytes;
+}
+
+}  // namespace orrery
