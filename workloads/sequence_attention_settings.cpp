@@ -120,6 +120,10 @@ std::optional<SequenceAttentionSettings> read_sequence_attention(JsonCursor para
   settings.has_backward =
       pass.present() && pass.as_choice({"forward", "forward_backward"}) == "forward_backward";
   layer.host = parameters.find("host_launch").as_duration();
+  JsonCursor kernels = parameters.find("kernels");
+  if (kernels.present() && kernels.as_choice({"fused", "pytorch"}) == "pytorch") {
+    layer.kernels = MergeKernels::pytorch;
+  }
   parameters.reject_unknown_keys();
   if (parameters.diagnostics().empty() && context.devices > 0) check(parameters, settings);
   if (!parameters.diagnostics().empty() || context.devices <= 0) return std::nullopt;
@@ -143,6 +147,7 @@ JsonValue to_json(const SequenceAttentionSettings& settings) {
       {"precision", named(to_string(layer.precision))},
       {"gradient_precision", named(to_string(layer.gradients))},
       {"pass", named(settings.has_backward ? "forward_backward" : "forward")},
+      {"kernels", named(layer.kernels == MergeKernels::fused ? "fused" : "pytorch")},
       {"host_launch", json_string(std::to_string(layer.host.count()) + " ps")}};
   if (layer.lengths.size() > 1) {
     Division packed;

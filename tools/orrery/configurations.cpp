@@ -87,8 +87,8 @@ class Reader {
     figure.configuration = index_of(cursor.at("configuration"), names_);
     figure.over = index_of(cursor.at("over"), names_);
     figure.pointer = pointer_of(cursor.at("pointer"));
-    figure.measure =
-        static_cast<Measure>(index_of(cursor.at("measure"), {"speedup", "saving", "slowdown"}));
+    figure.measure = static_cast<Measure>(
+        index_of(cursor.at("measure"), {"speedup", "saving", "slowdown", "share"}));
     figure.statistic =
         static_cast<Statistic>(index_of(cursor.at("statistic"), {"geomean", "maximum"}));
     figure.group = cursor.at("group").as_choice(groups_);
@@ -169,6 +169,7 @@ std::vector<double> run_one(const Configurations& all, const Configurations::Cas
 
 double measured(Measure measure, double value, double over) {
   if (measure == Measure::speedup) return over / value;
+  if (measure == Measure::share) return value / over;
   return measure == Measure::saving ? 1 - value / over : value / over - 1;
 }
 

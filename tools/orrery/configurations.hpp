@@ -11,9 +11,9 @@
 namespace orrery {
 
 /// Published figures that compare configurations of one scenario over many cases: geometric means
-/// and maxima of speedups, savings and slowdowns.
+/// and maxima of speedups, savings, slowdowns and shares.
 struct Configurations {
-  enum class Measure { speedup, saving, slowdown };
+  enum class Measure { speedup, saving, slowdown, share };
   enum class Statistic { geomean, maximum };
 
   struct Configuration {

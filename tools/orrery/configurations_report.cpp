@@ -19,10 +19,12 @@ std::string figure_line(const Configurations::Figure& figure) {
   return line;
 }
 
-/// Speedups over the first configuration.
+/// Speedups over the first configuration, or shares of it, as the first figure is.
 std::string case_table(const Configurations& all) {
   char cell[80];
-  std::string text = "  speedup over " + all.configurations.front().name + "\n";
+  const bool shares = all.figures.front().measure == Configurations::Measure::share;
+  std::string text =
+      (shares ? "  share of " : "  speedup over ") + all.configurations.front().name + "\n";
   std::snprintf(cell, sizeof cell, "  %-28s", "");
   text += cell;
   for (std::size_t c = 1; c < all.configurations.size(); ++c) {
@@ -34,7 +36,8 @@ std::string case_table(const Configurations& all) {
     std::snprintf(cell, sizeof cell, "  %-28s", of.label.c_str());
     text += cell;
     for (std::size_t c = 1; c < of.values.size(); ++c) {
-      std::snprintf(cell, sizeof cell, " %14.3f", of.values[0].front() / of.values[c].front());
+      const double ratio = of.values[0].front() / of.values[c].front();
+      std::snprintf(cell, sizeof cell, " %14.3f", shares ? 1 / ratio : ratio);
       text += cell;
     }
     text += "\n";

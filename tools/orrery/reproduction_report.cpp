@@ -21,7 +21,7 @@ std::string format(const char* pattern, Values... values) {
 std::string value_text(double value, FigureUnit unit) {
   switch (unit) {
     case FigureUnit::seconds:
-      return format("%.2f s", value);
+      return value < 0.1 ? format("%.2f ms", value * 1e3) : format("%.2f s", value);
     case FigureUnit::bytes:
       return to_text(Bytes(std::llround(value)));
     case FigureUnit::tokens_per_second:

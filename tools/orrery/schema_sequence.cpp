@@ -58,6 +58,9 @@ JsonValue sequence_parallel_attention_schema() {
         enumeration({"fp32", "bf16", "fp16"},
                     "in which dK and dV are summed and sent; default: precision")},
        {"pass", enumeration({"forward", "forward_backward"}, "default forward")},
+       {"kernels", enumeration({"fused", "pytorch"},
+                               "merges of partial outputs: one kernel (default), or a pass over "
+                               "memory for each operation")},
        {"host_launch", reference("duration")}},
       {"kind", "method", "heads", "head_size", "sequence_length"},
       "One attention layer whose tokens are divided among ranks");

@@ -47,7 +47,8 @@ class Ring final : public SequenceMethod {
         graph.end_round(kernels.back());
         if (s > 0) {
           kernels.push_back(
-              graph.kernel(named("merge", s), where, merge_kernel(layer, block.queries)));
+              graph.kernels(named("merge", s), where, merge_kernels(layer, block.queries, own))
+                  .second);
         }
       }
       received = sent.valid() ? sent : received;

@@ -83,6 +83,16 @@ OpId SequenceGraph::kernel(const std::string& label, const Positions& where, Ker
   return graph_->add(op);
 }
 
+std::pair<OpId, OpId> SequenceGraph::kernels(const std::string& label, const Positions& where,
+                                             std::vector<Kernel> kernels) {
+  OpId first, last;
+  for (Kernel& each : kernels) {
+    last = kernel(label, where, std::move(each));
+    if (!first.valid()) first = last;
+  }
+  return {first, last};
+}
+
 OpId SequenceGraph::marker(const std::string& label) {
   Op op;
   op.kind = OpKind::delay;

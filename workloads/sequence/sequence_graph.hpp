@@ -44,6 +44,9 @@ class SequenceGraph {
   SequenceGraph apart(std::int64_t size) const;
 
   OpId kernel(const std::string& label, const Positions& where, Kernel kernel);
+  /// One behind the other; returns the first, which waits for what all wait for, and the last.
+  std::pair<OpId, OpId> kernels(const std::string& label, const Positions& where,
+                                std::vector<Kernel> kernels);
   /// From each of `where` to the position that many hops on, around the end; needs 1 <= hops < P.
   OpId send(const std::string& label, Lane lane, const Positions& where, std::int64_t hops,
             Bytes bytes);

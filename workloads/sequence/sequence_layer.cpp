@@ -61,6 +61,16 @@ std::int64_t elements(const SequenceLayer& layer, std::int64_t query_tokens,
       .count();
 }
 
+Kernel pass_over(const SequenceLayer& layer, std::int64_t elements, std::int64_t operations,
+                 Bytes read, Bytes written) {
+  Kernel kernel = elementwise({.elements = elements,
+                               .operations_per_element = operations,
+                               .read = read,
+                               .written = written});
+  kernel.host = layer.host;
+  return kernel;
+}
+
 }  // namespace
 
 std::string_view to_string(AttentionMask mask) {
@@ -129,35 +139,44 @@ Kernel attention_backward_kernel(const SequenceLayer& layer, const AttentionBloc
   return kernel;
 }
 
-Kernel merge_kernel(const SequenceLayer& layer, std::int64_t tokens) {
-  const Bytes sum = accumulator(layer, tokens) + layer.log_sum_exp(tokens);
-  Kernel kernel = elementwise({.elements = elements(layer, tokens),
-                               .operations_per_element = kMerge,
-                               .read = sum + layer.query(tokens) + layer.log_sum_exp(tokens),
-                               .written = sum});
-  kernel.host = layer.host;
-  return kernel;
+std::vector<Kernel> merge_kernels(const SequenceLayer& layer, std::int64_t tokens,
+                                  std::int64_t of) {
+  const Bytes sum = accumulator(layer, tokens);
+  const Bytes block = layer.query(tokens);
+  const Bytes row = layer.log_sum_exp(tokens);
+  if (layer.kernels == MergeKernels::fused) {
+    return {pass_over(layer, elements(layer, tokens), kMerge, sum + block + row * 2, sum + row)};
+  }
+  const std::int64_t all = elements(layer, tokens);
+  const std::int64_t rows = row.count() / 4;
+  const Kernel difference = pass_over(layer, rows, 1, row * 2, row);
+  const Kernel function = pass_over(layer, rows, 1, row, row);
+  std::vector<Kernel> kernels = {pass_over(layer, all, 0, block, sum),
+                                 difference,
+                                 function,
+                                 pass_over(layer, all, 1, sum * 2, sum),
+                                 pass_over(layer, all, 1, sum + row, sum),
+                                 pass_over(layer, all, 1, sum * 2, sum),
+                                 difference,
+                                 function,
+                                 difference};
+  if (tokens < of) {
+    kernels.push_back(pass_over(layer, all, 0, sum, sum));
+    kernels.push_back(pass_over(layer, rows, 0, row, row));
+  }
+  return kernels;
 }
 
 Kernel finish_kernel(const SequenceLayer& layer, std::int64_t tokens) {
-  Kernel kernel = elementwise({.elements = elements(layer, tokens),
-                               .operations_per_element = 1,
-                               .read = accumulator(layer, tokens),
-                               .written = layer.query(tokens)});
-  kernel.host = layer.host;
-  return kernel;
+  return pass_over(layer, elements(layer, tokens), 1, accumulator(layer, tokens),
+                   layer.query(tokens));
 }
 
 Kernel accumulate_kernel(const SequenceLayer& layer, std::int64_t query_tokens,
                          std::int64_t key_tokens) {
   const Bytes sums = accumulator(layer, query_tokens) + layer.kv_gradient(key_tokens);
-  Kernel kernel =
-      elementwise({.elements = elements(layer, query_tokens, key_tokens),
-                   .operations_per_element = 1,
-                   .read = sums + layer.query(query_tokens) + layer.key_value(key_tokens),
-                   .written = sums});
-  kernel.host = layer.host;
-  return kernel;
+  return pass_over(layer, elements(layer, query_tokens, key_tokens), 1,
+                   sums + layer.query(query_tokens) + layer.key_value(key_tokens), sums);
 }
 
 Bytes accumulator(const SequenceLayer& layer, std::int64_t tokens) {

@@ -24,6 +24,11 @@ enum class TokenLayout : unsigned char { contiguous, zigzag, striped };
 std::string_view to_string(AttentionMask mask);
 std::string_view to_string(TokenLayout layout);
 
+/// How partial outputs are merged: in one kernel, as FlashAttention's own merge of splits does; or
+/// as PyTorch runs the operations of zhuzilin/ring-flash-attention (utils.py, update_out_and_lse)
+/// where its compiler fuses nothing, each a pass over memory.
+enum class MergeKernels : unsigned char { fused, pytorch };
+
 /// One attention layer whose tokens are divided among the ranks of a sequence-parallel group. Every
 /// tensor is as long as the sequence; linear maps are not its business.
 struct SequenceLayer {
@@ -36,7 +41,8 @@ struct SequenceLayer {
   TokenLayout layout = TokenLayout::contiguous;
   Precision precision = Precision::bf16;
   Precision gradients = Precision::bf16;  // dK and dV while they are summed and sent
-  Duration host{};                        // what issuing a kernel takes the host, see Kernel::host
+  MergeKernels kernels = MergeKernels::fused;
+  Duration host{};  // what issuing a kernel takes the host, see Kernel::host
 
   std::int64_t tokens() const;  // of a row, whole
 
@@ -83,8 +89,11 @@ Kernel attention_backward_kernel(const SequenceLayer& layer, const AttentionBloc
 /// Takes a block's output into the sum so far, by both log-sum-exps:
 ///   m = max(l, l_b), o <- (o e^(l-m) + o_b e^(l_b-m)) / (e^(l-m) + e^(l_b-m)),
 ///   l <- m + ln(e^(l-m) + e^(l_b-m))                (Liu et al. 2023, arXiv:2310.01889, §3.1).
-/// The sum is kept in fp32. `tokens`: those whose output the block has.
-Kernel merge_kernel(const SequenceLayer& layer, std::int64_t tokens);
+/// The sum is kept in fp32. `tokens`: those whose output the block has, of `of` tokens in the sum.
+/// One kernel, or with MergeKernels::pytorch
+///   o_b in fp32; l_b - l; its sigmoid g; o - o_b; g (o - o_b); o - that; l - l_b; its log-sigmoid;
+///   l - that; and where the block has some tokens only, o and l are written back to their place.
+std::vector<Kernel> merge_kernels(const SequenceLayer& layer, std::int64_t tokens, std::int64_t of);
 /// The sum rounded to the precision of the run.
 Kernel finish_kernel(const SequenceLayer& layer, std::int64_t tokens);
 /// Adds what a block's backward pass gave to the sums so far: dQ of so many tokens, in fp32, and dK

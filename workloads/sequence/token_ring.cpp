@@ -180,10 +180,12 @@ class TokenRing final : public SequenceMethod {
     };
     for (const auto& [tokens, where] : alike<std::int64_t>(degree, tokens_at)) {
       if (tokens == 0) continue;
-      kernels.push_back(graph.kernel(
-          named("merge", round), where,
-          way == Way::forward ? merge_kernel(layer, tokens) : accumulate_kernel(layer, tokens, 0)));
-      graph.depend(kernels.back(), outputs);
+      const auto [first, last] =
+          graph.kernels(named("merge", round), where,
+                        way == Way::forward ? merge_kernels(layer, tokens, layer.tokens() / degree)
+                                            : std::vector{accumulate_kernel(layer, tokens, 0)});
+      graph.depend(first, outputs);
+      kernels.push_back(last);
     }
   }
 };
