@@ -36,7 +36,8 @@ constexpr const char* kHelp =
     "  orrery reproduce ladder\n"
     "  orrery reproduce nccl\n"
     "  orrery reproduce kernels\n"
-    "  orrery reproduce t3\n\n";
+    "  orrery reproduce t3\n"
+    "  orrery reproduce ring_flash\n\n";
 
 CommandSyntax syntax() {
   CommandSyntax syntax{
