@@ -162,6 +162,10 @@ void attention_core_forward(Steps& steps, const NetworkShape& shape, const Divis
   if (rotates_here(shape)) {
     steps.push_back(rotary_step(shape, division));
   }
+  if (division.sequence > 1) {
+    steps.push_back(shared_step(SharedCore::forward, false));
+    return;
+  }
   if (!division.flash_attention) {
     materialized_forward(steps, shape, division);
     return;
@@ -175,7 +179,9 @@ void attention_core_backward(Steps& steps, const NetworkShape& shape, const Divi
     linear_attention_backward(steps, shape, division);
     return;
   }
-  if (division.flash_attention) {
+  if (division.sequence > 1) {
+    steps.push_back(shared_step(SharedCore::backward, false));
+  } else if (division.flash_attention) {
     const Kernel kernel = flash_attention_backward(shape, division);
     const Bytes output =
         matrix_bytes(division.precision, division.tokens(), shape.context_size() / division.tensor);

@@ -140,6 +140,10 @@ void attend_by_products(PassSteps& steps, const Core& core, std::int64_t inputs)
 /// `inputs`: width of what is attended with, and freed.
 void attend(PassSteps& steps, std::int64_t inputs) {
   const Core core = core_of(steps);
+  if (steps.form().sequence > 1) {
+    steps.share({.unbuffer = steps.activations(inputs)});
+    return;
+  }
   if (steps.form().kernels == InferenceKernels::gpt_fast && steps.pass().decodes()) {
     attend_by_products(steps, core, inputs);
     return;
@@ -248,7 +252,9 @@ void linear_steps(PassSteps& steps, PassSteps::Input input) {
   const StepMemory memory = {.saved = steps.pass().cached == 0 ? recurrent_state(core) : Bytes(0),
                              .buffer = core.output(),
                              .unbuffer = steps.activations(qkv.out) - gate};
-  if (steps.pass().decodes()) {
+  if (steps.form().sequence > 1) {
+    steps.share(memory);
+  } else if (steps.pass().decodes()) {
     steps.add("attention.recurrence", linear_recurrence(core), memory);
   } else {
     Kernel kernel = linear_forward(core);

@@ -22,6 +22,8 @@ struct PreparedStep {
   LabelId saved_as;  // memory.saved
   std::optional<Block> posts{};
   std::vector<Block> waits_for{};
+  bool shared = false;
+  bool of_linear_layer = false;
 };
 using PreparedSteps = std::vector<PreparedStep>;
 
@@ -36,6 +38,7 @@ struct Phase {
 };
 
 struct Stage {
+  std::int64_t index = 0;
   RankSetId ranks;
   bool first = false;
   bool last = false;
@@ -60,7 +63,8 @@ class InferenceGraphBuilder {
     for (std::int64_t s = 0; s < settings_.grid.pipeline; ++s) {
       add_stage(s);
     }
-    Phase phase = prepare("prefill", {settings_.sequences(), settings_.input_length, 0});
+    const std::int64_t own = settings_.input_length / settings_.form.sequence;
+    Phase phase = prepare("prefill", {settings_.sequences(), own, 0});
     const OpId first_tokens = run(phase, 0);
     OpId last_tokens = first_tokens;
     for (std::int64_t step = 1; step <= settings_.decode_steps(); ++step) {
@@ -78,6 +82,7 @@ class InferenceGraphBuilder {
  private:
   void add_stage(std::int64_t index) {
     Stage stage;
+    stage.index = index;
     stage.ranks = graph_.rank_set(settings_.grid.tensor_groups(index));
     stage.first = index == 0;
     stage.last = index == settings_.grid.pipeline - 1;
@@ -112,7 +117,7 @@ class InferenceGraphBuilder {
     Phase phase;
     phase.embedding = prepare(name, inference_embedding(network_, form, pass), kv_cache_);
     const Steps layer = inference_layer(network_, form, pass);
-    while (!layer[phase.attention].kernel.kind.starts_with("attention")) {
+    while (form.sequence == 1 && !layer[phase.attention].kernel.kind.starts_with("attention")) {
       ++phase.attention;
     }
     phase.layer = prepare(name, layer, kv_cache_);
@@ -138,10 +143,19 @@ class InferenceGraphBuilder {
   PreparedSteps prepare(const std::string& phase, const Steps& steps, LabelId saved_as) {
     PreparedSteps result;
     for (const Step& step : steps) {
-      PreparedStep prepared = {{}, {}, step.memory, saved_as, step.posts, step.waits_for};
+      PreparedStep prepared = {{},
+                               {},
+                               step.memory,
+                               saved_as,
+                               step.posts,
+                               step.waits_for,
+                               step.shared.has_value(),
+                               step.of_linear_layer};
       Op& op = prepared.op;
       op.label = graph_.label(phase + "." + step.label);
-      if (step.collective) {
+      if (step.shared) {
+        op.category = graph_.label(phase);
+      } else if (step.collective) {
         op.kind = OpKind::collective;
         op.collective = *step.collective;
         op.stream = tensor_;
@@ -215,16 +229,35 @@ class InferenceGraphBuilder {
     }
   }
 
+  /// What ranks that share prompts do together; beside the output the method leaves what a backward
+  /// pass would need, which goes.
+  OpId add_shared(const Stage& stage, const PreparedStep& step) {
+    const std::int64_t degree = settings_.form.sequence;
+    SequenceGraph into(graph_, settings_.grid.data_groups(stage.index), degree,
+                       {.compute = compute_,
+                        .category = step.op.category,
+                        .activations = buffers_,
+                        .buffers = buffers_,
+                        .name = graph_.text(step.op.label) + "."});
+    const SequenceMethod& method = settings_.sequence.of(step.of_linear_layer);
+    const SequenceLayer layer = sequence_layer(network_, settings_.prompts(), settings_.sequence,
+                                               step.of_linear_layer, settings_.host_launch);
+    const OpId id = method.forward(into, layer, stage.last_op);
+    graph_.free_memory(id, buffers_,
+                       method.saved(layer, degree) - layer.query(layer.tokens() / degree));
+    return id;
+  }
+
   OpId add_step(Stage& stage, const PreparedStep& step, bool first) {
     Op op = step.op;
     op.ranks = stage.ranks;
     op.kernel = first ? step.started : op.kernel;
-    const OpId id = graph_.add(op);
-    if (stage.last_op.valid() && graph_.op(stage.last_op).stream != op.stream) {
+    const OpId id = step.shared ? add_shared(stage, step) : graph_.add(op);
+    if (!step.shared && stage.last_op.valid() && graph_.op(stage.last_op).stream != op.stream) {
       graph_.depend(id, stage.last_op);
     }
     graph_.take_memory(id, step.saved_as, step.memory.saved);
-    graph_.take_memory(id, buffers_, step.memory.buffer);
+    if (!step.shared) graph_.take_memory(id, buffers_, step.memory.buffer);
     graph_.free_memory(id, buffers_, step.memory.unbuffer);
     for (const Block block : step.waits_for) {
       const OpId posted = stage.posted[static_cast<std::size_t>(block)];
@@ -273,10 +306,12 @@ std::int64_t inference_ops(const InferenceSettings& settings) {
   const NetworkShape& network = settings.network;
   const InferencePass pass = {1, 1, 0};
   const auto count = [](const Steps& steps) { return static_cast<std::int64_t>(steps.size()); };
-  const std::int64_t of_a_pass =
-      count(inference_embedding(network, settings.form, pass)) +
-      count(inference_layer(network, settings.form, pass)) * network.layers +
-      count(inference_head(network, settings.form, pass)) + settings.grid.pipeline;
+  const std::int64_t of_a_pass = count(inference_embedding(network, settings.form, pass)) +
+                                 (count(inference_layer(network, settings.form, pass)) +
+                                  (settings.form.sequence > 1 ? 6 * settings.form.sequence : 0)) *
+                                     network.layers +
+                                 count(inference_head(network, settings.form, pass)) +
+                                 settings.grid.pipeline;
   const Bytes all = Bytes(of_a_pass) * settings.micro_batches * settings.output_length;
   return all.count();
 }

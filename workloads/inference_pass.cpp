@@ -41,6 +41,11 @@ void PassSteps::norm(std::string label, std::int64_t width, StepMemory memory) {
   add(std::move(label), std::move(kernel), memory);
 }
 
+void PassSteps::share(StepMemory memory) {
+  steps_.push_back(shared_step(SharedCore::forward, shape_.attends_linearly));
+  steps_.back().memory = memory;
+}
+
 void PassSteps::residual_norm(std::string label) {
   norm(std::move(label), shape_.hidden, {.buffer = state(), .unbuffer = state()});
   Kernel& kernel = steps_.back().kernel;

@@ -28,6 +28,7 @@ enum class InferenceKernels : unsigned char { fused, gpt_fast };
 /// and values.
 struct InferenceForm {
   std::int64_t tensor = 1;                // ranks; divides heads and feed_forward
+  std::int64_t sequence = 1;              // ranks that share a prompt; only prefill
   Precision precision = Precision::bf16;  // of arithmetic and of what goes between kernels
   /// As stored, of the linear maps in the layers; read in this size and made `precision` inside the
   /// kernel. Scales of groups of weights are left out. Embedding, head, norms and biases stay in
@@ -45,7 +46,7 @@ struct InferenceForm {
 };
 
 /// What goes through the network at once: `tokens` new tokens of each sequence, after `cached`
-/// ones.
+/// ones; where ranks share sequences those of one rank.
 struct InferencePass {
   std::int64_t sequences = 1;
   std::int64_t tokens = 1;
@@ -80,6 +81,8 @@ class PassSteps {
   Bytes activations(std::int64_t width) const;
 
   void add(std::string label, Kernel kernel, StepMemory memory = {});
+  /// Attention that ranks compute together; memory as of the kernel in whose place it stands.
+  void share(StepMemory memory);
   /// Of a vector of each new token, or of parts of it.
   void norm(std::string label, std::int64_t width, StepMemory memory);
   /// Adds a block's output to the residual stream and normalises the sum, in one kernel; the normed

@@ -84,6 +84,24 @@ void check_network(JsonCursor& parameters, const InferenceSettings& settings) {
   }
 }
 
+void check_shared_prompts(JsonCursor& parameters, const InferenceSettings& settings) {
+  if (settings.output_length > 1) {
+    parameters.find("output_length")
+        .error(
+            "ranks share a prompt in prefill only, \"output_length\" 1: decoding with a cache "
+            "that they divide is not modelled");
+    return;
+  }
+  const bool standard = settings.form.architecture == Architecture::standard &&
+                        settings.form.kernels == InferenceKernels::fused;
+  if (!standard) {
+    place_in_parallel(parameters, "sequence")
+        .error("ranks share prompts of the standard architecture with fused kernels only");
+    return;
+  }
+  check_sequence_parallel(parameters, settings.sequence, settings.network, settings.prompts());
+}
+
 void read_micro_batches(JsonCursor& parameters, InferenceSettings& settings) {
   const std::int64_t stages = settings.grid.pipeline;
   JsonCursor place = parameters.find("micro_batches");
@@ -131,7 +149,9 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
   parameters.find("kind");  // read by whoever chose this workload
   const std::optional<NetworkShape> network = read_network_of(parameters);
   JsonCursor parallel = parameters.find("parallel");
-  settings.grid = read_rank_grid(parameters, parallel, context);
+  settings.sequence = read_sequence_parallel(parallel);
+  settings.grid = read_rank_grid(parameters, parallel, context, settings.sequence.degree);
+  settings.form.sequence = settings.grid.sequence;
   settings.form.tensor = settings.grid.tensor;
   read_form(parameters, settings.form);
   read_sizes(parameters, settings);
@@ -151,6 +171,9 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
     settings.network = *network;
     apply_architecture(parameters, settings.form.architecture, settings.network);
     check_network(parameters, settings);
+    if (settings.form.sequence > 1 && parameters.diagnostics().count() == mistakes) {
+      check_shared_prompts(parameters, settings);
+    }
   }
   if (!network || context.devices <= 0 || parameters.diagnostics().count() != mistakes) {
     return std::nullopt;
@@ -160,6 +183,9 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
 
 JsonValue to_json(const InferenceSettings& settings) {
   auto members = members_of(settings.grid);
+  if (settings.form.sequence > 1) {
+    members.front().second.members.emplace_back("sequence", to_json(settings.sequence));
+  }
   const auto add = [&members](const char* key, JsonValue value) {
     members.emplace_back(key, std::move(value));
   };

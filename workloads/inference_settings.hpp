@@ -8,6 +8,7 @@
 #include "workloads/kv_cache.hpp"
 #include "workloads/network.hpp"
 #include "workloads/rank_grid.hpp"
+#include "workloads/sequence_parallel.hpp"
 #include "workloads/workload.hpp"
 
 namespace orrery {
@@ -19,6 +20,7 @@ enum class Launch : unsigned char { eager, graph };
 struct InferenceSettings {
   NetworkShape network;
   RankGrid grid;  // data: replicas, each with a batch of its own
+  SequenceParallel sequence;
   InferenceForm form;
   std::int64_t batch = 0;          // sequences of a replica
   std::int64_t micro_batches = 1;  // parts of the batch that follow each other through the stages
@@ -27,6 +29,14 @@ struct InferenceSettings {
   Launch launch = Launch::graph;
   Duration host_launch;  // of one kernel, or of one graph
 
+  /// The whole prompts of a micro-batch, as ranks that share them divide them.
+  Division prompts() const {
+    return {.micro_batch = sequences(),
+            .sequence_length = input_length,
+            .tensor = form.tensor,
+            .sequence = form.sequence,
+            .precision = form.precision};
+  }
   std::int64_t sequences() const { return batch / micro_batches; }  // of a micro-batch
   std::int64_t decode_steps() const { return output_length - 1; }
   // Of a stage; all stages have as many of either kind.
@@ -34,8 +44,8 @@ struct InferenceSettings {
   std::int64_t linear_layers() const { return network.linear_layers() / grid.pipeline; }
   /// Tokens of a sequence that are looked at: the last one is not read again.
   std::int64_t length() const { return input_length + output_length - 1; }
-  /// Those of which it holds keys and values at its end.
-  std::int64_t cached_tokens() const { return kept_tokens(network, length()); }
+  /// Those of which a rank holds keys and values at its end.
+  std::int64_t cached_tokens() const { return kept_tokens(network, length()) / form.sequence; }
   /// Of a token's keys and values, on each rank of a stage.
   Bytes kv_bytes_per_token() const {
     return orrery::kv_bytes_per_token(network, form.kv, form.tensor) * (layers() - linear_layers());

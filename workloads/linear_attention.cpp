@@ -63,6 +63,35 @@ LinearCore linear_core(const NetworkShape& shape, const Division& division) {
           .precision = division.precision};
 }
 
+LinearCore linear_core(const SequenceLayer& layer, std::int64_t degree) {
+  const std::int64_t own = layer.tokens() / degree;
+  return {.sequences = layer.batch,
+          .tokens = own,
+          .heads = layer.heads,
+          .kv_heads = layer.kv_heads,
+          .key_size = layer.head_size,
+          .value_size = layer.head_size,
+          .block = std::min(layer.linear_block, own),
+          .precision = layer.precision};
+}
+
+std::optional<SequenceRefusal> linear_refusal(const std::string& method, const SequenceLayer& layer,
+                                              std::int64_t degree) {
+  if (layer.linear_block == 0) {
+    return SequenceRefusal{"method", method + " is of linear attention, not of one with a softmax"};
+  }
+  if (layer.lengths.size() > 1) {
+    return SequenceRefusal{"method", method + " of packed sequences is not modelled"};
+  }
+  if (layer.mask == AttentionMask::causal && layer.layout != TokenLayout::contiguous) {
+    return SequenceRefusal{"layout", method +
+                                         " adds up states in the order of ranks: each has one "
+                                         "chunk, layout \"contiguous\""};
+  }
+  const auto why = layout_refusal(layer, degree);
+  return why ? std::optional(SequenceRefusal{"degree", *why}) : std::nullopt;
+}
+
 Kernel linear_state(const LinearCore& core) {
   Kernel kernel = linear_kernel(core, "linear_state");
   kernel.operations = per_token(core, 2 * core.kv_heads * state_elements(core));
@@ -86,6 +115,15 @@ Kernel linear_apply(const LinearCore& core) {
   kernel.operations = per_token(core, 2 * core.heads * state_elements(core));
   kernel.read = core.query() + core.output() + core.state();
   kernel.written = core.output();
+  return kernel;
+}
+
+Kernel linear_apply_backward(const LinearCore& core) {
+  Kernel kernel = linear_kernel(core, "linear_apply_backward");
+  kernel.operations = per_token(core, 6 * core.heads * state_elements(core));
+  kernel.read = (core.query() + core.key_value()) * 2 - core.query() + core.output() +
+                core.state() * 2;  // K, V, dO, both states, the three gradients
+  kernel.written = core.query() + core.key_value();
   return kernel;
 }
 
@@ -161,7 +199,12 @@ void linear_attention_forward(Steps& steps, const NetworkShape& shape, const Div
   const LinearCore core = linear_core(shape, division);
   steps.push_back(
       kernel_step("attention.feature_map", linear_feature_map(core), {.saved = maps_of(core)}));
-  steps.push_back(kernel_step("attention.linear", linear_forward(core), {.saved = core.output()}));
+  if (division.sequence > 1) {
+    steps.push_back(shared_step(SharedCore::forward, true));
+  } else {
+    steps.push_back(
+        kernel_step("attention.linear", linear_forward(core), {.saved = core.output()}));
+  }
   steps.push_back(kernel_step("attention.output_norm", linear_output_norm(shape, core),
                               {.saved = core.output()}));
 }
@@ -175,13 +218,20 @@ void linear_attention_backward(Steps& steps, const NetworkShape& shape, const Di
   norm.kernel.read += core.output();
   norm.kernel.written += gate;
   // The output's gradient, which comes in, makes room for that of what the norm read, and its gate.
-  norm.memory = {
-      .dropped = core.output() + gate, .buffer = core.output() + gate, .unbuffer = core.output()};
+  const bool shared = division.sequence > 1;  // and drops its output itself
+  norm.memory = {.dropped = (shared ? Bytes(0) : core.output()) + gate,
+                 .buffer = core.output() + gate,
+                 .unbuffer = core.output()};
   steps.push_back(std::move(norm));
-  steps.push_back(kernel_step("attention.linear", linear_backward(core),
-                              {.dropped = core.key_value() + core.query(),  // V, and mapped Q and K
-                               .buffer = core.key_value() + core.query(),
-                               .unbuffer = core.output()}));
+  if (shared) {
+    steps.push_back(shared_step(SharedCore::backward, true));
+  } else {
+    steps.push_back(
+        kernel_step("attention.linear", linear_backward(core),
+                    {.dropped = core.key_value() + core.query(),  // V, and mapped Q and K
+                     .buffer = core.key_value() + core.query(),
+                     .unbuffer = core.output()}));
+  }
   Kernel kernel = linear_feature_map(core);
   kernel.operations = kernel.operations * kBackwardFactor;
   kernel.read += maps;

@@ -2,7 +2,10 @@
 
 #include <cstdint>
 
+#include <optional>
+
 #include "workloads/network.hpp"
+#include "workloads/sequence/sequence_method.hpp"
 #include "workloads/step.hpp"
 
 namespace orrery {
@@ -27,6 +30,11 @@ struct LinearCore {
   Bytes state() const;
 };
 LinearCore linear_core(const NetworkShape& shape, const Division& division);
+/// One of `degree` ranks' part of a layer.
+LinearCore linear_core(const SequenceLayer& layer, std::int64_t degree);
+/// Why states cannot go between such ranks: methods of linear attention call it, by their name.
+std::optional<SequenceRefusal> linear_refusal(const std::string& method, const SequenceLayer& layer,
+                                              std::int64_t degree);
 
 /// Kernels of linear attention in blocks of B tokens, with d x v states (Sun et al. 2025, LASP-2,
 /// arXiv:2502.07563, §3, Algorithms 1 and 2; TransNormerLLM's Lightning Attention; in this tree
@@ -36,6 +44,7 @@ LinearCore linear_core(const NetworkShape& shape, const Division& division);
 ///   state     2 g d v                          K^T V of all tokens
 ///   forward   2 h B (d + v) + 2 (g + h) d v    [(Q K^T) * lower triangle] V, K^T V, Q M
 ///   apply     2 h d v                          O += Q M of what lies before all tokens
+///   apply backward  6 h d v                    dQ += dO M^T, dK += V dM^T, dV += K dM, of these
 ///   gradient of the state, as state with heads for g:   Q^T dO
 ///   backward  2 h B (3 d + 2 v) + (2 g + 8 h) d v       five products of a block; Q^T dO and,
 ///   again,
@@ -46,6 +55,7 @@ LinearCore linear_core(const NetworkShape& shape, const Division& division);
 Kernel linear_state(const LinearCore& core);
 Kernel linear_forward(const LinearCore& core);
 Kernel linear_apply(const LinearCore& core);
+Kernel linear_apply_backward(const LinearCore& core);
 Kernel linear_state_gradient(const LinearCore& core);
 Kernel linear_backward(const LinearCore& core);
 /// Sum of those of `parts` states that lie before a rank (behind it, in the backward pass): all are

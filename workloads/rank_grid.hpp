@@ -15,10 +15,12 @@ enum class Axis : unsigned char { tensor, data, pipeline };
 /// with {tensor, data, pipeline} rank = t + tensor * (d + data * p).
 struct RankGrid {
   std::int64_t tensor = 1;
-  std::int64_t data = 1;
+  std::int64_t data = 1;  // replicas, times the ranks that share each of their sequences
   std::int64_t pipeline = 1;
+  std::int64_t sequence = 1;  // neighbours on the axis of data that share sequences; divides it
   std::array<Axis, 3> placement = {Axis::tensor, Axis::data, Axis::pipeline};
 
+  std::int64_t replicas() const { return data / sequence; }
   std::int64_t extent(Axis axis) const;
   Rank rank(std::int64_t tensor_index, std::int64_t data_index, std::int64_t stage) const;
   /// All ranks of a stage, tensor-parallel group after tensor-parallel group.

@@ -47,8 +47,9 @@ void read_placement(JsonCursor& parameters, RankGrid& grid) {
 }  // namespace
 
 RankGrid read_rank_grid(JsonCursor& parameters, JsonCursor& parallel,
-                        const WorkloadContext& context) {
+                        const WorkloadContext& context, std::int64_t sequence) {
   RankGrid grid;
+  grid.sequence = std::max<std::int64_t>(1, sequence);
   grid.tensor = extent_or(parallel, "tensor", 1);
   grid.pipeline = extent_or(parallel, "pipeline", 1);
   const bool data_is_written = parallel.has("data");
@@ -56,7 +57,8 @@ RankGrid read_rank_grid(JsonCursor& parameters, JsonCursor& parallel,
   if (!data_is_written && context.devices <= 0) grid.data = 0;  // what the cluster would say
   parallel.reject_unknown_keys();
   read_placement(parameters, grid);
-  const std::int64_t ranks = grid.tensor * grid.pipeline;
+  const std::int64_t ranks = grid.tensor * grid.pipeline * grid.sequence;
+  const std::string shared = grid.sequence > 1 ? " x sequence " + text(grid.sequence) : "";
   if (ranks == 0 || grid.data == 0 || context.devices <= 0) {
     return grid;  // reported already, or a cluster that could not be read
   }
@@ -64,15 +66,16 @@ RankGrid read_rank_grid(JsonCursor& parameters, JsonCursor& parallel,
   if (!data_is_written && ranks <= context.devices) {
     grid.data = context.devices / ranks;
     if (context.devices % ranks != 0) {
-      place.error("tensor " + text(grid.tensor) + " x pipeline " + text(grid.pipeline) + " = " +
-                  text(ranks) + " ranks do not divide the cluster's " + text(context.devices) +
-                  " devices");
+      place.error("tensor " + text(grid.tensor) + " x pipeline " + text(grid.pipeline) + shared +
+                  " = " + text(ranks) + " ranks do not divide the cluster's " +
+                  text(context.devices) + " devices");
     }
   } else if (ranks * grid.data != context.devices) {
     place.error("parallel asks for " + text(ranks * grid.data) + " ranks (tensor " +
-                text(grid.tensor) + " x pipeline " + text(grid.pipeline) + " x data " +
+                text(grid.tensor) + " x pipeline " + text(grid.pipeline) + shared + " x data " +
                 text(grid.data) + "), the cluster has " + text(context.devices));
   }
+  grid.data *= grid.sequence;
   return grid;
 }
 
@@ -83,7 +86,7 @@ std::vector<std::pair<std::string, JsonValue>> members_of(const RankGrid& grid) 
   }
   return {{"parallel", json_object({{"tensor", json_integer(grid.tensor)},
                                     {"pipeline", json_integer(grid.pipeline)},
-                                    {"data", json_integer(grid.data)}})},
+                                    {"data", json_integer(grid.replicas())}})},
           {"placement", json_array(std::move(placement))}};
 }
 

@@ -13,9 +13,9 @@ namespace orrery {
 /// Reads "parallel" (tensor, pipeline and data; 1, 1 and what the cluster has room for when left
 /// out) and "placement", and checks that the ranks fill the cluster. After a mistake the extents
 /// are what could be read, zero where that is nothing. `parallel` is the cursor of "parallel", from
-/// which the caller has read what else it has.
+/// which the caller has read what else it has; so many ranks share each `sequence`.
 RankGrid read_rank_grid(JsonCursor& parameters, JsonCursor& parallel,
-                        const WorkloadContext& context);
+                        const WorkloadContext& context, std::int64_t sequence = 1);
 
 /// "parallel" and "placement", as read_rank_grid reads them.
 std::vector<std::pair<std::string, JsonValue>> members_of(const RankGrid& grid);

@@ -20,4 +20,12 @@ Step collective_step(std::string label, CollectiveKind kind, Bytes bytes) {
   return step;
 }
 
+Step shared_step(SharedCore core, bool of_linear_layer) {
+  Step step;
+  step.label = "attention";
+  step.shared = core;
+  step.of_linear_layer = of_linear_layer;
+  return step;
+}
+
 }  // namespace orrery

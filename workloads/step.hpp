@@ -23,6 +23,9 @@ struct StepMemory {
 enum class Block : unsigned char { attention, feed_forward };
 inline constexpr std::size_t kBlocks = 2;
 
+/// Attention that ranks which share a sequence compute together (sequence_parallel.hpp).
+enum class SharedCore : unsigned char { forward, backward };
+
 /// One step of a pass over a part of the network, as each rank of a tensor-parallel group runs it:
 /// a kernel, or a collective of that group.
 struct Step {
@@ -30,6 +33,9 @@ struct Step {
   std::optional<CollectiveKind> collective;  // none: a kernel
   Kernel kernel;
   Bytes bytes;  // of the collective
+  /// In a kernel's place. `memory.saved` is then what the method keeps, and it has its own buffers.
+  std::optional<SharedCore> shared = {};
+  bool of_linear_layer = false;  // of what is shared
   StepMemory memory;
   std::int64_t gradients = 0;  // parameters of this rank whose gradient is finished here
   /// The steps it waits for, counted back from itself; before the first: whatever came before the
@@ -48,6 +54,7 @@ using Steps = std::vector<Step>;
 
 Step kernel_step(std::string label, Kernel kernel, StepMemory memory = {});
 Step collective_step(std::string label, CollectiveKind kind, Bytes bytes);
+Step shared_step(SharedCore core, bool of_linear_layer);
 
 /// The two passes over one part of the network.
 struct Passes {

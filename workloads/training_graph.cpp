@@ -200,6 +200,7 @@ void TrainingGraphBuilder::reduce_maxima(Stage& stage, const Chunk& chunk, Pass 
 /// Where replicas have different work each has an op of its own.
 StepOps TrainingGraphBuilder::add_step(Stage& stage, const PreparedStep& step,
                                        std::int64_t micro_batch) {
+  if (step.shared) return add_shared(stage, step);
   Op op = step.op;
   StepOps added;
   if (step.by_content.empty()) {

@@ -23,6 +23,8 @@ struct PreparedStep {
   std::optional<Block> posts;
   std::vector<Block> waits_for;
   std::vector<KernelId> by_content;  // of attention over documents: by micro-batch and replica
+  std::optional<SharedCore> shared;
+  bool of_linear_layer = false;
 };
 using PreparedSteps = std::vector<PreparedStep>;
 
@@ -92,8 +94,9 @@ struct Stage {
 
 /// Makes the graph of training_graph.hpp: passes in training_graph.cpp, transfers in
 /// pipeline_transfers.cpp, what a chunk's passes consist of in training_passes.cpp, what a stage
-/// holds in training_memory.cpp, gathered weights in weight_gathering.cpp, what lies in the host's
-/// memory in offloading.cpp, what happens to gradients in gradient_reduction.cpp.
+/// holds in training_memory.cpp, gathered weights in weight_gathering.cpp, attention that ranks
+/// share in training_sequence.cpp, what lies in the host's memory in offloading.cpp, what happens
+/// to gradients in gradient_reduction.cpp.
 class TrainingGraphBuilder {
  public:
   TrainingGraphBuilder(const TrainingSettings& settings, const TrainingParts& parts);
@@ -124,6 +127,7 @@ class TrainingGraphBuilder {
   void run_segments(Stage& stage, Chunk& chunk, const PipelineSlot& slot, OpId entry, bool last);
   void reduce_maxima(Stage& stage, const Chunk& chunk, Pass pass);
   StepOps add_step(Stage& stage, const PreparedStep& step, std::int64_t micro_batch);
+  StepOps add_shared(Stage& stage, const PreparedStep& step);
   OpId add_op(const Op& op, const StepMemory& memory);
   std::vector<KernelId> kernels_by_content(const Kernel& kernel);
   void depend_on(OpId op, OpId on);

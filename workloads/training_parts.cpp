@@ -57,6 +57,10 @@ TrainingParts training_parts(const TrainingSettings& settings) {
   if (network.linear_layers() > 0) {
     parts.linear_layer = layer_passes(network.of_layer(true), settings.division);
   }
+  if (settings.division.sequence > 1) {
+    declare_saved(parts.layer.forward, network, settings.division, settings.sequence, false);
+    declare_saved(parts.linear_layer.forward, network, settings.division, settings.sequence, true);
+  }
   parts.head =
       head_passes(network, settings.division, parts.vocabulary, head_holds_weights(settings));
   arrange(settings, parts);
@@ -107,9 +111,11 @@ std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts
   const std::int64_t replicas = settings.division.documents.empty() ? 0 : settings.grid.data;
   const auto forward = static_cast<std::int64_t>(
       std::max(parts.layer.forward.size(), parts.linear_layer.forward.size()));
-  const std::int64_t per_layer = std::max(step_count(parts.layer), step_count(parts.linear_layer)) +
-                                 gathers + copies + (again ? 3 : 2) * replicas +
-                                 (again ? forward : 0);
+  // A method has at most two kernels and two messages a round and pass, lasp three kernels.
+  const std::int64_t shared = settings.division.sequence > 1 ? 12 * settings.division.sequence : 0;
+  const std::int64_t per_layer =
+      shared + std::max(step_count(parts.layer), step_count(parts.linear_layer)) + gathers +
+      copies + (again ? 3 : 2) * replicas + (again ? forward : 0);
   const std::int64_t per_micro_batch = settings.network.layers * per_layer +
                                        step_count(parts.embedding) + step_count(parts.head) +
                                        (settings.transfers.scatter_gather ? 4 : 2) *

@@ -26,10 +26,14 @@ PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::strin
                              .after = step.after,
                              .posts = step.posts,
                              .waits_for = step.waits_for,
-                             .by_content = {}};
+                             .by_content = {},
+                             .shared = step.shared,
+                             .of_linear_layer = step.of_linear_layer};
     Op& op = prepared.op;
     op.label = graph_.label(pass + "." + step.label);
-    if (step.collective) {
+    if (step.shared) {
+      op.category = graph_.label(pass);
+    } else if (step.collective) {
       op.kind = OpKind::collective;
       op.collective = *step.collective;
       op.stream = tensor_;

@@ -114,17 +114,18 @@ void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
   if (division.micro_batch == 0 || division.sequence_length == 0) {
     return;
   }
-  if (division.tokens() > kMaximumTokens) {
+  if (division.whole_tokens() > kMaximumTokens) {
     parameters.find("micro_batch")
         .error("a micro-batch of " + text(division.micro_batch) + " x " +
                text(division.sequence_length) + " tokens is more than " + text(kMaximumTokens));
   }
-  if (division.sequence_parallel && division.sequence_length % division.tensor != 0) {
+  if (division.sequence_parallel && division.sequence == 1 &&
+      division.sequence_length % division.tensor != 0) {
     parameters.find("sequence_length")
         .error("tensor " + text(division.tensor) + " does not divide the sequence length " +
                text(division.sequence_length) + ", as sequence parallelism needs");
   }
-  const std::int64_t at_once = division.micro_batch * settings.grid.data;
+  const std::int64_t at_once = division.micro_batch * settings.grid.replicas();
   if (settings.global_batch == 0 || at_once == 0) {
     return;
   }
@@ -132,7 +133,7 @@ void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
   if (settings.global_batch % at_once != 0) {
     place.error("global batch " + text(settings.global_batch) + " is not a multiple of " +
                 text(at_once) + " (micro-batch " + text(division.micro_batch) + " x data " +
-                text(settings.grid.data) + ")");
+                text(settings.grid.replicas()) + ")");
   }
   settings.micro_batches = settings.global_batch / at_once;
   check_documents(parameters, settings);
@@ -179,7 +180,9 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   const std::optional<NetworkShape> network = read_network_of(parameters);
   JsonCursor parallel = parameters.find("parallel");
   const bool sequence_parallel = flag_or_false(parallel, "sequence_parallel");
-  settings.grid = read_rank_grid(parameters, parallel, context);
+  settings.sequence = read_sequence_parallel(parallel);
+  settings.grid = read_rank_grid(parameters, parallel, context, settings.sequence.degree);
+  settings.division.sequence = settings.grid.sequence;
   read_division(parameters, settings.division);
   settings.division.tensor = settings.grid.tensor;
   settings.division.sequence_parallel = sequence_parallel && settings.grid.tensor > 1;
@@ -197,6 +200,9 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
     settings.network = *network;
     apply_architecture(parameters, settings.architecture, settings.network);
     check_network(parameters, settings);
+    if (settings.grid.tensor > 0 && parameters.diagnostics().count() == mistakes) {
+      check_sequence_parallel(parameters, settings.sequence, settings.network, settings.division);
+    }
   }
   check_batches(parameters, settings);
   if (network && settings.grid.pipeline > 0 && settings.grid.data > 0 &&
@@ -219,6 +225,9 @@ JsonValue to_json(const TrainingSettings& settings) {
   // "parallel" comes first
   members.front().second.members.emplace_back("sequence_parallel",
                                               json_boolean(division.sequence_parallel));
+  if (division.sequence > 1) {
+    members.front().second.members.emplace_back("sequence", to_json(settings.sequence));
+  }
   const std::vector<std::pair<std::string, JsonValue>> others = {
       {"sequence_length", json_integer(division.sequence_length)},
       {"micro_batch", json_integer(division.micro_batch)},

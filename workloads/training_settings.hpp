@@ -10,6 +10,7 @@
 #include "workloads/network.hpp"
 #include "workloads/rank_grid.hpp"
 #include "workloads/schedule/pipeline_schedule.hpp"
+#include "workloads/sequence_parallel.hpp"
 #include "workloads/step.hpp"
 #include "workloads/workload.hpp"
 
@@ -65,6 +66,7 @@ struct Offload {
 struct TrainingSettings {
   NetworkShape network;
   RankGrid grid;
+  SequenceParallel sequence;
   Division division;
   std::int64_t global_batch = 0;   // sequences per step
   std::int64_t micro_batches = 0;  // per pipeline and step

@@ -156,6 +156,15 @@ void check_layers(JsonCursor& parameters, const TrainingSettings& settings) {
     parameters.find("recompute")
         .error("selective recomputation of layers with a parallel residual is not modelled");
   }
+  if (settings.division.sequence > 1 && settings.division.megatron_kernels) {
+    parameters.find("kernels").error(
+        "Megatron-LM's kernels are not modelled on a part of a sequence");
+  }
+  if (settings.division.sequence > 1 &&
+      settings.recomputation.kind == Recomputation::Kind::selective) {
+    parameters.find("recompute")
+        .error("selective recomputation of attention that ranks share is not modelled");
+  }
   if (settings.division.fp8_linear && (parallel || network.has_latent())) {
     parameters.find("precision")
         .error(
@@ -176,6 +185,9 @@ void check_architecture(JsonCursor& parameters, const TrainingSettings& settings
   if (!ladder && architecture != Architecture::upper_bound) return;
   JsonCursor place = parameters.find("architecture");
   const std::string name(to_string(architecture));
+  if (settings.division.sequence > 1) {
+    place.error(name + " is not modelled on a part of a sequence");
+  }
   if (settings.division.sequence_parallel) {
     place.error(name +
                 " is defined by all-reduces, in whose place sequence parallelism has others");

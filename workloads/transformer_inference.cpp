@@ -18,10 +18,10 @@ constexpr std::int64_t kMaximumInstances = 4'000'000'000;
 /// tensor and pipeline parallelism, in replicas, as vLLM runs it: a growing cache, micro-batches
 /// one behind the other through the stages, weights and cache in precisions of their own. Parallel
 /// residuals reduce once, sliding windows bound the cache, latent attention decodes with absorbed
-/// maps. Memory categories: weights, kv_cache, buffers.
-/// Leaves out: arrivals and continuous batching, chunked prefill, custom all-reduce kernels, two
-/// blocks at the same time but for ladder's all-reduces, the host's time for collectives and
-/// between steps, scales of quantised weights.
+/// maps, linear layers keep states, and ranks may share the prompts of a prefill. Memory
+/// categories: weights, kv_cache, states, buffers. Leaves out: arrivals and continuous batching,
+/// chunked prefill, custom all-reduce kernels, two blocks at the same time but for ladder's
+/// all-reduces, the host's time for collectives and between steps, scales of quantised weights.
 class TransformerInference final : public Workload {
  public:
   explicit TransformerInference(InferenceSettings settings) : settings_(std::move(settings)) {}
@@ -30,7 +30,7 @@ class TransformerInference final : public Workload {
     InferenceGraph made = inference_graph(settings_);
     Job job{.graph = std::move(made.graph), .headline = "latency_s", .facts = {}};
     const double sequences =
-        static_cast<double>(settings_.batch) * static_cast<double>(settings_.grid.data);
+        static_cast<double>(settings_.batch) * static_cast<double>(settings_.grid.replicas());
     job.tokens = sequences * static_cast<double>(settings_.output_length);
     job.model_operations = sequences * operations_per_sequence(AttentionSpan::causal);
     job.model_operations_full_attention = sequences * operations_per_sequence(AttentionSpan::full);
@@ -44,10 +44,11 @@ class TransformerInference final : public Workload {
                                    .to = made.last_tokens,
                                    .parts = settings_.decode_steps()});
     }
-    const Bytes on_rank = settings_.kv_bytes_per_token();
+    const Bytes on_rank = settings_.kv_bytes_per_token() / settings_.form.sequence;
     job.kv_cache = {.category = made.kv_cache,
                     .per_token_on_rank = on_rank,
-                    .per_token = on_rank * settings_.grid.tensor * settings_.grid.pipeline,
+                    .per_token = settings_.kv_bytes_per_token() * settings_.grid.tensor *
+                                 settings_.grid.pipeline,
                     .batch = settings_.batch,
                     .batch_step = settings_.micro_batches};
     add_facts(job, sequences);

@@ -6,6 +6,10 @@ Registry<SequenceMethodFactory> builtin_sequence_methods() {
   return {
       {"all_gather_kv", make_all_gather_kv,
        "keys and values of all tokens are gathered, queries stay (Llama-3 context parallelism)"},
+      {"lasp", make_lasp,
+       "linear attention: states go from rank to rank, one after another (LASP)"},
+      {"lasp2", make_lasp2,
+       "linear attention: the states of all ranks are gathered, whatever the length (LASP-2)"},
       {"megatron_sp", make_megatron_sp,
        "the hidden state of all tokens is gathered, heads are divided, outputs are "
        "reduce-scattered (Megatron-LM)"},

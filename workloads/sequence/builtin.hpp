@@ -8,6 +8,8 @@ namespace orrery {
 
 /// Factories of the methods that come with orrery; each is defined in a source of its own.
 std::unique_ptr<SequenceMethod> make_all_gather_kv(JsonCursor parameters);
+std::unique_ptr<SequenceMethod> make_lasp(JsonCursor parameters);
+std::unique_ptr<SequenceMethod> make_lasp2(JsonCursor parameters);
 std::unique_ptr<SequenceMethod> make_megatron_sp(JsonCursor parameters);
 std::unique_ptr<SequenceMethod> make_ring(JsonCursor parameters);
 std::unique_ptr<SequenceMethod> make_token_ring(JsonCursor parameters);

@@ -113,9 +113,9 @@ class Ring final : public SequenceMethod {
     return std::string(what) + " " + std::to_string(round);
   }
 
-  static std::vector<std::pair<AttentionBlock, Positions>> blocks(const SequenceGraph& graph,
-                                                                  const SequenceLayer& layer,
-                                                                  std::int64_t round) {
+  static std::vector<std::pair<AttentionBlock, Places>> blocks(const SequenceGraph& graph,
+                                                               const SequenceLayer& layer,
+                                                               std::int64_t round) {
     const std::int64_t degree = graph.degree();
     return alike<AttentionBlock>(degree, [&](std::int64_t q) {
       return block_between(layer, degree, q, (q - round + degree) % degree);

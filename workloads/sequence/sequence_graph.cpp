@@ -39,8 +39,8 @@ SequenceGraph::SequenceGraph(TaskGraph& graph, std::vector<Rank> ranks, std::int
                "ranks do not divide into sequence-parallel groups");
 }
 
-Positions SequenceGraph::all() const {
-  Positions positions(index_of(degree_));
+Places SequenceGraph::all() const {
+  Places positions(index_of(degree_));
   std::iota(positions.begin(), positions.end(), 0);
   return positions;
 }
@@ -62,7 +62,7 @@ SequenceGraph SequenceGraph::apart(std::int64_t size) const {
   return SequenceGraph(*graph_, std::move(ranks), degree_ / size, labels_);
 }
 
-RankSetId SequenceGraph::ranks_at(const Positions& where, std::int64_t hops) {
+RankSetId SequenceGraph::ranks_at(const Places& where, std::int64_t hops) {
   std::vector<Rank> ranks;
   for (std::size_t group = 0; group < ranks_.size(); group += index_of(degree_)) {
     for (const std::int64_t position : where) {
@@ -72,7 +72,7 @@ RankSetId SequenceGraph::ranks_at(const Positions& where, std::int64_t hops) {
   return graph_->rank_set(std::move(ranks));
 }
 
-OpId SequenceGraph::kernel(const std::string& label, const Positions& where, Kernel kernel) {
+OpId SequenceGraph::kernel(const std::string& label, const Places& where, Kernel kernel) {
   Op op;
   op.kind = OpKind::compute;
   op.stream = labels_.compute;
@@ -83,7 +83,7 @@ OpId SequenceGraph::kernel(const std::string& label, const Positions& where, Ker
   return graph_->add(op);
 }
 
-std::pair<OpId, OpId> SequenceGraph::kernels(const std::string& label, const Positions& where,
+std::pair<OpId, OpId> SequenceGraph::kernels(const std::string& label, const Places& where,
                                              std::vector<Kernel> kernels) {
   OpId first, last;
   for (Kernel& each : kernels) {
@@ -103,7 +103,7 @@ OpId SequenceGraph::marker(const std::string& label) {
   return graph_->add(op);
 }
 
-OpId SequenceGraph::send(const std::string& label, Lane lane, const Positions& where,
+OpId SequenceGraph::send(const std::string& label, Lane lane, const Places& where,
                          std::int64_t hops, Bytes bytes) {
   ORRERY_CHECK(hops > 0 && hops < degree_, "a message to oneself");
   const std::string suffix = lane == Lane::around ? "" : "_back";

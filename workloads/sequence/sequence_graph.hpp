@@ -10,7 +10,7 @@
 namespace orrery {
 
 /// Places in a sequence-parallel group, 0 to degree - 1.
-using Positions = std::vector<std::int64_t>;
+using Places = std::vector<std::int64_t>;
 
 /// Which of two pairs of streams a message takes: what goes around, and what comes back. Messages
 /// of one lane follow each other.
@@ -37,18 +37,18 @@ class SequenceGraph {
   const Labels& labels() const { return labels_; }
   TaskGraph& graph() const { return *graph_; }
   /// Every position.
-  Positions all() const;
+  Places all() const;
   /// The groups cut into groups of `size` neighbours; or into those that such groups' members of
   /// the same place form. `size` divides the degree.
   SequenceGraph neighbours(std::int64_t size) const;
   SequenceGraph apart(std::int64_t size) const;
 
-  OpId kernel(const std::string& label, const Positions& where, Kernel kernel);
+  OpId kernel(const std::string& label, const Places& where, Kernel kernel);
   /// One behind the other; returns the first, which waits for what all wait for, and the last.
-  std::pair<OpId, OpId> kernels(const std::string& label, const Positions& where,
+  std::pair<OpId, OpId> kernels(const std::string& label, const Places& where,
                                 std::vector<Kernel> kernels);
   /// From each of `where` to the position that many hops on, around the end; needs 1 <= hops < P.
-  OpId send(const std::string& label, Lane lane, const Positions& where, std::int64_t hops,
+  OpId send(const std::string& label, Lane lane, const Places& where, std::int64_t hops,
             Bytes bytes);
   /// Of all positions of each group; sizes as TaskGraph has them.
   OpId collective(const std::string& label, CollectiveKind kind, Bytes bytes);
@@ -70,7 +70,7 @@ class SequenceGraph {
   void free(OpId op, LabelId category, Bytes bytes) { graph_->free_memory(op, category, bytes); }
 
  private:
-  RankSetId ranks_at(const Positions& where, std::int64_t hops = 0);
+  RankSetId ranks_at(const Places& where, std::int64_t hops = 0);
   bool covers_all(OpId op) const;
 
   TaskGraph* graph_;
@@ -80,10 +80,10 @@ class SequenceGraph {
   std::vector<OpId> rounds_;
 };
 
-/// Positions with the same value side by side, in the order in which values first come.
+/// Places with the same value side by side, in the order in which values first come.
 template <class Value, class Function>
-std::vector<std::pair<Value, Positions>> alike(std::int64_t degree, Function value_at) {
-  std::vector<std::pair<Value, Positions>> groups;
+std::vector<std::pair<Value, Places>> alike(std::int64_t degree, Function value_at) {
+  std::vector<std::pair<Value, Places>> groups;
   for (std::int64_t position = 0; position < degree; ++position) {
     const Value value = value_at(position);
     auto group = groups.begin();

@@ -42,7 +42,8 @@ struct SequenceLayer {
   Precision precision = Precision::bf16;
   Precision gradients = Precision::bf16;  // dK and dV while they are summed and sent
   MergeKernels kernels = MergeKernels::fused;
-  Duration host{};  // what issuing a kernel takes the host, see Kernel::host
+  Duration host{};                // what issuing a kernel takes the host, see Kernel::host
+  std::int64_t linear_block = 0;  // of linear attention: tokens its kernels take; 0: a softmax
 
   std::int64_t tokens() const;  // of a row, whole
 

@@ -27,6 +27,9 @@ struct SequenceRefusal {
 ///   backward   the output's gradient is there (a buffer); leaves dQ, dK and dV of the own tokens
 ///              (a buffer) and gives back everything else, Q, K, V, output and gradient too
 ///
+/// Of a linear layer Q and K are the mapped ones; a method that is not for such runs it as though
+/// it had a softmax, with all pairs of tokens.
+///
 /// Both take what they need between (buffers), begin after `after` (none: at once) and return the
 /// op that comes last on every rank, on all positions, so that the next can wait for it alone.
 ///
@@ -38,6 +41,8 @@ class SequenceMethod {
  public:
   virtual ~SequenceMethod() = default;
 
+  /// Whether it is of linear attention alone, and never of a softmax.
+  virtual bool is_linear() const { return false; }
   /// Nothing when it can run the layer on groups of so many ranks.
   virtual std::optional<SequenceRefusal> refusal(const SequenceLayer& layer,
                                                  std::int64_t degree) const = 0;
