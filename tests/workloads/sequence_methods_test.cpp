@@ -240,6 +240,34 @@ TEST(SequenceMethods, SendWhatTheLiteratureCounts) {
   }
 }
 
+// Whatever the method, the ranks together do what the mask leaves: 2 operations per pair and
+// element of a head in two products, and 5 products backward.
+TEST(SequenceMethods, DoAllOfTheWorkAndNoMore) {
+  for (const char* method :
+       {"\"ring\"", "\"token_ring\"", "\"ulysses\"", "\"megatron_sp\"", "\"all_gather_kv\"",
+        R"({"kind": "all_gather_kv", "gathers": 2})", R"({"kind": "usp", "ulysses": 2})"}) {
+    for (const TokenLayout layout :
+         {TokenLayout::contiguous, TokenLayout::zigzag, TokenLayout::striped}) {
+      for (const AttentionMask mask : {AttentionMask::causal, AttentionMask::full}) {
+        SequenceLayer layer = layer_of(0, 16, 4, mask, layout);
+        layer.lengths = {512, 1280, 256};
+        layer.batch = 3;
+        const double twice_pairs =
+            (512.0 * 512 + 1280.0 * 1280 + 256.0 * 256) * (mask == AttentionMask::full ? 2 : 1);
+        const double forward = twice_pairs * 3 * 16 * 2 * 128;
+        for (const Pass pass : {Pass::forward, Pass::backward}) {
+          double sum = 0;
+          for (const auto& [label, operations] : traffic_of(method, layer, 4, pass).operations) {
+            sum += operations;
+          }
+          EXPECT_DOUBLE_EQ(sum, pass == Pass::forward ? forward : 2.5 * forward)
+              << method << " " << to_string(layout) << " " << to_string(mask);
+        }
+      }
+    }
+  }
+}
+
 // Round by round: who sends how much to whom.
 TEST(SequenceMethods, SendToTheRightNeighbourInEachRound) {
   const std::int64_t p = 8, tokens = 4096;

@@ -2,6 +2,7 @@
 // published.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -87,6 +88,40 @@ TEST_F(SequenceAttentionTest, TakesTheSameTimeFoldedAndNotAndPassesItsChecks) {
       }
       EXPECT_EQ(times[0], times[1]) << method << " " << layout;
     }
+  }
+}
+
+// In a full mesh every pair has a link each way. A ring puts P-1 blocks of keys and values on those
+// to the next; TokenRing P-1 of queries on those to the one before, and one output, with its
+// log-sum-exp, on that to each distance.
+TEST_F(SequenceAttentionTest, LinksOfAFullMeshCarryWhatEachSchemeSends) {
+  const int degree = 8;
+  const double query = 8192.0 * 32 * 128 * 2;
+  const double output = query + 8192.0 * 32 * 4;
+  for (const char* method : {"ring", "token_ring"}) {
+    const Outcome outcome = run({"/cluster=ascend_910b_8", "/workload/mask=full",
+                                 std::string("/workload/method=") + method},
+                                true);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const JsonValue result = parse_json(outcome.out, "result");
+    int links = 0;
+    for (const JsonValue& link : value_at(result, "/resources/most_loaded_first")->items) {
+      if (link.find("kind")->string != "hccs") continue;
+      int from = -1, to = -1;
+      ASSERT_EQ(std::sscanf(link.find("name")->string.c_str(), "node 0, device %d -> device %d",
+                            &from, &to),
+                2);
+      const int distance = (to - from + degree) % degree;
+      const bool is_ring = std::string(method) == "ring";
+      double expected = is_ring && distance == 1 ? (degree - 1) * 2 * query : 0;
+      if (!is_ring) expected = output + (distance == degree - 1 ? (degree - 1) * query : 0);
+      const double carried = number(*link.find("utilisation")) *
+                             number(*result.find("attention_time_s")) *
+                             number(*link.find("capacity_Bps"));
+      EXPECT_NEAR(carried, expected, 1e-6 * query) << method << " " << from << " to " << to;
+      ++links;
+    }
+    EXPECT_EQ(links, degree * (degree - 1));
   }
 }
 
