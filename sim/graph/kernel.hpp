@@ -17,6 +17,7 @@ struct Kernel {
   struct Dimension {
     std::string name;
     std::int64_t size = 0;
+    friend bool operator==(const Dimension&, const Dimension&) = default;
   };
 
   std::string kind;  // "gemm", "attention", "elementwise", …
@@ -31,6 +32,8 @@ struct Kernel {
   Duration host;
   bool continues = false;  // a further part of a kernel that runs already: it is not launched
   bool updates = false;    // what it writes the memory adds to what is there: op-and-store
+
+  friend bool operator==(const Kernel&, const Kernel&) = default;
 };
 
 }  // namespace orrery

@@ -1,6 +1,7 @@
 #include "sim/graph/task_graph.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "sim/base/errors.hpp"
@@ -14,6 +15,17 @@ std::uint64_t hash_of(std::span<const Rank> ranks) {
   std::uint64_t hash = kFnv1aBasis;
   for (const Rank rank : ranks) {
     hash = fnv1a_step(hash, static_cast<std::uint64_t>(rank));
+  }
+  return hash;
+}
+
+/// Of what kernels mostly differ in.
+std::uint64_t hash_of(const Kernel& kernel) {
+  std::uint64_t hash =
+      fnv1a_step(fnv1a(kernel.kind), std::bit_cast<std::uint64_t>(kernel.operations.as_double()));
+  hash = fnv1a_step(hash, static_cast<std::uint64_t>(kernel.read.count()));
+  for (const Kernel::Dimension& dimension : kernel.shape) {
+    hash = fnv1a_step(hash, static_cast<std::uint64_t>(dimension.size));
   }
   return hash;
 }
@@ -115,6 +127,17 @@ RankSetId TaskGraph::rank_set(std::vector<Rank> ranks) {
 KernelId TaskGraph::kernel(Kernel kernel) {
   kernels_.push_back(std::move(kernel));
   return KernelId(kernels_.size() - 1);
+}
+
+KernelId TaskGraph::shared_kernel(Kernel kernel) {
+  const std::uint64_t hash = hash_of(kernel);
+  const auto [first, last] = shared_kernels_.equal_range(hash);
+  for (auto candidate = first; candidate != last; ++candidate) {
+    if (kernels_[candidate->second.index()] == kernel) return candidate->second;
+  }
+  const KernelId id = this->kernel(std::move(kernel));
+  shared_kernels_.emplace(hash, id);
+  return id;
 }
 
 SizesId TaskGraph::sizes(std::shared_ptr<const SizeTable> table) {

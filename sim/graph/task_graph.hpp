@@ -70,6 +70,9 @@ class TaskGraph {
   /// Equal lists get the same id. Ranks must be in [0, world_size), without repetition.
   RankSetId rank_set(std::vector<Rank> ranks);
   KernelId kernel(Kernel kernel);
+  /// The same id as an equal kernel that was shared before: for generators that make the same one
+  /// again for every layer.
+  KernelId shared_kernel(Kernel kernel);
   /// Shared, as it may be large and many ops may have it.
   SizesId sizes(std::shared_ptr<const SizeTable> table);
 
@@ -130,6 +133,7 @@ class TaskGraph {
   std::vector<std::vector<Rank>> rank_sets_;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> rank_set_index_;  // (hash, id), sorted
   std::vector<Kernel> kernels_;
+  std::unordered_multimap<std::uint64_t, KernelId> shared_kernels_;  // by hash; only looked up
   std::vector<std::shared_ptr<const SizeTable>> size_tables_;
   Names streams_;
   Names labels_;

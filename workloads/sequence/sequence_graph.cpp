@@ -79,7 +79,7 @@ OpId SequenceGraph::kernel(const std::string& label, const Places& where, Kernel
   op.ranks = ranks_at(where);
   op.label = graph_->label(labels_.name + label);
   op.category = labels_.category;
-  op.kernel = graph_->kernel(std::move(kernel));
+  op.kernel = graph_->shared_kernel(std::move(kernel));
   return graph_->add(op);
 }
 

@@ -218,6 +218,28 @@ JsonValue order(std::initializer_list<const char*> names) {
   return json_array(std::move(items));
 }
 
+/// Sequences of so many tokens are worth dividing among ranks.
+constexpr std::int64_t kLongSequence = 32'768;
+
+/// One rank a sequence, and where sequences are long, more by several methods.
+JsonValue sequence_methods(const JsonValue& workload, const std::vector<std::int64_t>& degrees) {
+  const JsonValue* length = workload.find("sequence_length");
+  const bool is_long = length != nullptr && length->integer >= kLongSequence;
+  std::vector<JsonValue> items;
+  for (const std::int64_t degree : degrees) {
+    for (const char* method : {"ulysses", "ring", "all_gather_kv"}) {
+      if (degree > 1 && !is_long) continue;
+      items.push_back(json_object({{"degree", json_integer(degree)},
+                                   {"method", json_string(method)}}));
+      if (std::string_view(method) == "ring") {
+        items.back().members.push_back({"layout", json_string("zigzag")});
+      }
+      if (degree == 1) break;  // the same by each
+    }
+  }
+  return json_array(std::move(items));
+}
+
 }  // namespace
 
 std::size_t SearchResult::count(SearchPoint::State state) const {
@@ -246,15 +268,19 @@ JsonValue standard_space(JsonValue& scenario, std::int64_t devices) {
   JsonValue axes =
       json_object({{"/workload/parallel/tensor", counts(degrees)},
                    {"/workload/parallel/pipeline", counts(degrees)},
+                   {"/workload/parallel/sequence", sequence_methods(*workload, degrees)},
                    {"/workload/micro_batch", counts({1, 2, 4, 8})},
                    {"/workload/recompute", kinds({"none", "selective", "full"})},
                    {"/workload/sharding", kinds({"none", "zero1", "zero2", "zero3"})},
                    {"/workload/placement", json_array({order({"tensor", "data", "pipeline"}),
-                                                       order({"tensor", "pipeline", "data"})})}});
+                                                       order({"tensor", "pipeline", "data"})})},
+                   {"/collectives/all_reduce",
+                    json_array({json_string("auto"), json_string("ring")})}});
   return json_object(
       {{"axes", std::move(axes)},
        {"where",
-        json_string("tensor * pipeline <= devices and devices % (tensor * pipeline) == 0")}});
+        json_string("tensor * pipeline * sequence.degree <= devices and "
+                    "devices % (tensor * pipeline * sequence.degree) == 0")}});
 }
 
 }  // namespace orrery
