@@ -144,6 +144,15 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
   impl_->start_message(leaving);
 }
 
+void Machine::join_collective(InstanceId, const Op& op, std::span<const Rank> group, Rank member) {
+  if (group.size() == 1 || !impl_->calls.has_library()) return;
+  impl_->hold_cores(impl_->calls.call_for(*impl_->graph, op, group), member, 1);
+}
+
+void Machine::Impl::hold_cores(const CollectiveCalls::Call& call, Rank member, int sign) {
+  if (call.terms && call.terms->cores > 0) resources->hold_cores(member, sign * call.terms->cores);
+}
+
 void Machine::start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) {
   RunningCollective run;
   run.instance = instance;
@@ -254,6 +263,10 @@ void Machine::Impl::start_kernel(std::uint32_t index) {
 void Machine::Impl::member_finished(std::uint32_t index, int member) {
   RunningCollective& run = runs[index];
   const InstanceId instance = run.instance;
+  if (run.call != nullptr) {
+    const int position = run.folded == nullptr ? member : run.folded->position(member);
+    hold_cores(*run.call, run.group[static_cast<std::size_t>(position)], -1);
+  }
   if (--run.members_left == 0) {
     if (run.group.size() > 1) {
       const std::uint64_t groups = run.folded == nullptr ? 1 : run.folded->groups();

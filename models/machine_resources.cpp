@@ -118,12 +118,10 @@ MachineResources::Way MachineResources::way_of(const Course& course, double coun
   }
   put_memory(destination, course.load.in * written * all / static_cast<double>(alike(destination)),
              counted);
-  const bool own = core_seconds_ > 0 || terms == nullptr;  // what the device says comes first
-  const double core_seconds = own ? core_seconds_ : terms->core_seconds;
-  if (course.mover == Mover::cores && core_seconds > 0) {
+  if (course.mover == Mover::cores && core_seconds_ > 0) {
     const DeviceResources& from = devices_[static_cast<std::size_t>(source)];
     put(from.cores.valid() ? from.cores : from.math,
-        core_seconds * all / static_cast<double>(alike(source)));
+        core_seconds_ * all / static_cast<double>(alike(source)));
   }
   if (terms == nullptr) return {usages_, route.latency};
   const Duration left =
@@ -255,7 +253,8 @@ void MachineResources::put(ResourceId resource, double coefficient) {
 
 std::vector<MachineResources::ResourceUse> MachineResources::uses() const {
   std::vector<ResourceUse> result;
-  const std::vector<double> done = activities_->done();
+  std::vector<double> done = activities_->done();
+  for (std::size_t d = 0; d < held_.size(); ++d) done[2 * d] += held_[d].until(activities_->now());
   std::vector<bool> listed(activities_->sharing().resource_count(), false);
   const auto add = [&](const std::string& name, const std::string& kind, ResourceId id,
                        double capacity, std::uint64_t count) {
@@ -268,10 +267,9 @@ std::vector<MachineResources::ResourceUse> MachineResources::uses() const {
     const bool idle = symmetry_ != nullptr && d >= symmetry_->rank_class.size();
     const std::uint64_t count = idle ? 1 : alike(static_cast<Rank>(d));
     if (!devices_[d].math.valid()) continue;  // idle, beside a symmetry
-    const Sharing& sharing = activities_->sharing();
-    add(device + " math", "math", devices_[d].math, sharing.capacity(devices_[d].math), count);
-    add(device + " memory", "memory", devices_[d].memory, sharing.capacity(devices_[d].memory),
-        count);
+    add(device + " math", "math", devices_[d].math, devices_[d].speed, count);
+    add(device + " memory", "memory", devices_[d].memory,
+        activities_->sharing().capacity(devices_[d].memory), count);
   }
   for (std::size_t l = 0; l < links_.size(); ++l) {
     const Fabric::Link& link = fabric_->links()[l];

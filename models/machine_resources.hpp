@@ -39,6 +39,10 @@ class MachineResources {
 
   /// So many cores of each device are communication kernels' alone. Once, before anything runs.
   void set_cores_apart(std::int64_t cores);
+  /// A communication kernel begins to hold so many of a device's cores, or ends (negative): other
+  /// kernels have what is left, a core at least. Nothing where the device says itself what cores
+  /// move (collective_core_rate): there it is the bytes that take them.
+  void hold_cores(Rank rank, std::int64_t cores);
 
   /// What a message takes while it leaves: both memories, and every link of its route.
   struct Way {
@@ -119,6 +123,14 @@ class MachineResources {
     ResourceId cores;      // set apart for communication kernels: seconds of a device per second
   };
 
+  struct Held {  // cores of a device, by communication kernels
+    std::int64_t cores = 0;
+    double taken = 0;  // of math
+    double done = 0;   // math-seconds taken until `since`
+    Time since;
+    double until(Time now) const { return done + taken * to_seconds(now - since); }
+  };
+
   Way way_of(const Course& course, double counted);
   Way host_way(const Course& course);
   double coefficient(const Fabric::Route& route, std::size_t hop, double bytes) const;
@@ -143,6 +155,7 @@ class MachineResources {
   const Symmetry* symmetry_;
   double core_seconds_ = 0;               // of all cores, for a byte that cores move
   std::vector<DeviceResources> devices_;  // by device
+  std::vector<Held> held_;                // by math; empty: none ever were
   std::vector<ResourceId> links_;         // by link
   std::vector<Usage> usages_;
   bool has_terms_ = false;

@@ -88,4 +88,20 @@ void MachineResources::set_cores_apart(std::int64_t cores) {
   }
 }
 
+void MachineResources::hold_cores(Rank rank, std::int64_t cores) {
+  if (core_seconds_ > 0 || device_.cores <= 1) return;
+  const DeviceResources& device = devices_[static_cast<std::size_t>(rank)];
+  const std::size_t place = device.math.index() / 2;  // as the constructor adds them
+  if (place >= held_.size()) held_.resize(place + 1);
+  Held& held = held_[place];
+  const Time now = activities_->now();
+  held.done = held.until(now);
+  held.since = now;
+  held.cores += cores;
+  ORRERY_CHECK(held.cores >= 0, "more cores are given back than were held");
+  const auto taken = static_cast<double>(std::min(held.cores, device_.cores - 1));
+  held.taken = device.speed * taken / static_cast<double>(device_.cores);
+  activities_->set_capacity(device.math, device.speed - held.taken);
+}
+
 }  // namespace orrery

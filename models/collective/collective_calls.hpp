@@ -71,6 +71,7 @@ class CollectiveCalls {
   }
   /// `groups` ran it at the same time.
   void count_run(std::size_t record, Duration took, std::uint64_t groups);
+  bool has_library() const { return choice_.library != nullptr; }
   const std::vector<CollectiveRecord>& records() const { return records_; }
 
  private:

@@ -22,6 +22,8 @@ class FoldedProgram final : public CollectiveProgram {
                 const Symmetry& symmetry, const Fabric& fabric);
 
   int members() const { return static_cast<int>(first_.size()); }
+  /// In the group, of the first of those that the member stands for.
+  int position(int member) const { return first_[static_cast<std::size_t>(member)]; }
   /// How many groups like this one there are.
   std::uint64_t groups() const { return groups_; }
 

@@ -10,13 +10,14 @@ namespace orrery {
 /// What the kernels of a library make of the messages of an algorithm, in place of what the links
 /// alone would.
 struct MessageTerms {
-  Duration step;            // latency of a message inside a node, in place of `replaces`; between
-                            // nodes beside that of its route
-  Duration replaces;        // of the latency of a route inside a node: what is longer stays, as on
-                            // a degraded link
-  double share = 1;         // of the raw bandwidth of links inside nodes that messages can use
-  double between = 1;       // bytes on a link between nodes for one of a message
-  double core_seconds = 0;  // of all cores of the sender, for a byte
+  Duration step;       // latency of a message inside a node, in place of `replaces`; between
+                       // nodes beside that of its route
+  Duration replaces;   // of the latency of a route inside a node: what is longer stays, as on
+                       // a degraded link
+  double share = 1;    // of the raw bandwidth of links inside nodes that messages can use
+  double between = 1;  // bytes on a link between nodes for one of a message
+  int cores = 0;       // that its kernel holds on each member, from when that has come to the
+                       // collective to its end there; 0: none are known of
 };
 
 /// How one collective runs.

@@ -72,11 +72,10 @@ class CustomAllReduce final : public CollectiveLibrary {
                   " among " + std::to_string(call.members) + " members";
     const CustomAllReduceFit::Shots& shots = one ? fit_.one : fit_.two;
     plan.launch = shots.launch + call.members * shots.member;
-    MessageTerms terms{
-        .step = Duration(0), .replaces = place_.catalogue.step, .share = shots.efficiency};
-    const double busy = std::min(1.0, static_cast<double>(fits_.cores) / place_.cores);
-    terms.core_seconds = busy / (terms.share * place_.port);
-    plan.terms = terms;
+    plan.terms = MessageTerms{.step = Duration(0),
+                              .replaces = place_.catalogue.step,
+                              .share = shots.efficiency,
+                              .cores = fits_.cores};
     return plan;
   }
 

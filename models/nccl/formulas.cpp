@@ -75,7 +75,6 @@ int NcclFormulas::channels(Bytes size, int members, std::size_t protocol) const 
 NcclPlan NcclFormulas::finish(NcclPlan plan, const NcclWork& work) const {
   plan.share = std::min(1.0, plan.share * scale_.efficiency);
   plan.between = tuning_->protocols[plan.protocol].wire;
-  plan.moved = work.moved;
   const double port = plan.share * place_.port;
   plan.transfer = work.first_port / port;
   double stream = work.port / port;

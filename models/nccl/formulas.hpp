@@ -15,7 +15,6 @@ struct NcclPlace {
   double port = 0;    // bytes/s into a device inside its node, raw
   int links = 1;      // by which they come there
   double memory = 0;  // bytes/s of a device's memory, peak
-  int cores = 0;      // of a device
   bool switch_adds = false;
   bool network_adds = false;             // so do the switches between the nodes
   double adapter = 0;                    // bytes/s of one adapter, for large transfers; 0: none
@@ -36,7 +35,6 @@ struct NcclPlan {
   double share = 1;      // of a link's raw bandwidth inside a node
   double between = 1;    // bytes on a link between nodes for one of a message
   Bytes chunk;           // largest message of a chain; 0 for others
-  double moved = 0;      // bytes that each member receives
   double transfer = 0;   // seconds in which bytes flow
   double held_back = 0;  // seconds that the transport between nodes holds messages back
   double seconds = 0;  // by which algorithms are compared: in a node the whole, with nothing beside

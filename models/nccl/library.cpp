@@ -139,22 +139,18 @@ NcclPlan Nccl::direct(const CollectiveCall& call) const {
   return formulas_.point_to_point(pair, direct_work(call));
 }
 
-/// Cores are busy for `transfer` when nothing is in the way, so each byte takes its part of that.
+/// A channel is a thread block, which has a core for itself as long as the kernel runs.
 CollectivePlan Nccl::finished(const NcclPlan& plan) const {
   CollectivePlan result;
   result.protocol = kNcclProtocols[plan.protocol];
   result.channels = plan.channels;
   result.chunk = plan.chunk;
   result.launch = duration_from_seconds(plan.launch);
-  MessageTerms terms{.step = duration_from_seconds(plan.step),
-                     .replaces = place_.catalogue.step,
-                     .share = plan.share,
-                     .between = plan.between};
-  if (place_.cores > 0 && plan.moved > 0) {
-    const double busy = std::min(1.0, static_cast<double>(plan.channels) / place_.cores);
-    terms.core_seconds = busy * plan.transfer / plan.moved;
-  }
-  result.terms = terms;
+  result.terms = MessageTerms{.step = duration_from_seconds(plan.step),
+                              .replaces = place_.catalogue.step,
+                              .share = plan.share,
+                              .between = plan.between,
+                              .cores = plan.channels};
   return result;
 }
 

@@ -10,7 +10,6 @@ NcclPlace place_of(const ClusterSpec& cluster, Fabric& fabric) {
   NcclPlace place;
   const NodeSpec& node = cluster.node;
   place.memory = node.device.memory_bandwidth.as_double();
-  place.cores = static_cast<int>(node.device.cores);
   place.catalogue.launch = node.device.collective_launch;
   std::set<int> links;
   const int local = static_cast<int>(node.devices);

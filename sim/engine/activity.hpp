@@ -40,6 +40,7 @@ class Activities final : private EventHandler {
   /// Counts what goes through a resource without competing for it, where it cannot be short.
   void count(ResourceId resource, double amount) { carried_[resource.index()] += amount; }
 
+  Time now() const { return engine_->now(); }
   const Sharing& sharing() const { return sharing_; }
   std::uint64_t started() const { return started_; }
   /// By resource: work × coefficient that has gone through it by now, for utilisation. Not between

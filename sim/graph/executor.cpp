@@ -87,7 +87,13 @@ void Executor::release(Slot slot) {
   if (--pending_[slot] > 0) return;
   ready_[slot] = engine_->now();
   const SlotLayout::Participant who = slots_.participant(slot);
-  const std::size_t needed = slots_.positions(graph_->op(who.instance.op));
+  const Op& op = graph_->op(who.instance.op);
+  const std::size_t needed = slots_.positions(op);
+  if (op.kind == OpKind::collective) {
+    runner_->join_collective(
+        who.instance, op, graph_->ranks(op.ranks).subspan(who.instance.instance * needed, needed),
+        who.rank);
+  }
   if (++arrived_[slots_.slot_of(who.instance, 0)] == needed) start(who.instance);
 }
 

@@ -194,13 +194,21 @@ void FoldedGraph::start_transfer(InstanceId instance, const Op& op, Rank, Rank) 
                           graph_->ranks(original.peers)[pair]);
 }
 
-void FoldedGraph::start_collective(InstanceId instance, const Op& op, std::span<const Rank>) {
+std::span<const Rank> FoldedGraph::real_group(InstanceId instance) const {
   const Part& part = parts_[instance.op.index()];
   const Op& original = graph_->op(part.original);
   const std::size_t group = instances_[part.first_instance + instance.instance];
-  runner_->start_collective(
-      instance, op,
-      graph_->ranks(original.ranks).subspan(group * original.group_size, original.group_size));
+  return graph_->ranks(original.ranks).subspan(group * original.group_size, original.group_size);
+}
+
+void FoldedGraph::join_collective(InstanceId instance, const Op& op, std::span<const Rank>,
+                                  Rank member) {
+  runner_->join_collective(instance, op, real_group(instance),
+                           first_rank_[static_cast<std::size_t>(member)]);
+}
+
+void FoldedGraph::start_collective(InstanceId instance, const Op& op, std::span<const Rank>) {
+  runner_->start_collective(instance, op, real_group(instance));
 }
 
 }  // namespace orrery

@@ -27,6 +27,8 @@ class FoldedGraph final : public Runner {
   /// Must be set before running; it gets real ranks and real groups.
   void set_runner(Runner& runner) { runner_ = &runner; }
 
+  void join_collective(InstanceId instance, const Op& op, std::span<const Rank> group,
+                       Rank member) override;
   void start_compute(InstanceId instance, const Op& op, Rank rank) override;
   void start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) override;
   void start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) override;
@@ -37,6 +39,7 @@ class FoldedGraph final : public Runner {
     std::uint32_t first_instance = 0;  // into instances_
   };
 
+  std::span<const Rank> real_group(InstanceId instance) const;
   RankSetId fold_set(RankSetId set);
   void add_op(OpId original, Op op, std::span<const std::uint32_t> instances);
   void fold_op(OpId id);

@@ -34,6 +34,10 @@ class RunListener {
 /// events, never from inside a start_ call.
 class Runner {
  public:
+  /// A member of a collective has come to it: what runs it there may wait for the others, who come
+  /// now or later. start_collective follows when all have.
+  virtual void join_collective(InstanceId /*instance*/, const Op& /*op*/,
+                               std::span<const Rank> /*group*/, Rank /*member*/) {}
   virtual void start_compute(InstanceId instance, const Op& op, Rank rank) = 0;
   virtual void start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) = 0;
   virtual void start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) = 0;

@@ -126,13 +126,11 @@ TEST(Nccl, OpensAsManyChannelsAsThereIsToDo) {
   EXPECT_EQ(channels(1000 * channel), tuning.ring_channels);
 }
 
-// While bytes flow, so many of the device's cores are taken: core_seconds · rate = channels /
-// cores.
-TEST(Nccl, TakesACoreForEachChannelWhileBytesFlow) {
+TEST(Nccl, TakesACoreForEachChannel) {
   const CollectivePlan plan =
       plan_on(nccl_node_of(kNvlink4), CollectiveKind::all_gather, 64_MiB, 8);
-  const double rate = plan.terms->share * 450e9;
-  EXPECT_NEAR(plan.terms->core_seconds * rate, plan.channels / 132.0, 1e-12);
+  EXPECT_GT(plan.channels, 1);
+  EXPECT_EQ(plan.terms->cores, plan.channels);
 }
 
 TEST(Nccl, ScalesConstantsOfANeighbourByWhatTheCatalogueSays) {

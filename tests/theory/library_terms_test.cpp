@@ -1,6 +1,7 @@
 // What a library's terms do to a collective, in closed form: its launch before the first message,
 // its step in place of the latency of a route inside a node and beside that of one between nodes,
 // its share of a link's raw bandwidth, its bytes on links between nodes, and its cores.
+#include <algorithm>
 #include <cmath>
 
 #include "models/collective/builtin.hpp"
@@ -57,10 +58,9 @@ Finished all_reduce_on(const ClusterSpec& cluster, int members, const Collective
 TEST(LibraryTerms, ReplaceLatencyAndEfficiencyInsideANode) {
   const ClusterSpec cluster = crossbar_of(kMembers, wire(kRaw, kHop, kEfficiency));
   const Duration round = transfer_time(2 * kBlock, kRaw) + kStep;  // at half of the raw bandwidth
-  const Finished done = all_reduce_on(
-      cluster, kMembers,
-      with(
-          {.step = kStep, .replaces = 2 * kHop, .share = kShare, .between = 7, .core_seconds = 0}));
+  const Finished done =
+      all_reduce_on(cluster, kMembers,
+                    with({.step = kStep, .replaces = 2 * kHop, .share = kShare, .between = 7}));
   EXPECT_EQ(done.end, Time(kLaunch + 2 * (kMembers - 1) * round));
   ASSERT_EQ(done.records.size(), 1U);
   EXPECT_EQ(done.records[0].algorithm, "ring");
@@ -106,30 +106,62 @@ TEST(LibraryTerms, GiveWayToTheLaunchAndTheAlgorithmThatTheScenarioNames) {
   EXPECT_EQ(done.records.at(0).algorithm, "asked for");
 }
 
-// A fifth of all cores while bytes flow: a kernel beside it ends later by the time of all cores
-// that the messages take, each member sending 2 (n-1) blocks.
-TEST(LibraryTerms, CoresThatMoveACollectiveAreTakenFromAKernel) {
-  constexpr double kBusy = 0.2;
-  const double core_seconds = kBusy / kRaw.as_double();
+/// Of kCores cores, a kernel of the library has one. When all members are there at once it holds it
+/// for the whole of the collective: the launch, latencies and bytes.
+constexpr std::int64_t kCores = 5;
+const Duration kWhole = kLaunch + 2 * (kMembers - 1) * (transfer_time(kBlock, kRaw) + kStep);
+
+ClusterSpec cores_of(std::int64_t cores) {
   DeviceNumbers numbers;
+  numbers.cores = cores;
+  return crossbar_of(kMembers, wire(kRaw, kHop), numbers);
+}
+
+Kernel busy_for(Duration alone) {
+  const DeviceNumbers numbers;
+  const double rate = numbers.peak.as_double() * numbers.math_efficiency;
+  return kernel_of(Flops(std::llround(rate * to_seconds(alone))), Bytes(0));
+}
+
+CollectiveChoice that_holds(int cores) {
+  return with({.step = kStep, .replaces = 2 * kHop, .share = 1, .cores = cores});
+}
+
+TEST(LibraryTerms, CoresOfACollectiveAreTakenFromAKernelFromItsStartToItsEnd) {
   const Duration alone = 1_ms;
-  const auto end_of_kernel = [&](double seconds_a_byte) {
+  const auto end_of_kernel = [&](int cores) {
     GraphOf graph(kMembers);
-    const double rate = numbers.peak.as_double() * numbers.math_efficiency;
-    const OpId kernel = graph.compute(
-        graph.all(),
-        kernel_of(Flops(static_cast<std::int64_t>(rate * to_seconds(alone))), Bytes(0)));
+    const OpId kernel = graph.compute(graph.all(), busy_for(alone));
     graph.collective(CollectiveKind::all_reduce, kMembers * kBlock, kMembers);
-    return run(crossbar_of(kMembers, wire(kRaw, kHop), numbers), graph,
-               with({.step = kStep,
-                     .replaces = 2 * kHop,
-                     .share = 1,
-                     .core_seconds = seconds_a_byte}))
-        .end_of(kernel);
+    return run(cores_of(kCores), graph, that_holds(cores)).end_of(kernel);
   };
-  const Duration flows = 2 * (kMembers - 1) * transfer_time(kBlock, kRaw);
   EXPECT_EQ(end_of_kernel(0), alone);
-  EXPECT_EQ(end_of_kernel(core_seconds), alone + flows / 5);
+  EXPECT_EQ(end_of_kernel(1), alone + kWhole / kCores);
+  EXPECT_EQ(end_of_kernel(2), alone + kWhole * 2 / kCores);
+  // One core is left, whatever is asked for.
+  EXPECT_EQ(end_of_kernel(100), alone + kWhole * (kCores - 1) / kCores);
+}
+
+// Rank 0 comes late. The others' kernels of the library hold their cores while they wait for it.
+TEST(LibraryTerms, CoresAreHeldWhileOneWaitsForOthers) {
+  const Duration late = 300_us;
+  const Duration alone = 2_ms;
+  GraphOf graph(kMembers);
+  const OpId first = graph.compute({0}, busy_for(late));
+  const OpId beside = graph.compute({0, 1, 2, 3}, busy_for(alone), "beside");
+  const OpId all = graph.collective(CollectiveKind::all_reduce, kMembers * kBlock, kMembers);
+  graph.depend(all, first);
+  const Finished done = run(cores_of(kCores), graph, that_holds(1));
+  // Beside the first kernel the second has half of rank 0, so that it comes after twice as long.
+  EXPECT_EQ(done.end_of(all), 2 * late + kWhole);
+  const auto end_on = [&](Rank rank) {
+    const auto span = std::find_if(done.spans.begin(), done.spans.end(), [&](const Span& of) {
+      return of.instance.op == beside && of.rank == rank;
+    });
+    return span == done.spans.end() ? Duration(0) : span->end.since_start();
+  };
+  EXPECT_EQ(end_on(1), alone + (2 * late + kWhole) / kCores);
+  EXPECT_EQ(end_on(0), alone + late + kWhole / kCores);
 }
 
 // The window of a socket holds what the library makes of a message: two bytes for one.
