@@ -41,8 +41,10 @@ struct MachineCounters {
 ///
 /// Jitter multiplies the work of a kernel, but never below its physical floor (KernelCost).
 /// Messages of a collective are moved by cores of the source, as NCCL's kernels do: they take math
-/// too where the device's collective_core_rate or their library's terms say how much. Leaves out:
-/// cores that wait for data.
+/// too where the device's collective_core_rate says how much. Otherwise, where a library says how
+/// many cores its kernel has, a member holds these from when it has come to the collective until it
+/// is done: while bytes move, and while it waits for others or for data (the launch counts with
+/// it). Leaves out: kernels that hold all cores already when it wants to begin.
 ///
 /// With a symmetry it runs one instance of each class, with the load and the counts of all; the ops
 /// then come from a FoldedGraph, and so do the positions of a collective's members.
@@ -64,6 +66,8 @@ class Machine final : public Runner {
   void prepare(const TaskGraph& graph, RunListener& listener, const Symmetry* symmetry = nullptr,
                const Variability& variability = {}, std::span<const Fault> faults = {});
 
+  void join_collective(InstanceId instance, const Op& op, std::span<const Rank> group,
+                       Rank member) override;
   void start_compute(InstanceId instance, const Op& op, Rank rank) override;
   void start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) override;
   void start_collective(InstanceId instance, const Op& op, std::span<const Rank> group) override;
@@ -77,6 +81,8 @@ class Machine final : public Runner {
   std::vector<MemoryTraffic::Part> memory_traffic() const;
   /// Null where nothing is tracked.
   const TriggerUnits* triggers() const;
+  /// How long the instance of a compute waited for entries of its tracker before it began.
+  Duration tracker_stall(InstanceId instance) const;
 
   using ResourceUse = MachineResources::ResourceUse;
   std::vector<ResourceUse> resources() const;

@@ -100,12 +100,15 @@ struct Machine::Impl final : EventHandler, MessageCarrier, TriggerClient {
   void carry(std::uint32_t run, int from, int step, const Send& send) override;
   void member_finished(std::uint32_t run, int member) override;
 
-  void producer_goes_on(std::uint32_t waiter) override { launch_kernel(waiter); }
+  void producer_goes_on(std::uint32_t waiter) override;
   void dma_goes_on(std::uint32_t waiter) override;
 
   void prepare_triggers();
   /// Whether the op waits for entries, or is a trigger itself: then there is no more to start.
   bool is_held(std::uint32_t kernel);
+  Duration& stall_of(std::uint32_t kernel);
+  /// One kernel more of a collective that has come to this member, or one less.
+  void hold_cores(const CollectiveCalls::Call& call, Rank member, int sign);
   void launch_kernel(std::uint32_t index);
   double jittered(const RunningKernel& kernel, double work);
   void start_kernel(std::uint32_t index);
@@ -140,6 +143,8 @@ struct Machine::Impl final : EventHandler, MessageCarrier, TriggerClient {
   std::optional<MemoryTraffic> memory_traffic;  // made by prepare
   std::optional<TriggerUnits> triggers;         // where the graph tracks
   std::vector<TrackerEffect> tracker_effects;   // by op; empty: none
+  // By op and instance, of those that waited for entries: since when (negative), then how long.
+  std::map<std::pair<std::size_t, std::uint32_t>, Duration> tracker_stalls;
   std::optional<Jitter> jitter;
   Pool<RunningKernel> kernels;
   Pool<Message> messages;

@@ -141,3 +141,36 @@ def h100(results, picture):
     save(figure, "What a track-and-trigger unit would bring 8 H100 on NVLink", picture)
 
 
+def training(results, picture):
+    """Steps as bars, in percent of the standard one of the same machine, by what they are made of."""
+    machines = {}
+    for label, result in results:
+        machine, configuration = label.split(": ")
+        machines.setdefault(machine, {})[configuration] = result
+    parts = (("compute", BLUE, lambda of: of["compute_s"]),
+             ("exposed communication", ORANGE,
+              lambda of: sum(of["exposed_communication_s"].values())),
+             ("idle", GREY, lambda of: of["bubble_s"] + of["idle_s"]))
+    shown = [part for part in parts
+             if any(part[2](of) > 1e-3 * of["step_time_s"] for _, of in results)]
+    figure, grid = plt.subplots(1, len(machines), figsize=(12, 4.6), constrained_layout=True,
+                                sharey=True)
+    for axes, (machine, configurations) in zip(grid, machines.items()):
+        whole = configurations["standard"]["step_time_s"]
+        for place, result in enumerate(configurations.values()):
+            low = 0.0
+            for name, colour, seconds in shown:
+                height = 100 * seconds(result) / whole
+                axes.bar(place, height, bottom=low, width=0.7, color=colour,
+                         label=name if place == 0 else None)
+                low += height
+            axes.text(place, low + 1, f"{low:.0f}", ha="center", fontsize=9)
+        axes.set_xticks(range(len(configurations)),
+                        [name.replace(", ", "\n").replace(" ", "\n") for name in configurations],
+                        fontsize=8)
+        axes.set_title(f"{machine}: {whole:.2f} s", fontsize=10)
+        plain(axes)
+    grid[0].set_ylabel("step, % of the standard one")
+    grid[0].set_ylim(0, 122)
+    grid[-1].legend(frameon=False, fontsize=9, loc="upper right", ncol=3)
+    save(figure, "A whole training step with products that trigger their reductions", picture)

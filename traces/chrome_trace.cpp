@@ -8,6 +8,7 @@
 
 #include "sim/base/json_value.hpp"
 #include "traces/atomic_file.hpp"
+#include "traces/trigger_flows.hpp"
 
 namespace orrery {
 namespace {
@@ -30,7 +31,7 @@ std::string in_quotes(const std::string& text) {
 class Writer {
  public:
   Writer(const std::string& path, const RunTrace& run)
-      : file_(path), run_(&run), graph_(&run.graph) {
+      : file_(path), run_(&run), graph_(&run.graph), flows_(run.graph) {
     for (std::size_t label = 0; label < graph_->label_count(); ++label) {
       labels_.push_back(in_quotes(graph_->text(LabelId(label))));
     }
@@ -65,6 +66,14 @@ class Writer {
     complete(
         op.label.valid() ? labels_[op.label.index()] : in_quotes(std::string(to_string(op.kind))),
         category, span, span.start, span.end, arguments(op));
+    add_flows(span);
+  }
+
+  /// From the end of what starts a one-sided transfer to its start.
+  void add_flows(const Span& span) {
+    const OpId id = span.instance.op;
+    if (const OpId to = flows_.from(id); to.valid()) flow("s", span, to, span.end);
+    if (flows_.ends_at(id)) flow("f\",\"bp\":\"e", span, id, span.start);
   }
 
   void add(const MemoryLog::Sample& sample) {
@@ -124,6 +133,16 @@ class Writer {
                 ",\"dur\":" + microseconds((end - start).count()) + more + "}");
   }
 
+  void flow(const std::string& phase, const Span& span, OpId transfer, Time time) {
+    next();
+    const std::uint64_t id =
+        TriggerFlows::name(transfer, static_cast<std::uint64_t>(run_->class_of(span.rank).first));
+    file_.write("{\"ph\":\"" + phase + "\",\"name\":\"trigger\",\"cat\":\"trigger\",\"id\":\"" +
+                std::to_string(id) + "\",\"pid\":" + process(span.rank) +
+                ",\"tid\":" + std::to_string(span.stream.index()) +
+                ",\"ts\":" + microseconds(time.picoseconds()) + "}");
+  }
+
   static std::string arguments(const Op& op) {
     if (op.kind != OpKind::transfer && op.kind != OpKind::collective) {
       return "";
@@ -134,6 +153,7 @@ class Writer {
   AtomicFile file_;
   const RunTrace* run_;
   const TaskGraph* graph_;
+  TriggerFlows flows_;
   std::vector<std::string> labels_;
   bool first_ = true;
 };
@@ -167,7 +187,7 @@ void write_chrome_trace(const std::string& path, const RunTrace& run) {
     }
   }
   for (const TrackerSample& sample : run.tracker) {
-    if (run.selection.shows(sample.time)) writer.add(sample);
+    if (run.selection.shows(sample.rank) && run.selection.shows(sample.time)) writer.add(sample);
   }
   if (!run.utilisation.empty()) writer.name_machine();
   for (const UtilisationTrack& track : run.utilisation) {

@@ -36,7 +36,7 @@ class MemoryLog final : public Observer {
 /// Entries of a rank's tracker that are in use from a time on.
 struct TrackerSample {
   Time time;
-  Rank rank = 0;  // of the job
+  Rank rank = 0;  // of the graph
   std::int64_t entries = 0;
 };
 

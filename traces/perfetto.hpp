@@ -79,9 +79,9 @@ class PerfettoWriter {
 
 /// A run as such a trace: a process for each rank (or class of them), a thread for each stream, a
 /// slice for each span, "wait" where a rank stood ready before its partners came; memory in use and
-/// utilisations as counters; flows from the sending end of a transfer to the receiving one, and to
-/// a one-sided transfer from what it waits for on another stream of its rank (a trigger). The file
-/// appears whole or not at all; throws IoError.
+/// utilisations and entries of trackers as counters; flows from the sending end of a transfer to
+/// the receiving one, and to a one-sided transfer from what it waits for on another stream of its
+/// rank (a trigger). The file appears whole or not at all; throws IoError.
 void write_perfetto_trace(const std::string& path, const RunTrace& run);
 /// The same of a trace that was read.
 void write_perfetto_trace(const std::string& path, const RecordedTrace& trace);

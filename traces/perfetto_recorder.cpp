@@ -4,18 +4,10 @@
 #include <utility>
 
 namespace orrery {
-namespace {
-
-/// Numbers flows by the transfer that they lead to, or of.
-std::uint64_t flow_of(OpId op, std::uint64_t which) {
-  return ((std::uint64_t{op.index()} + 1) << 32U) | which;
-}
-
-}  // namespace
-
 PerfettoRecorder::PerfettoRecorder(const std::string& path, const RunTrace& run)
     : run_{.graph = run.graph, .spans = {}, .classes = run.classes, .selection = run.selection},
       writer_(path),
+      flows_(run.graph),
       processes_(static_cast<std::size_t>(run.graph.world_size()), kNone),
       memory_(static_cast<std::size_t>(run.graph.world_size())) {
   wait_ = writer_.name("wait");
@@ -26,7 +18,6 @@ PerfettoRecorder::PerfettoRecorder(const std::string& path, const RunTrace& run)
     kinds_[kind] = writer_.name(to_string(static_cast<OpKind>(kind)));
   }
   add_tracks();
-  find_triggers();
 }
 
 /// In order of rank and stream, for who looks at them.
@@ -64,26 +55,6 @@ PerfettoRecorder::Track PerfettoRecorder::process_of(Rank rank) {
   return process;
 }
 
-/// One-sided transfers, and the last of what each waits for on another stream.
-void PerfettoRecorder::find_triggers() {
-  const TaskGraph& graph = run_.graph;
-  for (const Dependency& dependency : graph.dependencies()) {
-    const Op& op = graph.op(dependency.op);
-    if (op.kind != OpKind::transfer || op.peer_stream.valid() ||
-        dependency.side == Side::destination) {
-      continue;
-    }
-    const Op& on = graph.op(dependency.on);
-    if (on.kind == OpKind::transfer || on.stream == op.stream) continue;
-    if (triggers_.empty()) {
-      triggers_.resize(graph.ops().size());
-      triggered_.resize(graph.ops().size());
-    }
-    triggers_[dependency.op.index()] = true;
-    triggered_[dependency.on.index()] = dependency.op;
-  }
-}
-
 PerfettoWriter::Slice PerfettoRecorder::slice_of(const Span& span) const {
   const OpId id = span.instance.op;
   const Op& op = run_.graph.op(id);
@@ -93,14 +64,12 @@ PerfettoWriter::Slice PerfettoRecorder::slice_of(const Span& span) const {
   if (op.kind == OpKind::transfer || op.kind == OpKind::collective) slice.bytes = op.bytes;
   const auto rank = static_cast<std::uint64_t>(span.rank);
   if (op.kind == OpKind::transfer && op.peer_stream.valid()) {
-    const std::uint64_t flow = flow_of(id, span.instance.instance);
+    const std::uint64_t flow = TriggerFlows::name(id, span.instance.instance);
     (span.position == 0 ? slice.flow : slice.terminating_flow) = flow;
-  } else if (!triggers_.empty() && triggers_[id.index()]) {
-    slice.terminating_flow = flow_of(id, rank);
+  } else if (flows_.ends_at(id)) {
+    slice.terminating_flow = TriggerFlows::name(id, rank);
   }
-  if (!triggered_.empty() && triggered_[id.index()].valid()) {
-    slice.flow = flow_of(triggered_[id.index()], rank);
-  }
+  if (const OpId to = flows_.from(id); to.valid()) slice.flow = TriggerFlows::name(to, rank);
   return slice;
 }
 
@@ -137,10 +106,25 @@ void PerfettoRecorder::write_memory(Rank rank, Memory& memory) {
   writer_.count(memory.counter, memory.since, memory.bytes);
 }
 
-void PerfettoRecorder::finish(std::span<const UtilisationTrack> utilisation) {
+void PerfettoRecorder::add_tracker(std::span<const TrackerSample> tracker) {
+  std::vector<Track> counters(processes_.size(), kNone);
+  for (const TrackerSample& sample : tracker) {
+    if (!run_.selection.shows(sample.rank) || !run_.selection.shows(sample.time)) continue;
+    Track& counter = counters[static_cast<std::size_t>(sample.rank)];
+    if (counter == kNone) {
+      counter = writer_.counter(process_of(sample.rank), "tracker entries in use",
+                                PerfettoWriter::Unit::none);
+    }
+    writer_.count(counter, sample.time, sample.entries);
+  }
+}
+
+void PerfettoRecorder::finish(std::span<const UtilisationTrack> utilisation,
+                              std::span<const TrackerSample> tracker) {
   for (Rank rank = 0; rank < run_.graph.world_size(); ++rank) {
     write_memory(rank, memory_[static_cast<std::size_t>(rank)]);
   }
+  add_tracker(tracker);
   for (const UtilisationTrack& track : utilisation) {
     if (track.samples.empty()) continue;
     const Track counter =
@@ -160,7 +144,7 @@ void write_perfetto_trace(const std::string& path, const RunTrace& run) {
   for (const MemoryLog::Sample& sample : run.memory) {
     recorder.set_memory(sample.time, sample.rank, sample.bytes);
   }
-  recorder.finish(run.utilisation);
+  recorder.finish(run.utilisation, run.tracker);
 }
 
 }  // namespace orrery

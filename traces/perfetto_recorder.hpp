@@ -8,6 +8,7 @@
 
 #include "traces/perfetto.hpp"
 #include "traces/run_trace.hpp"
+#include "traces/trigger_flows.hpp"
 
 namespace orrery {
 
@@ -24,7 +25,8 @@ class PerfettoRecorder final : public Observer {
   void on_memory(Time time, Rank rank, LabelId category, std::int64_t delta) override;
   /// In use on a rank from a time on, in order of time.
   void set_memory(Time time, Rank rank, std::int64_t bytes);
-  void finish(std::span<const UtilisationTrack> utilisation);
+  void finish(std::span<const UtilisationTrack> utilisation,
+              std::span<const TrackerSample> tracker);
 
  private:
   using Track = PerfettoWriter::Track;
@@ -40,21 +42,20 @@ class PerfettoRecorder final : public Observer {
   };
 
   void add_tracks();
-  void find_triggers();
+  void add_tracker(std::span<const TrackerSample> tracker);
   Track process_of(Rank rank);
   PerfettoWriter::Slice slice_of(const Span& span) const;
   void write_memory(Rank rank, Memory& memory);
 
   RunTrace run_;
   PerfettoWriter writer_;
+  TriggerFlows flows_;
   std::vector<Track> tracks_;     // by rank and stream
   std::vector<Track> processes_;  // by rank
   std::vector<Memory> memory_;    // by rank
   std::vector<std::uint32_t> labels_;
   std::array<std::uint32_t, kKinds> kinds_{};
   std::uint32_t wait_ = 0;
-  std::vector<bool> triggers_;   // by op: whether a flow ends there; empty: none does
-  std::vector<OpId> triggered_;  // by op: the transfer that it triggers
 };
 
 }  // namespace orrery

@@ -1,6 +1,7 @@
 #include "workloads/inference_graph.hpp"
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@ struct PreparedStep {
   std::vector<Block> waits_for{};
   bool shared = false;
   bool of_linear_layer = false;
+  std::shared_ptr<StagedProduct> staged{};  // of a product whose stores trigger what is next
 };
 using PreparedSteps = std::vector<PreparedStep>;
 
@@ -43,6 +45,7 @@ struct Stage {
   bool first = false;
   bool last = false;
   OpId last_op;                      // that what comes next waits for
+  std::vector<OpId> scattered;       // triggers of a reduce-scatter that the all-gather waits for
   std::array<OpId, kBlocks> posted;  // and those that it waits for where it says so, by block
 };
 
@@ -142,15 +145,16 @@ class InferenceGraphBuilder {
 
   PreparedSteps prepare(const std::string& phase, const Steps& steps, LabelId saved_as) {
     PreparedSteps result;
-    for (const Step& step : steps) {
-      PreparedStep prepared = {{},
-                               {},
-                               step.memory,
-                               saved_as,
-                               step.posts,
-                               step.waits_for,
-                               step.shared.has_value(),
-                               step.of_linear_layer};
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const Step& step = steps[i];
+      PreparedStep prepared = {.op = {},
+                               .started = {},
+                               .memory = step.memory,
+                               .saved_as = saved_as,
+                               .posts = step.posts,
+                               .waits_for = step.waits_for,
+                               .shared = step.shared.has_value(),
+                               .of_linear_layer = step.of_linear_layer};
       Op& op = prepared.op;
       op.label = graph_.label(phase + "." + step.label);
       if (step.shared) {
@@ -158,6 +162,10 @@ class InferenceGraphBuilder {
       } else if (step.collective) {
         op.kind = OpKind::collective;
         op.collective = *step.collective;
+        if (i > 0 && steps[i - 1].blocks > 0) {  // what is left of an all-reduce
+          op.collective = CollectiveKind::all_gather;
+          op.label = graph_.label(phase + "." + steps[i - 1].label + ".all_gather");
+        }
         op.stream = tensor_;
         op.group_size = static_cast<std::uint32_t>(settings_.grid.tensor);
         op.category = graph_.label("tensor_parallel");
@@ -169,10 +177,21 @@ class InferenceGraphBuilder {
         op.kernel = add_kernel(step.kernel, host_time(phase));
         const bool starts = result.empty() && host_time(phase) != settings_.host_launch;
         prepared.started = starts ? add_kernel(step.kernel, settings_.host_launch) : op.kernel;
+        if (step.blocks > 0) prepared.staged = stage_product(phase, step, steps[i + 1]);
       }
       result.push_back(std::move(prepared));
     }
     return result;
+  }
+
+  std::shared_ptr<StagedProduct> stage_product(const std::string& phase, const Step& product,
+                                               const Step& reduction) {
+    StagedProduct::Plan plan =
+        staged_plan(product, reduction, settings_.grid.tensor, phase + "." + product.label);
+    plan.kernel.host = host_time(phase);
+    plan.product = graph_.label(phase);
+    plan.reduction = graph_.label("tensor_parallel");
+    return std::make_shared<StagedProduct>(graph_, std::move(plan));
   }
 
   /// All micro-batches through all stages; returns what makes the tokens of the last one.
@@ -252,18 +271,24 @@ class InferenceGraphBuilder {
     Op op = step.op;
     op.ranks = stage.ranks;
     op.kernel = first ? step.started : op.kernel;
-    const OpId id = step.shared ? add_shared(stage, step) : graph_.add(op);
+    if (step.staged) step.staged->add_kernels(stage.ranks);
+    const OpId id = step.shared   ? add_shared(stage, step)
+                    : step.staged ? step.staged->first()
+                                  : graph_.add(op);
+    const OpId end = step.staged ? step.staged->last() : id;
     if (!step.shared && stage.last_op.valid() && graph_.op(stage.last_op).stream != op.stream) {
       graph_.depend(id, stage.last_op);
     }
     graph_.take_memory(id, step.saved_as, step.memory.saved);
     if (!step.shared) graph_.take_memory(id, buffers_, step.memory.buffer);
-    graph_.free_memory(id, buffers_, step.memory.unbuffer);
+    graph_.free_memory(end, buffers_, step.memory.unbuffer);
     for (const Block block : step.waits_for) {
       const OpId posted = stage.posted[static_cast<std::size_t>(block)];
       if (posted.valid()) graph_.depend(id, posted);
     }
-    (step.posts ? stage.posted[static_cast<std::size_t>(*step.posts)] : stage.last_op) = id;
+    for (const OpId trigger : std::exchange(stage.scattered, {})) graph_.depend(id, trigger);
+    if (step.staged) stage.scattered = step.staged->add_ring();
+    (step.posts ? stage.posted[static_cast<std::size_t>(*step.posts)] : stage.last_op) = end;
     return id;
   }
 
@@ -305,7 +330,7 @@ InferenceGraph inference_graph(const InferenceSettings& settings) {
 std::int64_t inference_ops(const InferenceSettings& settings) {
   const NetworkShape& network = settings.network;
   const InferencePass pass = {1, 1, 0};
-  const auto count = [](const Steps& steps) { return static_cast<std::int64_t>(steps.size()); };
+  const auto count = [&](const Steps& steps) { return count_ops(steps, settings.grid.tensor); };
   const std::int64_t of_a_pass = count(inference_embedding(network, settings.form, pass)) +
                                  (count(inference_layer(network, settings.form, pass)) +
                                   (settings.form.sequence > 1 ? 6 * settings.form.sequence : 0)) *

@@ -72,7 +72,9 @@ Steps inference_layer(const NetworkShape& shape, const InferenceForm& form,
                       const InferencePass& pass) {
   PassSteps steps(shape, form, pass);
   shape.form == LayerForm::sequential ? sequential_layer(steps) : parallel_layer(steps);
-  return steps.take();
+  Steps layer = steps.take();
+  trigger_reductions(layer, form.overlap, form.tensor);
+  return layer;
 }
 
 Steps inference_embedding(const NetworkShape& shape, const InferenceForm& form,

@@ -10,6 +10,7 @@
 #include "workloads/layer_parts.hpp"
 #include "workloads/network.hpp"
 #include "workloads/step.hpp"
+#include "workloads/tensor_overlap.hpp"
 
 namespace orrery {
 
@@ -38,6 +39,7 @@ struct InferenceForm {
   Architecture architecture = Architecture::standard;
   bool divides_vocabulary = true;  // else each rank has all of embedding and head
   InferenceKernels kernels = InferenceKernels::fused;
+  TensorOverlap overlap = {};
   /// Of gpt-fast: decode attends to all of a cache of so many tokens.
   std::int64_t static_keys = 0;
 

@@ -68,6 +68,8 @@ void check_network(JsonCursor& parameters, const InferenceSettings& settings) {
             "ladder in a pipeline is not modelled: the outputs of two blocks would travel beside "
             "the residual stream");
   }
+  check_tensor_overlap(parameters, settings.form.overlap, settings.grid.tensor, network,
+                       overlap_conflict(settings.form.architecture, settings.form.sequence));
   const bool plain =
       !network.has_latent() && network.attention_window == 0 && network.linear.pattern.empty();
   if (settings.form.kernels == InferenceKernels::gpt_fast && !plain) {
@@ -150,6 +152,7 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
   const std::optional<NetworkShape> network = read_network_of(parameters);
   JsonCursor parallel = parameters.find("parallel");
   settings.sequence = read_sequence_parallel(parallel);
+  settings.form.overlap = read_tensor_overlap(parallel, context);
   settings.grid = read_rank_grid(parameters, parallel, context, settings.sequence.degree);
   settings.form.sequence = settings.grid.sequence;
   settings.form.tensor = settings.grid.tensor;
@@ -185,6 +188,9 @@ JsonValue to_json(const InferenceSettings& settings) {
   auto members = members_of(settings.grid);
   if (settings.form.sequence > 1) {
     members.front().second.members.emplace_back("sequence", to_json(settings.sequence));
+  }
+  if (settings.form.overlap.triggered) {  // "parallel" comes first
+    members.front().second.members.emplace_back("tensor_overlap", named("triggered"));
   }
   const auto add = [&members](const char* key, JsonValue value) {
     members.emplace_back(key, std::move(value));

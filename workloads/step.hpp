@@ -41,6 +41,9 @@ struct Step {
   /// The steps it waits for, counted back from itself; before the first: whatever came before the
   /// pass. The last step of a pass is a kernel that comes after all others.
   std::vector<int> after = {1};
+  /// Of a product whose stores trigger the reduction that is the next step: blocks of a chunk
+  /// (tensor_overlap.hpp); 0: they do not.
+  std::int64_t blocks = 0;
   bool weights_only = false;  // of a backward pass: gives nothing but gradients of weights
   /// A step of the attention core: of what it saves, selective recomputation keeps so much.
   std::optional<Bytes> kept;

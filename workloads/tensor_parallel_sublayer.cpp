@@ -10,28 +10,23 @@ namespace orrery {
 namespace {
 
 /// One matrix product and the collective that follows it, as T3 (Pati et al., ASPLOS 2024) runs
-/// them. On every rank the output is made in `tensor` chunks of `blocks` blocks; rank r makes its
-/// chunks in such an order (Figure 7) that step s of all ranks is of chunks that a ring needs then.
+/// them.
 ///
 ///   none        product; ring: step s sends the sum of what step s-1 brought and the own chunk,
 ///               at last the final sum is stored; all-gather
-///   triggered   chunk 0's stores go to the neighbour (remote_map); chunk s in 1 … N-2 is stored
-///               here and, when its stores and the neighbour's updates have landed, the tracker
-///               sends it on by DMA (dma_map); chunk N-1 is complete when both have landed; all
-///               are op-and-stores in memory; all-gather
-///
-/// Leaves out: partial last stages; that stores to the neighbour hold up the producer where the
-/// link is slower than they.
+///   triggered   as StagedProduct says, updates being op-and-stores in memory; all-gather
 class Sublayer final : private SublayerGraph {
  public:
   explicit Sublayer(const SublayerSettings& settings) : SublayerGraph(settings) {}
 
   Job build() {
-    add_product();
+    last_of_product_ = product_.last();
     job_.timed_figures.push_back({"product_s", OpId(), last_of_product_});
     std::vector<OpId> done;  // that the all-gather waits for
     if (settings_.overlap == Overlap::triggered) {
-      done = is_ring() ? triggered_ring() : triggered_direct();
+      done = is_ring() ? product_.add_ring()
+                       : product_.add_direct(settings_.reduces() ? Movement::remote_update
+                                                                 : Movement::remote_store);
     } else if (settings_.reduction == Reduction::library) {
       done = by_library();
     } else {
@@ -79,8 +74,9 @@ class Sublayer final : private SublayerGraph {
     OpId before = begin();
     for (std::int64_t s = 0; s + 1 < chunks(); ++s) {
       const Movement by_cores = s == 0 ? Movement::core_copy : Movement::core_reduce;
-      const OpId step = add_transfer("step " + std::to_string(s), "communication",
-                                     near_memory() ? Movement::update : by_cores, chunk(), 1);
+      const OpId step =
+          product_.add_transfer("step " + std::to_string(s), "communication",
+                                near_memory() ? Movement::update : by_cores, chunk(), 1);
       graph_.depend(step, before, Side::source);
       before = step;
     }
@@ -95,9 +91,9 @@ class Sublayer final : private SublayerGraph {
     std::vector<OpId> sent;
     for (std::int64_t s = 0; s + 1 < chunks(); ++s) {
       const bool updates = near_memory() && settings_.reduces();
-      sent.push_back(add_transfer("chunk " + std::to_string(s), "to peer " + std::to_string(s + 1),
-                                  updates ? Movement::update : Movement::core_copy, chunk(),
-                                  s + 1));
+      sent.push_back(
+          product_.add_transfer("chunk " + std::to_string(s), "to peer " + std::to_string(s + 1),
+                                updates ? Movement::update : Movement::core_copy, chunk(), s + 1));
       graph_.depend(sent.back(), launch, Side::source);
     }
     if (near_memory() || !settings_.reduces()) return sent;
@@ -119,67 +115,7 @@ class Sublayer final : private SublayerGraph {
     return gather;
   }
 
-  // By the tracker.
-
-  /// Follows a block's own stores and what `incoming` brings to it; ends when all have landed.
-  OpId add_trigger(std::int64_t s, std::int64_t b, const std::vector<OpId>& incoming) {
-    Kernel nothing;
-    nothing.kind = "trigger";
-    nothing.precision = settings_.precision;
-    nothing.continues = true;
-    const OpId trigger = add_kernel(name("trigger", s, b), "tracker", reduce_, nothing);
-    graph_.track(made(s, b).first, block(b));
-    graph_.trigger(trigger, block(b));
-    graph_.depend(trigger, made(s, b).stores);
-    for (const OpId each : incoming) graph_.depend(trigger, each);
-    return trigger;
-  }
-
-  std::vector<OpId> triggered_ring() {
-    std::vector<OpId> sent(static_cast<std::size_t>(settings_.blocks));  // by block, of the chunk
-    std::vector<OpId> done;
-    for (std::int64_t s = 0; s < chunks(); ++s) {
-      for (std::int64_t b = 0; b < settings_.blocks; ++b) {
-        OpId& last = sent[static_cast<std::size_t>(b)];
-        if (s == 0) {
-          last = add_transfer(name("remote stores", s, b), "remote stores", Movement::remote_update,
-                              block(b), 1);
-          graph_.depend(last, made(s, b).multiply, Side::source);
-          continue;
-        }
-        const OpId trigger = add_trigger(s, b, {last});
-        if (s == chunks() - 1) {
-          done.push_back(trigger);
-          continue;
-        }
-        last = add_transfer(name("dma", s, b), "dma", Movement::update, block(b), 1);
-        graph_.depend(last, trigger, Side::source);
-      }
-    }
-    return done;
-  }
-
-  /// Every chunk but the own goes straight to the rank that reduces it (T3, section 7.1).
-  std::vector<OpId> triggered_direct() {
-    const Movement movement =
-        settings_.reduces() ? Movement::remote_update : Movement::remote_store;
-    std::vector<std::vector<OpId>> incoming(static_cast<std::size_t>(settings_.blocks));
-    std::vector<OpId> done;
-    for (std::int64_t s = 0; s < chunks(); ++s) {
-      for (std::int64_t b = 0; b < settings_.blocks; ++b) {
-        std::vector<OpId>& of = incoming[static_cast<std::size_t>(b)];
-        if (s == chunks() - 1) {
-          done.push_back(add_trigger(s, b, of));
-          continue;
-        }
-        of.push_back(add_transfer(name("remote stores", s, b),
-                                  "remote stores to " + std::to_string(s + 1), movement, block(b),
-                                  s + 1));
-        graph_.depend(of.back(), made(s, b).multiply, Side::source);
-      }
-    }
-    return done;
-  }
+  OpId last_of_product_;
 };
 
 class SublayerWorkload final : public Workload {

@@ -203,7 +203,11 @@ StepOps TrainingGraphBuilder::add_step(Stage& stage, const PreparedStep& step,
   if (step.shared) return add_shared(stage, step);
   Op op = step.op;
   StepOps added;
-  if (step.by_content.empty()) {
+  if (step.staged) {
+    added = add_staged(stage, step);
+  } else if (step.is_triggered) {
+    added = add_triggered(stage, step);
+  } else if (step.by_content.empty()) {
     op.ranks = stage.tensor_groups;
     added.last = add_op(op, step.memory);
   } else {
@@ -246,6 +250,7 @@ void TrainingGraphBuilder::depend_on(OpId op, OpId on) {
 }
 
 void TrainingGraphBuilder::depend_on(const StepOps& ops, OpId on) {
+  if (ops.first.valid()) return depend_on(ops.first, on);
   for (std::size_t i = 0; i < ops.count; ++i) depend_on(OpId(ops.last.index() - i), on);
 }
 

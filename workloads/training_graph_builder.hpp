@@ -3,12 +3,14 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "sim/graph/task_graph.hpp"
+#include "workloads/staged_product.hpp"
 #include "workloads/step.hpp"
 #include "workloads/training_parts.hpp"
 
@@ -22,7 +24,9 @@ struct PreparedStep {
   std::vector<int> after;
   std::optional<Block> posts;
   std::vector<Block> waits_for;
-  std::vector<KernelId> by_content;  // of attention over documents: by micro-batch and replica
+  std::shared_ptr<StagedProduct> staged;  // of a product whose stores trigger what is next
+  bool is_triggered = false;              // what is next: of an all-reduce the all-gather is left
+  std::vector<KernelId> by_content;       // of attention over documents: by micro-batch and replica
   std::optional<SharedCore> shared;
   bool of_linear_layer = false;
 };
@@ -67,6 +71,7 @@ struct Chunk {
 struct StepOps {
   OpId last;
   std::size_t count = 1;
+  OpId first = {};  // of a staged product: what waits for what is before it
 
   /// Requires that there is one.
   OpId only() const;
@@ -86,6 +91,7 @@ struct Stage {
   std::array<OpId, kBlocks> posted;  // of this pass: what steps to come may wait for, by block
   std::vector<OpId> sent;            // transfers that a pass to come waits for, when they block
   std::vector<OpId> waits_for;       // those that the next kernel waits for
+  std::vector<OpId> scattered;       // triggers that end a reduce-scatter, the last of them last
   OpId next_kernel_after;            // what the next kernel has to wait for
   std::vector<OpId> last_of_use;     // kernels after which gathered weights were let go
   std::vector<OpId> unit_ends;       // last kernels of units; for offloaded activations
@@ -93,10 +99,11 @@ struct Stage {
 };
 
 /// Makes the graph of training_graph.hpp: passes in training_graph.cpp, transfers in
-/// pipeline_transfers.cpp, what a chunk's passes consist of in training_passes.cpp, what a stage
-/// holds in training_memory.cpp, gathered weights in weight_gathering.cpp, attention that ranks
-/// share in training_sequence.cpp, what lies in the host's memory in offloading.cpp, what happens
-/// to gradients in gradient_reduction.cpp.
+/// pipeline_transfers.cpp, what a chunk's passes consist of in training_passes.cpp, products
+/// whose stores trigger their reductions in triggered_products.cpp, what a stage holds in
+/// training_memory.cpp, gathered weights in weight_gathering.cpp, attention that ranks share in
+/// training_sequence.cpp, what lies in the host's memory in offloading.cpp, what happens to
+/// gradients in gradient_reduction.cpp.
 class TrainingGraphBuilder {
  public:
   TrainingGraphBuilder(const TrainingSettings& settings, const TrainingParts& parts);
@@ -105,6 +112,8 @@ class TrainingGraphBuilder {
 
  private:
   PreparedSteps prepare(const Steps& steps, const std::string& pass);
+  std::shared_ptr<StagedProduct> stage_product(const Step& product, const Step& reduction,
+                                               const std::string& pass);
   PreparedUnit prepare(const Passes& passes, const ParameterCount& parameters);
   void prepare_recomputation(const Passes& layer, PreparedUnit& unit);
   void add_stage(std::int64_t index);
@@ -126,6 +135,8 @@ class TrainingGraphBuilder {
   void run_slot(Stage& stage);
   void run_segments(Stage& stage, Chunk& chunk, const PipelineSlot& slot, OpId entry, bool last);
   void reduce_maxima(Stage& stage, const Chunk& chunk, Pass pass);
+  StepOps add_staged(Stage& stage, const PreparedStep& step);
+  StepOps add_triggered(Stage& stage, const PreparedStep& step);
   StepOps add_step(Stage& stage, const PreparedStep& step, std::int64_t micro_batch);
   StepOps add_shared(Stage& stage, const PreparedStep& step);
   OpId add_op(const Op& op, const StepMemory& memory);

@@ -15,8 +15,8 @@ bool head_holds_weights(const TrainingSettings& settings) {
   return !settings.network.tied_embeddings || settings.grid.pipeline > 1;
 }
 
-std::int64_t step_count(const Passes& passes) {
-  return static_cast<std::int64_t>(passes.forward.size() + passes.backward.size());
+std::int64_t step_count(const Passes& passes, std::int64_t tensor) {
+  return count_ops(passes.forward, tensor) + count_ops(passes.backward, tensor);
 }
 
 std::vector<std::int64_t> pairs_by_content(const TrainingSettings& settings) {
@@ -64,6 +64,10 @@ TrainingParts training_parts(const TrainingSettings& settings) {
   parts.head =
       head_passes(network, settings.division, parts.vocabulary, head_holds_weights(settings));
   arrange(settings, parts);
+  for (Steps* steps : {&parts.layer.forward, &parts.layer.backward, &parts.linear_layer.forward,
+                       &parts.linear_layer.backward, &parts.head.backward}) {
+    trigger_reductions(*steps, settings.overlap, settings.grid.tensor);
+  }
   if (settings.recomputation.kind == Recomputation::Kind::selective) {
     parts.layer = recompute_core(parts.layer);
     parts.linear_layer = recompute_core(parts.linear_layer);
@@ -106,18 +110,20 @@ ParameterCount part_parameters(const TrainingSettings& settings, std::int64_t pa
 
 std::int64_t estimated_ops(const TrainingSettings& settings, const TrainingParts& parts) {
   const bool again = settings.recomputation.kind == Recomputation::Kind::full;
+  const std::int64_t tensor = settings.grid.tensor;
   const std::int64_t gathers = settings.sharding.weights() ? 3 : 0;  // and a reduction
   const std::int64_t copies = settings.offload.layers > 0 ? 2 : 0;
   const std::int64_t replicas = settings.division.documents.empty() ? 0 : settings.grid.data;
-  const auto forward = static_cast<std::int64_t>(
-      std::max(parts.layer.forward.size(), parts.linear_layer.forward.size()));
+  const std::int64_t forward = std::max(count_ops(parts.layer.forward, tensor),
+                                        count_ops(parts.linear_layer.forward, tensor));
   // A method has at most two kernels and two messages a round and pass, lasp three kernels.
   const std::int64_t shared = settings.division.sequence > 1 ? 12 * settings.division.sequence : 0;
   const std::int64_t per_layer =
-      shared + std::max(step_count(parts.layer), step_count(parts.linear_layer)) + gathers +
-      copies + (again ? 3 : 2) * replicas + (again ? forward : 0);
+      shared + std::max(step_count(parts.layer, tensor), step_count(parts.linear_layer, tensor)) +
+      gathers + copies + (again ? 3 : 2) * replicas + (again ? forward : 0);
   const std::int64_t per_micro_batch = settings.network.layers * per_layer +
-                                       step_count(parts.embedding) + step_count(parts.head) +
+                                       step_count(parts.embedding, tensor) +
+                                       step_count(parts.head, tensor) +
                                        (settings.transfers.scatter_gather ? 4 : 2) *
                                            (static_cast<std::int64_t>(settings.stages.size()) - 1);
   return settings.micro_batches * per_micro_batch;

@@ -19,13 +19,16 @@ bool halves_backward(const PipelineSchedule& schedule) {
 
 PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::string& pass) {
   PreparedSteps result;
-  for (const Step& step : steps) {
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Step& step = steps[i];
     PreparedStep prepared = {.op = {},
                              .memory = step.memory,
                              .gradients = step.gradients,
                              .after = step.after,
                              .posts = step.posts,
                              .waits_for = step.waits_for,
+                             .staged = {},
+                             .is_triggered = i > 0 && steps[i - 1].blocks > 0,
                              .by_content = {},
                              .shared = step.shared,
                              .of_linear_layer = step.of_linear_layer};
@@ -38,6 +41,9 @@ PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::strin
       op.collective = *step.collective;
       op.stream = tensor_;
       op.group_size = static_cast<std::uint32_t>(settings_.grid.tensor);
+      if (prepared.is_triggered && op.collective == CollectiveKind::all_reduce) {
+        op.label = graph_.label(pass + "." + steps[i - 1].label + ".all_gather");
+      }
       op.category = tensor_category_;
       op.bytes = step.bytes;
     } else {
@@ -47,6 +53,7 @@ PreparedSteps TrainingGraphBuilder::prepare(const Steps& steps, const std::strin
       Kernel kernel = step.kernel;
       kernel.host = settings_.host.kernel;
       op.kernel = graph_.kernel(std::move(kernel));
+      if (step.blocks > 0) prepared.staged = stage_product(step, steps[i + 1], pass);
       if (step.kernel.kind.starts_with("attention") && !settings_.division.documents.empty()) {
         prepared.by_content = kernels_by_content(step.kernel);
       }

@@ -181,6 +181,7 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   JsonCursor parallel = parameters.find("parallel");
   const bool sequence_parallel = flag_or_false(parallel, "sequence_parallel");
   settings.sequence = read_sequence_parallel(parallel);
+  settings.overlap = read_tensor_overlap(parallel, context);
   settings.grid = read_rank_grid(parameters, parallel, context, settings.sequence.degree);
   settings.division.sequence = settings.grid.sequence;
   read_division(parameters, settings.division);
@@ -203,6 +204,8 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
     if (settings.grid.tensor > 0 && parameters.diagnostics().count() == mistakes) {
       check_sequence_parallel(parameters, settings.sequence, settings.network, settings.division);
     }
+    check_tensor_overlap(parameters, settings.overlap, settings.grid.tensor, settings.network,
+                         overlap_conflict(settings.architecture, settings.division.sequence));
   }
   check_batches(parameters, settings);
   if (network && settings.grid.pipeline > 0 && settings.grid.data > 0 &&
@@ -227,6 +230,9 @@ JsonValue to_json(const TrainingSettings& settings) {
                                               json_boolean(division.sequence_parallel));
   if (division.sequence > 1) {
     members.front().second.members.emplace_back("sequence", to_json(settings.sequence));
+  }
+  if (settings.overlap.triggered) {
+    members.front().second.members.emplace_back("tensor_overlap", named("triggered"));
   }
   const std::vector<std::pair<std::string, JsonValue>> others = {
       {"sequence_length", json_integer(division.sequence_length)},

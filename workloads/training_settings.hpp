@@ -12,6 +12,7 @@
 #include "workloads/schedule/pipeline_schedule.hpp"
 #include "workloads/sequence_parallel.hpp"
 #include "workloads/step.hpp"
+#include "workloads/tensor_overlap.hpp"
 #include "workloads/workload.hpp"
 
 namespace orrery {
@@ -84,6 +85,7 @@ struct TrainingSettings {
   HostTimes host;
   Offload offload;
   Architecture architecture = Architecture::standard;
+  TensorOverlap overlap = {};
 
   PipelineShape pipeline() const { return {grid.pipeline, virtual_stages, micro_batches}; }
 };

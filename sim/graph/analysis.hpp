@@ -11,12 +11,12 @@ namespace orrery {
 /// Where the time of one rank went; the parts sum to the whole run, exactly.
 ///
 /// At each moment a rank is counted under the first that applies: `compute` when a compute or delay
-/// op runs; `exposed` under the category of the communication that started first among those
-/// running (data moves and nothing else does); else nothing runs, which in a pipelined job is
-/// `bubble` (it waits for another stage, or has no more to do), but `idle` where it waits inside a
-/// collective for partners that come later. In a job without a pipeline all of that is `idle`. An
-/// op runs from its start: waiting for partners is no running. What a one-sided transfer brings in
-/// does not count.
+/// op runs (but for triggers, which count with the communication that they start); `exposed` under
+/// the category of the communication that started first among those running (data moves and nothing
+/// else does); else nothing runs, which in a pipelined job is `bubble` (it waits for another stage,
+/// or has no more to do), but `idle` where it waits inside a collective for partners that come
+/// later. In a job without a pipeline all of that is `idle`. An op runs from its start: waiting for
+/// partners is no running. What a one-sided transfer brings in does not count.
 struct RankBreakdown {
   Duration compute;
   std::vector<Duration> exposed;  // index: LabelId of the category

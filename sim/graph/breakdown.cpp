@@ -11,6 +11,11 @@ class RankWalk {
  public:
   RankWalk(const TaskGraph& graph, bool pipelined) : graph_(&graph), pipelined_(pipelined) {
     result_.exposed.resize(graph.label_count());
+    for (const TrackerEffect& effect : graph.tracker_effects()) {
+      if (effect.triggered == Bytes(0)) continue;
+      if (is_trigger_.empty()) is_trigger_.resize(graph.ops().size());
+      is_trigger_[effect.op.index()] = true;
+    }
   }
 
   RankBreakdown walk(std::span<const Span* const> by_start, Time total) {
@@ -37,12 +42,18 @@ class RankWalk {
     std::erase_if(running_, [now](const Span* span) { return span->end <= now; });
   }
 
+  /// A trigger is part of the communication that it starts: no core works on it.
+  bool is_work(OpId op) const {
+    const OpKind kind = graph_->op(op).kind;
+    if (kind == OpKind::delay) return true;
+    return kind == OpKind::compute && (is_trigger_.empty() || !is_trigger_[op.index()]);
+  }
+
   /// `ender`: the span whose start ends this stretch, if one does.
   void account(Duration stretch, const Span* ender) {
     const Span* communication = nullptr;  // running_ is in order of start
     for (const Span* span : running_) {
-      const OpKind kind = graph_->op(span->instance.op).kind;
-      if (kind == OpKind::compute || kind == OpKind::delay) {
+      if (is_work(span->instance.op)) {
         result_.compute += stretch;
         return;
       }
@@ -65,6 +76,7 @@ class RankWalk {
   const TaskGraph* graph_;
   bool pipelined_;
   RankBreakdown result_;
+  std::vector<bool> is_trigger_;  // by op; empty: none is
   std::vector<const Span*> running_;
 };
 

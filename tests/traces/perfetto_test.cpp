@@ -68,8 +68,10 @@ TEST_F(PerfettoTest, WhatIsWrittenIsReadBack) {
   const std::vector<MemoryLog::Sample> memory = {{Time(1_us), 1, 77}};
   const std::vector<UtilisationTrack> links = {
       {"node 0 -> switch", {{Time(), 0.25F}, {Time(2_us), 0.5F}, {Time(3_us), 0.0F}}}};
+  const std::vector<TrackerSample> tracker = {{Time(1_us), 0, 12}, {Time(2_us), 0, 3}};
   RunTrace traced = run();
   traced.memory = memory;
+  traced.tracker = tracker;
   traced.utilisation = links;
   write_perfetto_trace(path(), traced);
   const RecordedTrace trace = load_trace(path());
@@ -92,10 +94,12 @@ TEST_F(PerfettoTest, WhatIsWrittenIsReadBack) {
       EXPECT_EQ(span.start, Time(1_us));
     }
   }
-  ASSERT_EQ(trace.counters.size(), 2U);
+  ASSERT_EQ(trace.counters.size(), 3U);
   EXPECT_EQ(trace.counters[0].name, "rank 1: memory");
   EXPECT_DOUBLE_EQ(trace.counters[0].samples.at(0).value, 77);
-  EXPECT_DOUBLE_EQ(trace.counters[1].samples.at(1).value, 50);
+  EXPECT_EQ(trace.counters[1].name, "rank 0: tracker entries in use");
+  EXPECT_DOUBLE_EQ(trace.counters[1].samples.at(1).value, 3);
+  EXPECT_DOUBLE_EQ(trace.counters[2].samples.at(1).value, 50);
 }
 
 TEST_F(PerfettoTest, TimesAreRoundedToNanosecondsWithoutAddingUp) {
@@ -167,7 +171,7 @@ TEST_F(PerfettoTest, ARunThatIsRecordedIsTheOneThatIsWritten) {
     for (const Span& span : spans_) observer->on_span(span);
   }
   EXPECT_FALSE(std::filesystem::exists(recorded)) << "not before it is whole";
-  recorder.finish({});
+  recorder.finish({}, {});
   RunTrace whole = run();
   whole.memory = log.samples();
   write_perfetto_trace(path(), whole);

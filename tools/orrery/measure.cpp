@@ -165,14 +165,31 @@ std::vector<ResourceUse> resource_uses(std::span<const Machine::ResourceUse> res
   return result;
 }
 
+namespace {
+
+std::set<OpId> triggers_of(const TaskGraph& graph) {
+  std::set<OpId> triggers;
+  for (const TrackerEffect& effect : graph.tracker_effects()) {
+    if (effect.triggered > Bytes(0)) triggers.insert(effect.op);
+  }
+  return triggers;
+}
+
+}  // namespace
+
 std::vector<Cause> causes(const TaskGraph& graph, std::span<const CriticalStep> path,
                           const Machine& machine) {
   std::vector<Cause> result;
+  const std::set<OpId> triggers = triggers_of(graph);
   for (const CriticalStep& step : path) {
     add_cause(result, Cause::Kind::wait, "", step.wait);
     const Op& op = graph.op(step.span.instance.op);
-    const Duration time = step.span.end - step.span.start;
-    if (op.kind == OpKind::compute) {
+    const Duration stalled = machine.tracker_stall(step.span.instance);
+    const Duration time = step.span.end - step.span.start - stalled;
+    add_cause(result, Cause::Kind::trigger, "", stalled);
+    if (triggers.contains(step.span.instance.op)) {
+      add_cause(result, Cause::Kind::trigger, "", time);
+    } else if (op.kind == OpKind::compute) {
       const KernelCost& cost = machine.kernel_cost(op.kernel);
       const Duration launch = std::min(cost.launch, time);
       add_cause(result, Cause::Kind::launch, "", launch);

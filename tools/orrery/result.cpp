@@ -21,6 +21,8 @@ std::string in_words(const Cause& cause) {
       return cause.category + " communication";
     case Cause::Kind::delay:
       return "delays of the workload";
+    case Cause::Kind::trigger:
+      return "trackers";
     case Cause::Kind::wait:
       return "waiting";
   }
@@ -73,8 +75,8 @@ double Result::tokens_per_s() const {
 }
 
 std::string to_string(Cause::Kind kind) {
-  constexpr std::array<const char*, 6> kNames = {"math",          "memory", "launch",
-                                                 "communication", "delay",  "wait"};
+  constexpr std::array<const char*, 7> kNames = {"math",  "memory",  "launch", "communication",
+                                                 "delay", "trigger", "wait"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -59,7 +59,7 @@ struct ResourceUse {
 
 /// A part of the critical path.
 struct Cause {
-  enum class Kind { math, memory, launch, communication, delay, wait };
+  enum class Kind { math, memory, launch, communication, delay, trigger, wait };
   Kind kind = Kind::wait;
   std::string category;  // of communication
   Duration time;
@@ -150,7 +150,7 @@ struct Result {
   double tokens_per_s() const;
 };
 
-/// "math", "memory", "launch", "communication", "delay", "wait".
+/// "math", "memory", "launch", "communication", "delay", "trigger", "wait".
 std::string to_string(Cause::Kind kind);
 
 /// What bounds the run: "arithmetic (67.5 % of the critical path), then …".

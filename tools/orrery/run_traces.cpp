@@ -124,13 +124,15 @@ RunTrace RunTracer::described() const {
 }
 
 void RunTracer::finish(const Run& run) {
-  if (recorder_) {
-    recorder_->finish(load_.tracks());
-    return;
-  }
+  const std::vector<Rank> rank_of = job_->rank_of();
   std::vector<TrackerSample> tracker;
   for (const TriggerUnits::Sample& sample : run.tracker) {
-    tracker.push_back({sample.time, sample.rank, sample.entries});
+    tracker.push_back(
+        {sample.time, rank_of[static_cast<std::size_t>(sample.rank)], sample.entries});
+  }
+  if (recorder_) {
+    recorder_->finish(load_.tracks(), tracker);
+    return;
   }
   RunTrace trace = described();
   trace.spans = run.timeline.spans();

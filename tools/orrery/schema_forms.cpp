@@ -85,9 +85,13 @@ JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::str
 }
 
 JsonValue parallel(Members more) {
-  Members members = {{"tensor", count(1, "ranks that share each layer")},
-                     {"pipeline", count(1, "stages")},
-                     {"data", count(1, "replicas; default: as many as the cluster has room for")}};
+  Members members = {
+      {"tensor", count(1, "ranks that share each layer")},
+      {"pipeline", count(1, "stages")},
+      {"data", count(1, "replicas; default: as many as the cluster has room for")},
+      {"tensor_overlap", enumeration({"none", "triggered"},
+                                     "of tensor ranks: whether the stores of products trigger the "
+                                     "reductions behind them (T3); default: none")}};
   std::move(more.begin(), more.end(), std::back_inserter(members));
   return closed_object(std::move(members), {},
                        "Degrees of parallelism; their product is the number of devices");

@@ -15,7 +15,8 @@ constexpr int kFits = 0;
 constexpr int kDoesNotFit = 3;
 constexpr const char* kExperiments[] = {"transformers/fp8",     "transformers/recomputation",
                                         "transformers/scaling", "transformers/schedules",
-                                        "transports",           "t3/h100"};
+                                        "transports",           "t3/h100",
+                                        "t3/training"};
 
 JsonValue load(const std::string& experiment, const std::string& file) {
   return load_json(ORRERY_SOURCE_DIR "/experiments/" + experiment + "/" + file, file);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -174,11 +175,87 @@ TEST(Tracker, IsASeparateTrackOfTheTraceAndSoAreTheDmas) {
       run_orrery({"run", ORRERY_SOURCE_DIR "/experiments/t3/scenario.json", "--set",
                   "/workload/overlap=triggered", "--out", folder / "run", "--trace"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  const std::string trace = to_text(load_json(folder / "run/trace.json", "trace"), false);
+  const JsonValue events = load_json(folder / "run/trace.json", "trace");
+  const std::string trace = to_text(events, false);
   for (const char* track : {"\"name\":\"tracker\"", "\"name\":\"dma\"", "\"name\":\"compute\"",
                             "\"name\":\"remote stores\"", "\"entries in use\":"}) {
     EXPECT_NE(trace.find(track), std::string::npos) << track;
   }
+  // An arrow from what starts it to each DMA and each remote store.
+  std::map<std::string, double> begun;
+  std::size_t transfers = 0;
+  std::size_t arrived = 0;
+  for (const JsonValue& event : events.find("traceEvents")->items) {
+    const std::string& phase = event.find("ph")->string;
+    const std::string& name = event.find("name")->string;
+    if (phase == "X" && (name.starts_with("dma ") || name.starts_with("remote stores "))) {
+      ++transfers;
+    }
+    if (phase == "s") begun[event.find("id")->string] = number(*event.find("ts"));
+    if (phase != "f") continue;
+    ++arrived;
+    ASSERT_TRUE(begun.contains(event.find("id")->string));
+    EXPECT_LE(begun[event.find("id")->string], number(*event.find("ts")));
+  }
+  EXPECT_GT(transfers, 0U);
+  EXPECT_EQ(begun.size(), transfers);
+  EXPECT_EQ(arrived, transfers);
+}
+
+/// Of the critical path, what trackers take.
+double by_trackers(const JsonValue& result) {
+  for (const JsonValue& cause : result.find("critical_path")->items) {
+    if (cause.find("cause")->string == "trigger") return number(*cause.find("time_s"));
+  }
+  return 0;
+}
+
+// Over slow links of every chunk but the own a trigger is on the path, for each of its blocks or
+// for one; of a small tracker the producer's waiting for entries.
+TEST(Tracker, WhatItDecidesIsACauseOfTheCriticalPath) {
+  const std::vector<std::string> slow = {ranks(8), "/workload/sublayer=op",
+                                         "/workload/overlap=triggered",
+                                         "/cluster/node/with/fabric/link/with/bandwidth=50 GB/s"};
+  const auto with = [&](const std::string& latency, const std::string& entries) {
+    std::vector<std::string> all = slow;
+    all.push_back("/cluster/node/with/device/trigger/latency=" + latency);
+    all.push_back("/cluster/node/with/device/trigger/entries=" + entries);
+    return result_of(all);
+  };
+  EXPECT_EQ(by_trackers(with("0 us", "100000")), 0);
+  EXPECT_GE(by_trackers(with("10 us", "100000")), 10e-6);
+  const JsonValue stalled = with("0 us", "1");
+  EXPECT_GT(at(stalled, "/trigger/stalled_s"), 0);
+  // A trigger is no work of the device: it counts with the communication that it starts.
+  const JsonValue late = with("1 ms", "100000");
+  EXPECT_LT(at(late, "/compute_s"), 1.01 * at(with("0 us", "100000"), "/compute_s"));
+}
+
+// FC-1 and FC-2, OP and IP of each layer: a whole step gains, whether ranks are folded or not.
+TEST(WholeStep, TriggersMakeTheStepShorterAndFoldExactly) {
+  const auto step = [](const std::vector<std::string>& more, bool unfolded = false) {
+    std::vector<std::string> words = {
+        "run", ORRERY_SOURCE_DIR "/experiments/t3/training/scenario.json", "--json"};
+    std::vector<std::string> all = {"/workload/network/with/layers=2"};
+    all.insert(all.end(), more.begin(), more.end());
+    for (const std::string& each : all) {
+      words.emplace_back("--set");
+      words.push_back(each);
+    }
+    if (unfolded) words.emplace_back("--unfolded");
+    const Outcome outcome = run_orrery(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return at(parse_json(outcome.out, "result"), "/step_time_s");
+  };
+  const std::string triggered = "/workload/parallel/tensor_overlap=triggered";
+  const std::string mca = std::string(kArbitration) + "compute_first";
+  const std::string ladder = "/workload/architecture=ladder";
+  const double t3 = step({triggered});
+  EXPECT_LT(t3, step({}));
+  EXPECT_EQ(t3, step({triggered}, true));
+  EXPECT_LE(step({triggered, mca}), t3);
+  EXPECT_LT(step({triggered, mca, ladder}), step({ladder}));
+  EXPECT_GT(step({triggered, mca}), step({"/workload/architecture=upper_bound"}));
 }
 
 TEST(Experiment, T3StaysWithinItsTolerances) {
