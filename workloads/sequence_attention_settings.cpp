@@ -112,13 +112,16 @@ std::optional<SequenceAttentionSettings> read_sequence_attention(JsonCursor para
   if (mask.present() && mask.as_choice({"causal", "full"}) == "full") {
     layer.mask = AttentionMask::full;
   }
-  layer.layout = read_token_layout(parameters.find("layout"), layer.mask);
+  const bool is_linear = settings.method != nullptr && settings.method->is_linear();
+  layer.layout =
+      read_token_layout(parameters.find("layout"), is_linear ? AttentionMask::full : layer.mask);
   layer.precision = precision_or(parameters, "precision", Precision::bf16, {"bf16", "fp16"});
   layer.gradients =
       precision_or(parameters, "gradient_precision", layer.precision, {"fp32", "bf16", "fp16"});
   JsonCursor pass = parameters.find("pass");
   settings.has_backward =
       pass.present() && pass.as_choice({"forward", "forward_backward"}) == "forward_backward";
+  layer.linear_block = count_or(parameters, "linear_block", 0, {.maximum = 1 << 20});
   layer.host = parameters.find("host_launch").as_duration();
   JsonCursor kernels = parameters.find("kernels");
   if (kernels.present() && kernels.as_choice({"fused", "pytorch"}) == "pytorch") {
@@ -149,6 +152,9 @@ JsonValue to_json(const SequenceAttentionSettings& settings) {
       {"pass", named(settings.has_backward ? "forward_backward" : "forward")},
       {"kernels", named(layer.kernels == MergeKernels::fused ? "fused" : "pytorch")},
       {"host_launch", json_string(std::to_string(layer.host.count()) + " ps")}};
+  if (layer.linear_block > 0) {
+    members.emplace_back("linear_block", json_integer(layer.linear_block));
+  }
   if (layer.lengths.size() > 1) {
     Division packed;
     packed.packed = layer.lengths;

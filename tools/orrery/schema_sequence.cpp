@@ -57,6 +57,9 @@ JsonValue sequence_parallel_attention_schema() {
        {"gradient_precision",
         enumeration({"fp32", "bf16", "fp16"},
                     "in which dK and dV are summed and sent; default: precision")},
+       {"linear_block",
+        or_wrapped(count(
+            0, "of linear attention: tokens that its kernels take at once; default 0, a softmax"))},
        {"pass", enumeration({"forward", "forward_backward"}, "default forward")},
        {"kernels", enumeration({"fused", "pytorch"},
                                "merges of partial outputs: one kernel (default), or a pass over "

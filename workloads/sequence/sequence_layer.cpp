@@ -197,6 +197,11 @@ std::optional<std::string> layout_refusal(const SequenceLayer& layer, std::int64
 }
 
 double attention_operations(const SequenceLayer& layer, AttentionMask mask) {
+  if (layer.linear_block > 0) {
+    return 4 * static_cast<double>(layer.batch * layer.tokens()) *
+           static_cast<double>(layer.heads * layer.head_size) *
+           static_cast<double>(layer.head_size);
+  }
   double twice_pairs = 0;
   for (const std::int64_t length : layer.lengths) {
     twice_pairs += static_cast<double>(length) * static_cast<double>(length);

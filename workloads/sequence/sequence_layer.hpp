@@ -107,7 +107,9 @@ Bytes accumulator(const SequenceLayer& layer, std::int64_t tokens);
 /// Nothing, or why the tokens of some sequence cannot be laid out on `degree` positions.
 std::optional<std::string> layout_refusal(const SequenceLayer& layer, std::int64_t degree);
 
-/// Multiply-adds of both products count 2; all ranks, whole rows.
+/// Multiply-adds of both products count 2; all ranks, whole rows. Of a linear layer those of its
+/// states, 4 head_size^2 for each token and head, whatever the mask (Katharopoulos et al. 2020,
+/// arXiv:2006.16236, §3.2).
 double attention_operations(const SequenceLayer& layer, AttentionMask mask);
 
 }  // namespace orrery
