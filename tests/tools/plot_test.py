@@ -7,6 +7,7 @@ Exit status 77, a skip, where matplotlib is not installed.
 import importlib.machinery
 import importlib.util
 import json
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -69,6 +70,14 @@ class Plots(unittest.TestCase):
                 words = [f"{w.split('=')[0]}={self.folder / w.split('=')[1]}" if "=" in w else w for w in words]
                 self.assertEqual(self.draw(words, picture), 0)
                 self.assertTrue(picture.read_bytes().startswith(MAGIC[picture.suffix]))
+
+    def test_tables_of_sequence_methods_are_drawn(self):
+        experiments = TOOLS.parent / "experiments"
+        for kind, table in (("token_ring", experiments / "token_ring/where.csv"),
+                            ("methods", experiments / "sequence_methods/methods.csv")):
+            picture = self.folder / (kind + ".svg")
+            subprocess.run([sys.executable, TOOLS / "plot_sequence", kind, table, picture], check=True)
+            self.assertTrue(picture.read_bytes().startswith(MAGIC[".svg"]))
 
     def test_a_file_that_is_not_there_is_named(self):
         picture = self.folder / "none.svg"
