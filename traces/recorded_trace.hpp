@@ -79,9 +79,15 @@ struct RecordedTrace {
   Time end() const;
 };
 
+/// Traces of several ranks as one, of which each rank is a process: its number is the rank that the
+/// file says, else the place in `traces`. Times of each are since its own first event, as clocks of
+/// hosts differ.
+RecordedTrace joined(std::vector<RecordedTrace> traces);
+
 /// A kernel by its name: those of NCCL and RCCL communicate.
 bool is_communication_kernel(std::string_view name);
-/// Of a span that has no more: "wait" is a wait, and what has an amount of bytes moves them.
+/// Of a span that has no more: "wait" is a wait, a category that is the name of a kind of work (as
+/// in replays of profiles) is that, and what has an amount of bytes moves them.
 Work work_of(std::string_view name, std::string_view category, std::int64_t bytes);
 
 }  // namespace orrery

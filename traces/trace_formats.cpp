@@ -1,6 +1,10 @@
 #include "traces/trace_formats.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include "traces/chakra.hpp"
 #include "traces/csv_trace.hpp"
@@ -62,7 +66,9 @@ TraceFormat detect_format(const std::string& bytes, const std::string& file) {
                    "Chakra, GOAL, CSV of spans");
 }
 
-RecordedTrace load_trace(const std::string& path) {
+namespace {
+
+RecordedTrace load_file(const std::string& path) {
   const std::string bytes = read_trace_file(path);
   switch (detect_format(bytes, path)) {
     case TraceFormat::chrome_json:
@@ -77,6 +83,21 @@ RecordedTrace load_trace(const std::string& path) {
       break;
   }
   return read_csv_trace(bytes, path);
+}
+
+}  // namespace
+
+RecordedTrace load_trace(const std::string& path) {
+  const std::size_t mark = path.find(kRankMark);
+  if (mark == std::string::npos) return load_file(path);
+  std::vector<RecordedTrace> traces;
+  for (std::error_code error;;) {
+    std::string file = path;
+    file.replace(mark, kRankMark.size(), std::to_string(traces.size()));
+    if (!traces.empty() && !std::filesystem::exists(file, error)) break;
+    traces.push_back(load_file(file));
+  }
+  return joined(std::move(traces));
 }
 
 }  // namespace orrery

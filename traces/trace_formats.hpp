@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "traces/recorded_trace.hpp"
 
@@ -13,7 +14,11 @@ enum class TraceFormat { chrome_json, perfetto, chakra, goal, csv };
 /// Throws TraceError when it is none of them.
 TraceFormat detect_format(const std::string& bytes, const std::string& file);
 
-/// Reads a file of any of these. Throws TraceError, or IoError when it cannot be read.
+/// Stands in the name of a file for the rank whose trace it is: "step.{rank}.et".
+inline constexpr std::string_view kRankMark = "{rank}";
+
+/// Reads a file of any of these; where the name has kRankMark the files of ranks 0, 1, … up to the
+/// last that is there, joined. Throws TraceError, or IoError when it cannot be read.
 RecordedTrace load_trace(const std::string& path);
 
 }  // namespace orrery

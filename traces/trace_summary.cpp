@@ -120,20 +120,75 @@ TraceSummary::Usage usage_of(const RecordedTrace::Counter& counter) {
   return usage;
 }
 
-/// Work of the process with the lowest number, in order of start.
-std::vector<const RecordedTrace::Span*> first_process(const RecordedTrace& trace) {
-  std::int64_t lowest = INT64_MAX;
+using Spans = std::vector<const RecordedTrace::Span*>;
+
+/// Work of each process, by its number, in order of start.
+std::vector<Spans> work_by_process(const RecordedTrace& trace) {
+  std::map<std::int64_t, Spans> by_number;
   for (const auto& span : trace.spans) {
-    if (is_work(span.work)) lowest = std::min(lowest, trace.tracks[span.track].process);
+    if (is_work(span.work)) by_number[trace.tracks[span.track].process].push_back(&span);
   }
-  std::vector<const RecordedTrace::Span*> spans;
-  for (const auto& span : trace.spans) {
-    if (is_work(span.work) && trace.tracks[span.track].process == lowest) spans.push_back(&span);
+  std::vector<Spans> processes;
+  for (auto& [number, spans] : by_number) {
+    std::stable_sort(spans.begin(), spans.end(),
+                     [](const auto* a, const auto* b) { return a->start < b->start; });
+    processes.push_back(std::move(spans));
   }
-  std::stable_sort(spans.begin(), spans.end(),
-                   [](const auto* a, const auto* b) { return a->start < b->start; });
-  return spans;
+  return processes;
 }
+
+/// Of one process in both traces, by name.
+struct Durations {
+  std::vector<Duration> first;
+  std::vector<Duration> second;
+};
+
+/// Sums of all processes.
+class Alignment {
+ public:
+  void add(const RecordedTrace& first, const Spans& a, const RecordedTrace& second,
+           const Spans& b) {
+    std::map<std::size_t, Durations> by_op;
+    for (const auto* span : a) by_op[op_of(first, *span)].first.push_back(span->duration);
+    for (const auto* span : b) by_op[op_of(second, *span)].second.push_back(span->duration);
+    for (const auto& [op, durations] : by_op) add(result_.ops[op], durations);
+    ++result_.processes;
+  }
+
+  TraceComparison take() {
+    if (total_ > 0) result_.mean_error = weighted_ / total_;
+    return std::move(result_);
+  }
+
+ private:
+  std::size_t op_of(const RecordedTrace& trace, const RecordedTrace::Span& span) {
+    const std::string& name = trace.names.text(span.name);
+    const auto [place, is_new] = places_.try_emplace(name, result_.ops.size());
+    if (is_new) result_.ops.push_back({.name = name});
+    return place->second;
+  }
+
+  void add(TraceComparison::Op& op, const Durations& of) {
+    const std::size_t aligned = std::min(of.first.size(), of.second.size());
+    op.first_count += of.first.size();
+    op.second_count += of.second.size();
+    op.aligned += aligned;
+    for (std::size_t k = 0; k < aligned; ++k) {
+      op.first_time += of.first[k];
+      op.second_time += of.second[k];
+      weighted_ += std::abs((of.second[k] - of.first[k]).as_double());
+      total_ += of.first[k].as_double();
+    }
+    result_.aligned += aligned;
+    result_.first_only += of.first.size() - aligned;
+    result_.second_only += of.second.size() - aligned;
+  }
+
+  TraceComparison result_;
+  std::map<std::string, std::size_t> places_;  // into result_.ops
+  double weighted_ = 0;
+  double total_ = 0;
+};
 
 }  // namespace
 
@@ -173,48 +228,13 @@ TraceSummary summarise(const RecordedTrace& trace) {
 }
 
 TraceComparison compare(const RecordedTrace& first, const RecordedTrace& second) {
-  struct Durations {
-    std::size_t order = 0;
-    std::vector<Duration> first;
-    std::vector<Duration> second;
-  };
-  std::map<std::string, Durations> by_name;
-  const auto collect = [&by_name](const RecordedTrace& trace,
-                                  std::vector<Duration> Durations::*to) {
-    for (const RecordedTrace::Span* span : first_process(trace)) {
-      const auto [place, is_new] = by_name.try_emplace(trace.names.text(span->name));
-      if (is_new) place->second.order = by_name.size();
-      (place->second.*to).push_back(span->duration);
-    }
-  };
-  collect(first, &Durations::first);
-  collect(second, &Durations::second);
-
-  TraceComparison result;
-  std::vector<std::pair<std::size_t, TraceComparison::Op>> ordered;
-  double weighted = 0;
-  double total = 0;
-  for (const auto& [name, of] : by_name) {
-    TraceComparison::Op op{.name = name,
-                           .first_count = of.first.size(),
-                           .second_count = of.second.size(),
-                           .aligned = std::min(of.first.size(), of.second.size())};
-    for (std::size_t k = 0; k < op.aligned; ++k) {
-      op.first_time += of.first[k];
-      op.second_time += of.second[k];
-      weighted += std::abs((of.second[k] - of.first[k]).as_double());
-      total += of.first[k].as_double();
-    }
-    result.aligned += op.aligned;
-    result.first_only += op.first_count - op.aligned;
-    result.second_only += op.second_count - op.aligned;
-    ordered.emplace_back(of.order, std::move(op));
-  }
-  std::sort(ordered.begin(), ordered.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (auto& [order, op] : ordered) result.ops.push_back(std::move(op));
-  if (total > 0) result.mean_error = weighted / total;
-  return result;
+  const std::vector<Spans> a = work_by_process(first);
+  const std::vector<Spans> b = work_by_process(second);
+  Alignment alignment;
+  const std::size_t pairs =
+      a.size() == b.size() ? a.size() : std::min<std::size_t>({1, a.size(), b.size()});
+  for (std::size_t i = 0; i < pairs; ++i) alignment.add(first, a[i], second, b[i]);
+  return alignment.take();
 }
 
 }  // namespace orrery

@@ -66,6 +66,7 @@ struct TraceComparison {
     Duration second_time{};
   };
   std::vector<Op> ops;  // in order of their first appearance in the first trace, then the second's
+  std::uint64_t processes = 0;  // of each trace, one beside the other
   std::uint64_t aligned = 0;
   std::uint64_t first_only = 0;
   std::uint64_t second_only = 0;
@@ -73,7 +74,8 @@ struct TraceComparison {
   double mean_error = 0;
 };
 
-/// Aligns the work of one process of each: those of the lowest number.
+/// Aligns the work of the processes in order of their numbers; where one trace has more of them
+/// than the other, of the first of each.
 TraceComparison compare(const RecordedTrace& first, const RecordedTrace& second);
 
 }  // namespace orrery

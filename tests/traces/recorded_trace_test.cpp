@@ -10,6 +10,7 @@
 #include "sim/graph/executor.hpp"
 #include "sim/graph/timeline.hpp"
 #include "tests/sim/graph/fake_runner.hpp"
+#include "tests/traces/kineto_profile.hpp"
 #include "tests/traces/trace_fixture.hpp"
 #include "traces/chrome_trace.hpp"
 #include "traces/csv_trace.hpp"
@@ -153,6 +154,83 @@ TEST(Kineto, OnAnotherNetworkOnlyWhatWaitsForItMoves) {
                             return op.kind == RankOp::Kind::collective && op.bytes == 2_MiB;
                           }),
             1);
+}
+
+/// Four ranks of a whole step, 1800 events each with all that a profiler writes besides.
+class ProfileOfRanks : public testing::Test {
+ protected:
+  ProfileOfRanks() {
+    for (std::int32_t rank = 0; rank < 4; ++rank) {
+      profile_.rank = rank;
+      write_file(folder_ / ("step." + std::to_string(rank) + ".json"), profile_.text());
+    }
+  }
+  std::string pattern() const { return folder_ / "step.{rank}.json"; }
+
+  TemporaryFolder folder_;
+  KinetoProfile profile_;
+};
+
+TEST_F(ProfileOfRanks, IsSummedUpAsItWasMade) {
+  const TraceSummary summary = summarise(load_trace(pattern()));
+  ASSERT_EQ(summary.processes.size(), 4U);
+  EXPECT_EQ(summary.processes[3].name, "rank 3");
+  for (const TraceSummary::Process& process : summary.processes) {
+    EXPECT_EQ(process.times.length, profile_.length() * 1_us);
+    EXPECT_EQ(process.times.compute, profile_.compute() * 1_us);
+    EXPECT_EQ(process.times.communication, profile_.communication() * 1_us);
+    EXPECT_EQ(process.times.exposed, profile_.exposed() * 1_us);
+    EXPECT_EQ(process.times.overlapped, (profile_.communication() - profile_.exposed()) * 1_us);
+    EXPECT_EQ(process.times.copy, profile_.copy * 1_us);
+    EXPECT_EQ(process.times.idle, 0_us) << "every gap has a part of an all-reduce beside it";
+  }
+  ASSERT_EQ(summary.ops.size(), 4U) << "nothing of the host, no annotation";
+  EXPECT_EQ(summary.ops[0].count, 4U * static_cast<std::uint64_t>(profile_.layers));
+}
+
+TEST_F(ProfileOfRanks, ComparesProcessByProcess) {
+  const RecordedTrace first = load_trace(pattern());
+  RecordedTrace second = first;
+  for (RecordedTrace::Span& span : second.spans) {
+    if (span.work == Work::communication) span.duration += 5_us;
+  }
+  const TraceComparison comparison = compare(first, second);
+  EXPECT_EQ(comparison.processes, 4U);
+  EXPECT_EQ(comparison.aligned, 4U * (3U * static_cast<std::uint64_t>(profile_.layers) + 1U));
+  EXPECT_EQ(comparison.first_only + comparison.second_only, 0U);
+  const std::int64_t work = profile_.compute() + profile_.communication() + profile_.copy;
+  EXPECT_DOUBLE_EQ(comparison.mean_error,
+                   static_cast<double>(5 * profile_.layers) / static_cast<double>(work));
+  const TraceComparison one = compare(first, load_trace(folder_ / "step.2.json"));
+  EXPECT_EQ(one.processes, 1U) << "of traces with different numbers of them the first of each";
+}
+
+TEST_F(ProfileOfRanks, ReplayedAsRecordedItTakesAsLong) {
+  std::vector<RecordedTrace> traces;
+  for (int rank = 0; rank < 4; ++rank) {
+    traces.push_back(load_trace(folder_ / ("step." + std::to_string(rank) + ".json")));
+  }
+  const RankPrograms programs =
+      kineto_programs(traces, {.communication = KinetoOptions::Communication::recorded});
+  const auto begin = starts(link(programs), 0_ps);
+  EXPECT_EQ(begin.at("Memcpy DtoH (Device -> Pinned)"),
+            Time((profile_.length() - profile_.copy) * 1_us));
+  const RankPrograms simulated = kineto_programs(traces, {});
+  ASSERT_EQ(simulated.groups.size(), 1U) << "all ranks share what their files call one group";
+  EXPECT_EQ(simulated.groups[0], (std::vector<Rank>{0, 1, 2, 3}));
+  const auto collectives = [](const std::vector<RankOp>& ops) {
+    return std::count_if(ops.begin(), ops.end(), [](const RankOp& op) {
+      return op.kind == RankOp::Kind::collective && op.bytes == 8_MiB;
+    });
+  };
+  for (const auto& ops : simulated.ranks) EXPECT_EQ(collectives(ops), profile_.layers);
+  // A trace of the replay says what a span was by its category.
+  for (const auto& ops : programs.ranks) {
+    for (const RankOp& op : ops) {
+      const std::string& category = programs.names.text(op.category);
+      EXPECT_EQ(to_string(work_of(programs.names.text(op.label), category, -1)), category);
+    }
+  }
 }
 
 TEST(TraceFormats, ARunIsTheSameInAllThatWeWrite) {

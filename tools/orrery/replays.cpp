@@ -12,6 +12,7 @@
 #include "traces/trace_error.hpp"
 #include "traces/trace_events.hpp"
 #include "traces/trace_file.hpp"
+#include "traces/trace_formats.hpp"
 
 namespace orrery {
 namespace {
@@ -19,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using Members = std::vector<std::pair<std::string, JsonValue>>;
 
-constexpr std::string_view kRankMark = "{rank}";
 constexpr std::int64_t kMaximumRanks = 1 << 20;
 
 /// A job that files describe. What it leaves out stands at read_chakra, read_goal and

@@ -174,8 +174,11 @@ std::string comparison_text(const NamedTrace& first, const NamedTrace& second,
   text += "  " + left("overlap of communication", 50) +
           right(percent(first.summary.average.overlap()), 11) +
           right(percent(second.summary.average.overlap()), 11) + "\n\n";
-  text += "  " + left("ops of the first process, aligned by name and order", 50) +
-          right("first", 11) + right("second", 11) + right("difference", 13) + "  aligned\n";
+  const std::string of = comparison.processes == 1
+                             ? "the first process"
+                             : std::to_string(comparison.processes) + " processes";
+  text += "  " + left("ops of " + of + ", aligned by name and order", 50) + right("first", 11) +
+          right("second", 11) + right("difference", 13) + "  aligned\n";
   std::vector<TraceComparison::Op> longest = comparison.ops;
   std::stable_sort(longest.begin(), longest.end(), [](const auto& a, const auto& b) {
     return std::max(a.first_time, a.second_time) > std::max(b.first_time, b.second_time);
@@ -217,6 +220,7 @@ JsonValue comparison_json(const NamedTrace& first, const NamedTrace& second,
   return json_object({{"first", times_json(first.summary.average)},
                       {"second", times_json(second.summary.average)},
                       {"ops", json_array(std::move(ops))},
+                      {"processes", count(comparison.processes)},
                       {"aligned", count(comparison.aligned)},
                       {"first_only", count(comparison.first_only)},
                       {"second_only", count(comparison.second_only)},
