@@ -69,23 +69,49 @@ std::string why_worse(const PointRow& row, const PointRow& best) {
   return text;
 }
 
+/// A point of the ranking, and how many behind it came out the same in every figure: what they
+/// differ in, say an order of placement where nothing is placed, does not matter.
+struct Ranked {
+  std::size_t point = 0;
+  std::size_t alike = 0;
+};
+
+std::vector<Ranked> best_of(const SearchResult& result) {
+  std::vector<Ranked> best;
+  for (const std::size_t point : result.ranking) {
+    const auto same = std::find_if(best.begin(), best.end(), [&](const Ranked& before) {
+      return result.points[before.point].row.metrics == result.points[point].row.metrics;
+    });
+    if (same != best.end()) {
+      ++same->alike;
+    } else if (best.size() == kBest) {
+      break;
+    } else {
+      best.push_back({point, 0});
+    }
+  }
+  return best;
+}
+
 std::string ranking_text(const Sweep& sweep, const SearchResult& result,
                          const Objective& objective) {
   const std::vector<std::string> columns = columns_of(sweep.file());
   std::vector<std::vector<std::string>> table = {columns};
   table[0].insert(table[0].begin(), {"", objective.metric});
+  table[0].push_back("more alike");
   table[0].push_back("worse than the first by");
-  const std::size_t shown = std::min(result.ranking.size(), kBest);
+  const std::vector<Ranked> shown = best_of(result);
   const PointRow& best = result.points[result.ranking.front()].row;
   const double best_value = *best.metric(objective.metric);
-  for (std::size_t i = 0; i < shown; ++i) {
-    const PointRow& row = result.points[result.ranking[i]].row;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const PointRow& row = result.points[shown[i].point].row;
     const double value = *row.metric(objective.metric);
-    std::vector<std::string> cells = sweep.labels(result.ranking[i]);
+    std::vector<std::string> cells = sweep.labels(shown[i].point);
     cells.insert(cells.begin(), {std::to_string(i + 1), readable(value)});
     char percent[40];
     std::snprintf(percent, sizeof percent, "%.1f %%",
                   best_value == 0 ? 0 : 100 * std::abs(value / best_value - 1));
+    cells.push_back(shown[i].alike == 0 ? "" : std::to_string(shown[i].alike));
     cells.push_back(i == 0 ? "" : percent + why_worse(row, best));
     table.push_back(std::move(cells));
   }
@@ -148,10 +174,10 @@ JsonValue to_json(const Sweep& sweep, const SearchResult& result, const Objectiv
   }
   const std::vector<std::string> columns = columns_of(sweep.file());
   std::vector<JsonValue> best;
-  for (std::size_t i = 0; i < std::min(result.ranking.size(), kBest); ++i) {
-    const SearchPoint& point = result.points[result.ranking[i]];
+  for (const Ranked& ranked : best_of(result)) {
+    const SearchPoint& point = result.points[ranked.point];
     JsonValue axes = json_object({});
-    const std::vector<std::string> labels = sweep.labels(result.ranking[i]);
+    const std::vector<std::string> labels = sweep.labels(ranked.point);
     for (std::size_t c = 0; c < columns.size(); ++c) {
       axes.members.push_back({columns[c], json_string(labels[c])});
     }
@@ -160,12 +186,12 @@ JsonValue to_json(const Sweep& sweep, const SearchResult& result, const Objectiv
       metrics.members.push_back({name, json_real(value)});
     }
     const PointRow& first = result.points[result.ranking.front()].row;
-    best.push_back(
-        json_object({{"point", json_integer(static_cast<std::int64_t>(result.ranking[i]))},
-                     {"id", json_string(point.id)},
-                     {"axes", std::move(axes)},
-                     {"metrics", std::move(metrics)},
-                     {"worse_by", json_string(i == 0 ? "" : why_worse(point.row, first))}}));
+    best.push_back(json_object({{"point", json_integer(static_cast<std::int64_t>(ranked.point))},
+                                {"id", json_string(point.id)},
+                                {"axes", std::move(axes)},
+                                {"metrics", std::move(metrics)},
+                                {"alike", json_integer(static_cast<std::int64_t>(ranked.alike))},
+                                {"worse_by", json_string(why_worse(point.row, first))}}));
   }
   JsonValue json =
       json_object({{"orrery_search", json_integer(1)},
