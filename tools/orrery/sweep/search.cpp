@@ -229,8 +229,8 @@ JsonValue sequence_methods(const JsonValue& workload, const std::vector<std::int
   for (const std::int64_t degree : degrees) {
     for (const char* method : {"ulysses", "ring", "all_gather_kv"}) {
       if (degree > 1 && !is_long) continue;
-      items.push_back(json_object({{"degree", json_integer(degree)},
-                                   {"method", json_string(method)}}));
+      items.push_back(
+          json_object({{"degree", json_integer(degree)}, {"method", json_string(method)}}));
       if (std::string_view(method) == "ring") {
         items.back().members.push_back({"layout", json_string("zigzag")});
       }
@@ -265,22 +265,20 @@ JsonValue standard_space(JsonValue& scenario, std::int64_t devices) {
     std::erase_if(parallel->members, [](const auto& member) { return member.key == "data"; });
   }
   const std::vector<std::int64_t> degrees = divisors(devices);
-  JsonValue axes =
-      json_object({{"/workload/parallel/tensor", counts(degrees)},
-                   {"/workload/parallel/pipeline", counts(degrees)},
-                   {"/workload/parallel/sequence", sequence_methods(*workload, degrees)},
-                   {"/workload/micro_batch", counts({1, 2, 4, 8})},
-                   {"/workload/recompute", kinds({"none", "selective", "full"})},
-                   {"/workload/sharding", kinds({"none", "zero1", "zero2", "zero3"})},
-                   {"/workload/placement", json_array({order({"tensor", "data", "pipeline"}),
-                                                       order({"tensor", "pipeline", "data"})})},
-                   {"/collectives/all_reduce",
-                    json_array({json_string("auto"), json_string("ring")})}});
+  JsonValue axes = json_object(
+      {{"/workload/parallel/tensor", counts(degrees)},
+       {"/workload/parallel/pipeline", counts(degrees)},
+       {"/workload/parallel/sequence", sequence_methods(*workload, degrees)},
+       {"/workload/micro_batch", counts({1, 2, 4, 8})},
+       {"/workload/recompute", kinds({"none", "selective", "full"})},
+       {"/workload/sharding", kinds({"none", "zero1", "zero2", "zero3"})},
+       {"/workload/placement",
+        json_array({order({"tensor", "data", "pipeline"}), order({"tensor", "pipeline", "data"})})},
+       {"/collectives/all_reduce", json_array({json_string("auto"), json_string("ring")})}});
   return json_object(
       {{"axes", std::move(axes)},
-       {"where",
-        json_string("tensor * pipeline * sequence.degree <= devices and "
-                    "devices % (tensor * pipeline * sequence.degree) == 0")}});
+       {"where", json_string("tensor * pipeline * sequence.degree <= devices and "
+                             "devices % (tensor * pipeline * sequence.degree) == 0")}});
 }
 
 }  // namespace orrery
