@@ -1,6 +1,7 @@
 // Products whose stores trigger the reductions behind them: the same work, chunk by chunk.
 #include "workloads/tensor_overlap.hpp"
 
+#include <cmath>
 #include <set>
 
 #include "tests/workloads/inference_fixture.hpp"
