@@ -12,7 +12,7 @@ namespace {
 constexpr CountRange kLength = {1, 1 << 24};
 constexpr CountRange kHeads = {1, 1 << 14};
 constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 32;
-constexpr std::int64_t kMaximumDegree = 4096;  // a ring of P has about 3 P^2 ops of one rank each
+constexpr std::int64_t kMaximumDegree = 1024;  // a ring of P has some 5 P^2 ops of one rank each
 
 std::int64_t count_or(JsonCursor& parameters, std::string_view key, std::int64_t otherwise,
                       CountRange range) {
