@@ -153,5 +153,27 @@ TEST(SequenceTime, TokenRingTakesHalfOfARingWhereLinksAreApart) {
   }
 }
 
+// Nothing overlaps: (P-1)/P of each buffer leaves a rank, and then, or before, it attends.
+TEST(SequenceTime, CollectivesAndAttentionAddUpWhereNothingOverlaps) {
+  const std::int64_t peak = 100'000'000'000'000;
+  const Bandwidth bandwidth(10'000'000'000);
+  const int degree = 4;
+  const std::int64_t tokens = 4096;
+  const double all = static_cast<double>(tokens) * kWidth * kElement;  // of queries, all tokens
+  const double share = (degree - 1.0) / degree / bandwidth.as_double();
+  const double attention =
+      2.0 * static_cast<double>(tokens) * static_cast<double>(tokens) * kWidth / degree / peak;
+  const auto time_of = [&](const char* method, int ranks) {
+    const Job job = job_of(method, ranks, tokens, R"("mask": "causal")");
+    return to_seconds(run(crossbar(ranks, peak, bandwidth), job.graph).end);
+  };
+  EXPECT_NEAR(time_of("ulysses", degree), attention + 4 * all / degree * share, 1e-9);
+  EXPECT_NEAR(time_of("all_gather_kv", degree), attention + 2 * all * share, 1e-9);
+  EXPECT_NEAR(time_of("megatron_sp", degree), attention + 2 * all * share, 1e-9);
+  for (const char* method : {"ring", "token_ring", "ulysses", "all_gather_kv", "megatron_sp"}) {
+    EXPECT_NEAR(time_of(method, 1), attention * degree, 1e-9) << "alone all are the same";
+  }
+}
+
 }  // namespace
 }  // namespace orrery
