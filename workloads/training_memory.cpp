@@ -57,6 +57,10 @@ void TrainingGraphBuilder::add_static_memory(const Stage& stage) {
         stage.tensor_groups, gradients_,
         settings_.division.gradient_element * (sharding.gradients() ? own : all));
   }
+  if (settings_.runtime_memory > Bytes(0)) {
+    graph_.add_static_memory(stage.tensor_groups, graph_.label("runtime"),
+                             settings_.runtime_memory);
+  }
   const LabelId optimizer = settings_.offload.optimizer_states
                                 ? graph_.host_category("optimizer_on_host")
                                 : graph_.label("optimizer");

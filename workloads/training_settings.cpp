@@ -193,6 +193,8 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   settings.keeps_gradients =
       choice_or_first(parameters, "gradient_memory", {"kept", "set_to_none"}) == "kept";
   read_host(parameters, settings.host);
+  JsonCursor runtime = parameters.find("runtime_memory");
+  if (runtime.present()) settings.runtime_memory = runtime.as_bytes();
   read_strategy(parameters, settings);
   settings.architecture = read_architecture(parameters);
   parameters.reject_unknown_keys();
@@ -253,6 +255,9 @@ JsonValue to_json(const TrainingSettings& settings) {
   if (settings.host.kernel > Duration(0) || settings.host.step > Duration(0)) {
     members.emplace_back("host", json_object({{"kernel", exact(settings.host.kernel)},
                                               {"step", exact(settings.host.step)}}));
+  }
+  if (settings.runtime_memory > Bytes(0)) {
+    members.emplace_back("runtime_memory", exact(settings.runtime_memory));
   }
   for (auto& member : strategy_members(settings)) members.push_back(std::move(member));
   if (settings.offload.anything()) {

@@ -83,6 +83,7 @@ struct TrainingSettings {
   /// optimizer's end (PyTorch, zero_grad(set_to_none=True)).
   bool keeps_gradients = true;
   HostTimes host;
+  Bytes runtime_memory;  // of a device: what CUDA's context, libraries and communicators take
   Offload offload;
   Architecture architecture = Architecture::standard;
   TensorOverlap overlap = {};

@@ -23,7 +23,7 @@ constexpr std::int64_t kMaximumInstances = 4'000'000'000;
 /// With more tensor ranks than key-value heads ranks hold copies of a head, whose gradients are
 /// summed for free; so are those of norms of queries and keys without sequence parallelism.
 /// Memory categories: weights, gradients, optimizer (static), activations (saved for the backward
-/// pass), buffers (tensors between steps of a pass, gathered inputs, transfers);
+/// pass), buffers (tensors between steps of a pass, gathered inputs, transfers), runtime;
 /// optimizer_on_host and activations_on_host lie in the host's memory.
 /// Leaves out: Adam on the host's processors, fp8 copies of saved inputs, selective recomputation
 /// of layers with a parallel residual, causal skipping in products of materialized attention,

@@ -93,6 +93,7 @@ class Reader {
     for (const std::string& name : published.keys()) {
       read_published(published.at(name), name, read);
     }
+    if (JsonCursor fits = cursor.find("fits"); fits.present()) read.fits = fits.as_boolean();
     JsonCursor place = cursor.at("scenario");
     JsonCursor overrides = cursor.find("set");
     cursor.reject_unknown_keys();

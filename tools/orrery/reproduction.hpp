@@ -43,6 +43,7 @@ struct ReproducedCase {
   /// Its figures are divided by those of an earlier case, of which they are published as multiples.
   std::optional<std::size_t> relative_to;
   std::vector<PublishedValue> published;
+  std::optional<bool> fits;  // published: whether it did fit in memory
 };
 
 /// Published figures and the scenarios that ought to give them: reproduce.json of a folder below

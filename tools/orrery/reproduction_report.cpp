@@ -164,7 +164,7 @@ bool ReproductionReport::holds(const Reproduction& reproduction, std::size_t fig
 }
 
 bool ReproductionReport::holds(const Reproduction& reproduction) const {
-  bool all = true;
+  bool all = wrong_verdicts.empty();
   for (std::size_t figure = 0; figure < reproduction.figures.size(); ++figure) {
     all = all && holds(reproduction, figure);
   }
@@ -214,7 +214,11 @@ void compare(const Reproduction& reproduction, std::size_t of_case, const JsonVa
   }
   mistakes.throw_if_any();
   const JsonValue* fits = result.find("fits");
-  if (fits != nullptr && !fits->boolean) {
+  const bool does_fit = fits == nullptr || fits->boolean;
+  if (of.fits) {
+    ++report.verdicts;
+    if (*of.fits != does_fit) report.wrong_verdicts.push_back(of_case);
+  } else if (!does_fit) {
     report.over_full.push_back(of_case);
   }
 }
@@ -224,6 +228,17 @@ std::string to_text(const Reproduction& reproduction, const ReproductionReport& 
       reproduction.name + ": " + reproduction.description + "\n  " + reproduction.source + "\n\n";
   for (std::size_t figure = 0; figure < reproduction.figures.size(); ++figure) {
     text += figure_text(reproduction, report, figure);
+  }
+  if (report.verdicts > 0) {
+    text += "  fits in memory or not, as published: " +
+            std::to_string(report.verdicts - report.wrong_verdicts.size()) + " of " +
+            std::to_string(report.verdicts) + " cases\n";
+  }
+  for (const std::size_t index : report.wrong_verdicts) {
+    const ReproducedCase& of = reproduction.cases[index];
+    text += "  MISSED: " + of.label +
+            (*of.fits ? ": does not fit in the simulated memory\n"
+                      : ": fits in the simulated memory, and did not\n");
   }
   for (const std::size_t index : report.over_full) {
     text += "  warning: " + reproduction.cases[index].label +
@@ -237,12 +252,15 @@ JsonValue to_json(const Reproduction& reproduction, const ReproductionReport& re
   for (std::size_t figure = 0; figure < reproduction.figures.size(); ++figure) {
     figures.push_back(to_json(reproduction, report, figure));
   }
-  return json_object({{"orrery_reproduce", json_integer(1)},
-                      {"name", json_string(reproduction.name)},
-                      {"description", json_string(reproduction.description)},
-                      {"source", json_string(reproduction.source)},
-                      {"holds", json_boolean(report.holds(reproduction))},
-                      {"figures", json_array(std::move(figures))}});
+  return json_object(
+      {{"orrery_reproduce", json_integer(1)},
+       {"name", json_string(reproduction.name)},
+       {"description", json_string(reproduction.description)},
+       {"source", json_string(reproduction.source)},
+       {"holds", json_boolean(report.holds(reproduction))},
+       {"verdicts", json_integer(static_cast<std::int64_t>(report.verdicts))},
+       {"wrong_verdicts", json_integer(static_cast<std::int64_t>(report.wrong_verdicts.size()))},
+       {"figures", json_array(std::move(figures))}});
 }
 
 }  // namespace orrery

@@ -34,6 +34,8 @@ struct ReproductionReport {
   std::vector<std::vector<std::optional<double>>>
       simulated;                       // by case and figure, where there is one
   std::vector<std::size_t> over_full;  // cases that do not fit in memory, which they did
+  std::size_t verdicts = 0;            // cases of which it is published whether they fit
+  std::vector<std::size_t> wrong_verdicts;
 
   Agreement agreement(const Reproduction& reproduction, std::size_t figure, CaseRole role) const;
   /// Whether both limits of the figure hold for the given cases.

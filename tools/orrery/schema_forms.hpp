@@ -49,6 +49,7 @@ JsonValue collective_benchmark_schema();
 JsonValue sequence_parallel_attention_schema();
 /// A method of sequence parallelism; workloads/sequence/builtin.cpp reads it.
 JsonValue sequence_method_schema();
+JsonValue shared_sequences_schema();
 /// Keys of the workload "tensor_parallel_sublayer"; workloads/sublayer_settings.cpp reads them.
 JsonValue tensor_parallel_sublayer_schema();
 /// Keys of "chakra_replay", "goal_replay" and "kineto_replay"; replays.cpp reads them.

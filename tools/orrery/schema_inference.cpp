@@ -16,7 +16,7 @@ JsonValue transformer_inference_schema(const Catalog& catalog) {
   return closed_object(
       {{"kind", json_object({{"const", text("transformer_inference")}})},
        {"network", catalogue_reference(catalog, {"networks"}, "the neural network")},
-       {"parallel", parallel()},
+       {"parallel", parallel({{"sequence", shared_sequences_schema()}})},
        {"placement", placement()},
        {"batch", or_wrapped(count(1, "sequences of a replica"))},
        {"micro_batches",

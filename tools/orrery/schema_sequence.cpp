@@ -22,13 +22,33 @@ JsonValue sequence_method_schema() {
                                     "parts of the key-value heads, each gathered beside the "
                                     "attention of the one before; default 1"))}},
       {"kind"}, "with its keys");
+  JsonValue lasp2 = closed_object(
+      {{"kind", json_object({{"const", text("lasp2")}})},
+       {"overlapped", json_object({{"type", text("boolean")},
+                                   {"description", text("whether the states are gathered beside a "
+                                                        "rank's own attention; default: true")}})}},
+      {"kind"}, "with its keys");
   JsonValue usp = closed_object(
       {{"kind", json_object({{"const", text("usp")}})},
        {"ulysses", or_wrapped(count(1, "neighbours that exchange heads; divides the degree"))}},
       {"kind", "ulysses"}, "with its keys");
-  return json_object({{"description", text("`orrery list sequence_methods`")},
-                      {"oneOf", json_array({enumeration(methods.names(), "without keys of its own"),
-                                            std::move(all_gather), std::move(usp)})}});
+  return json_object(
+      {{"description", text("`orrery list sequence_methods`")},
+       {"oneOf", json_array({enumeration(methods.names(), "without keys of its own"),
+                             std::move(all_gather), std::move(lasp2), std::move(usp)})}});
+}
+
+JsonValue shared_sequences_schema() {
+  return closed_object(
+      {{"degree", or_wrapped(count(1, "ranks that share each sequence"))},
+       {"method", sequence_method_schema()},
+       {"standard_method", sequence_method_schema()},
+       {"layout", enumeration({"contiguous", "zigzag", "striped"},
+                              "which tokens a rank has; default: contiguous with lasp and lasp2, "
+                              "else zigzag")}},
+      {"degree", "method"},
+      "Ranks that hold parts of each sequence in all layers; of lasp and lasp2 standard_method "
+      "(default all_gather_kv) is that of layers with a softmax");
 }
 
 JsonValue sequence_parallel_attention_schema() {

@@ -252,6 +252,8 @@ std::string what_runs(const Scenario& scenario) {
       if (member.value.kind == JsonValue::Kind::integer) {
         degrees +=
             (degrees.empty() ? "" : ", ") + member.key + " " + std::to_string(member.value.integer);
+      } else if (const JsonValue* degree = member.value.find("degree")) {
+        degrees += ", " + member.key + " " + std::to_string(degree->integer);
       }
     }
   }

@@ -101,7 +101,8 @@ class Lasp final : public SequenceMethod {
     graph.depend(first, after);
     OpId received;
     for (std::int64_t step = 0; step < degree; ++step) {
-      const Places where = {step * work.hop % degree};
+      const bool forward = work.lane == Lane::around;
+      const Places where = {forward ? step : degree - 1 - step};
       const std::string number = " " + std::to_string(step);
       const OpId update = graph.kernel("update" + work.suffix + number, where, work.update);
       graph.depend(update, received);
