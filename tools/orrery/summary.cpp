@@ -249,11 +249,10 @@ std::string what_runs(const Scenario& scenario) {
   std::string degrees;
   if (const JsonValue* parallel = value_at(document, "/workload/parallel")) {
     for (const JsonValue::Member& member : parallel->members) {
-      if (member.value.kind == JsonValue::Kind::integer) {
-        degrees +=
-            (degrees.empty() ? "" : ", ") + member.key + " " + std::to_string(member.value.integer);
-      } else if (const JsonValue* degree = member.value.find("degree")) {
-        degrees += ", " + member.key + " " + std::to_string(degree->integer);
+      const JsonValue* inside = member.value.find("degree");  // of ranks that share sequences
+      const JsonValue& degree = inside != nullptr ? *inside : member.value;
+      if (degree.kind == JsonValue::Kind::integer) {
+        degrees += (degrees.empty() ? "" : ", ") + member.key + " " + std::to_string(degree.integer);
       }
     }
   }
