@@ -8,6 +8,7 @@ packages=(
   chromium
   clang-format
   cmake
+  coinor-libcbc-dev
   g++
   git
   libbenchmark-dev

@@ -10,6 +10,9 @@ Registry<WorkloadFactory> builtin_workloads() {
       {"sequence_parallel_attention", make_sequence_parallel_attention,
        "one attention layer whose tokens are divided among ranks: Ring Attention, TokenRing, "
        "Ulysses, USP, gathered keys and values, Megatron-LM's sequence parallelism"},
+      {"heterogeneous_sequence_parallel", make_heterogeneous_sequence_parallel,
+       "one training step over sequences of many lengths, planned: Ulysses groups of different "
+       "sizes side by side, micro-batch by micro-batch, under ZeRO-3 (FlexSP); its baselines"},
       {"tensor_parallel_sublayer", make_tensor_parallel_sublayer,
        "one matrix product of a tensor-parallel layer and the collective behind it: in sequence, "
        "beside each other, or chunk by chunk as a track-and-trigger unit starts them (T3)"},

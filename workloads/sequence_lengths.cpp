@@ -5,18 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "workloads/length_list.hpp"
+
 namespace orrery {
 
 namespace {
 
-constexpr CountRange kLength = {1, 1 << 24};
 constexpr std::int64_t kMaximumTokens = std::int64_t{1} << 38;  // times a row stays in 64 bits
-
-std::vector<std::int64_t> read_lengths(JsonCursor& lengths) {
-  std::vector<std::int64_t> result;
-  for (JsonCursor& item : lengths.items()) result.push_back(item.as_count(kLength));
-  return result;
-}
 
 void check_documents(JsonCursor& place, const std::vector<std::int64_t>& documents) {
   const std::int64_t sum = std::accumulate(documents.begin(), documents.end(), std::int64_t{0});
@@ -30,7 +25,7 @@ void check_documents(JsonCursor& place, const std::vector<std::int64_t>& documen
 
 }  // namespace
 
-void read_sequences(JsonCursor& parameters, Division& division) {
+void read_sequences(JsonCursor& parameters, std::uint64_t seed, Division& division) {
   JsonCursor sequences = parameters.find("sequences");
   if (!sequences.present()) {
     return;
@@ -39,7 +34,7 @@ void read_sequences(JsonCursor& parameters, Division& division) {
   const std::string kind = sequences.at("kind").as_choice({"fixed", "packed", "variable"});
   if (kind == "packed") {
     JsonCursor lengths = sequences.at("lengths");
-    division.packed = read_lengths(lengths);
+    division.packed = read_length_list(lengths, seed).tokens;
     const std::int64_t sum =
         std::accumulate(division.packed.begin(), division.packed.end(), std::int64_t{0});
     if (sequences.diagnostics().count() == mistakes && division.sequence_length > 0 &&
@@ -50,7 +45,7 @@ void read_sequences(JsonCursor& parameters, Division& division) {
   }
   if (kind == "variable") {
     JsonCursor lengths = sequences.at("lengths");
-    division.documents = read_lengths(lengths);
+    division.documents = read_length_list(lengths, seed).tokens;
     if (sequences.diagnostics().count() == mistakes) check_documents(lengths, division.documents);
   }
   sequences.reject_unknown_keys();

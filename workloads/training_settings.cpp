@@ -143,10 +143,10 @@ void check_batches(JsonCursor& parameters, TrainingSettings& settings) {
   }
 }
 
-void read_division(JsonCursor& parameters, Division& division) {
+void read_division(JsonCursor& parameters, std::uint64_t seed, Division& division) {
   division.sequence_length = parameters.at("sequence_length").as_count(kSequence);
   division.micro_batch = parameters.at("micro_batch").as_count(kMicroBatch);
-  read_sequences(parameters, division);
+  read_sequences(parameters, seed, division);
   const std::string precision = choice_or_first(parameters, "precision", {"bf16", "fp16", "fp8"});
   division.fp8_linear = precision == "fp8";
   division.precision = precision == "fp16" ? Precision::fp16 : Precision::bf16;
@@ -184,7 +184,7 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
   settings.overlap = read_tensor_overlap(parallel, context);
   settings.grid = read_rank_grid(parameters, parallel, context, settings.sequence.degree);
   settings.division.sequence = settings.grid.sequence;
-  read_division(parameters, settings.division);
+  read_division(parameters, context.seed, settings.division);
   settings.division.tensor = settings.grid.tensor;
   settings.division.sequence_parallel = sequence_parallel && settings.grid.tensor > 1;
   settings.global_batch = parameters.at("global_batch").as_count(kGlobalBatch);

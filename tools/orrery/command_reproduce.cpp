@@ -37,7 +37,8 @@ constexpr const char* kHelp =
     "  orrery reproduce nccl\n"
     "  orrery reproduce kernels\n"
     "  orrery reproduce t3\n"
-    "  orrery reproduce ring_flash\n\n";
+    "  orrery reproduce ring_flash\n"
+    "  orrery reproduce flexsp\n\n";
 
 CommandSyntax syntax() {
   CommandSyntax syntax{

@@ -22,6 +22,7 @@ int check_command(std::span<const std::string> words, const Builtins& builtins);
 int collective_command(std::span<const std::string> words, const Builtins& builtins);
 int cost_command(std::span<const std::string> words, const Builtins& builtins);
 int list_command(std::span<const std::string> words, const Builtins& builtins);
+int plan_command(std::span<const std::string> words, const Builtins& builtins);
 int report_command(std::span<const std::string> words, const Builtins& builtins);
 int reproduce_command(std::span<const std::string> words, const Builtins& builtins);
 int schema_command(std::span<const std::string> words, const Builtins& builtins);

@@ -39,10 +39,20 @@ class Reader {
     if (orders.present()) {
       for (JsonCursor& item : orders.items()) read_order(item);
     }
+    JsonCursor missing = root.find("missing");
+    if (missing.present()) {
+      for (JsonCursor& item : missing.items()) read_missing(item);
+    }
     root.reject_unknown_keys();
   }
 
  private:
+  void read_missing(JsonCursor& cursor) {
+    into_->missing.push_back({cursor.at("name").as_string(), cursor.at("published").as_string(),
+                              cursor.at("why").as_string()});
+    cursor.reject_unknown_keys();
+  }
+
   static JsonValue set_of(JsonCursor& cursor) {
     JsonCursor set = cursor.find("set");
     return set.present() ? set.value() : json_object({});
@@ -85,12 +95,16 @@ class Reader {
     Configurations::Figure figure;
     figure.name = cursor.at("name").as_string();
     figure.configuration = index_of(cursor.at("configuration"), names_);
-    figure.over = index_of(cursor.at("over"), names_);
     figure.pointer = pointer_of(cursor.at("pointer"));
     figure.measure = static_cast<Measure>(
-        index_of(cursor.at("measure"), {"speedup", "saving", "slowdown", "share"}));
+        index_of(cursor.at("measure"), {"speedup", "saving", "slowdown", "share", "seconds"}));
+    const bool alone = figure.measure == Measure::seconds;
+    figure.over = alone ? figure.configuration : index_of(cursor.at("over"), names_);
     figure.statistic =
-        static_cast<Statistic>(index_of(cursor.at("statistic"), {"geomean", "maximum"}));
+        static_cast<Statistic>(index_of(cursor.at("statistic"), {"geomean", "maximum", "mean"}));
+    if (alone && figure.statistic == Statistic::geomean) {
+      cursor.at("statistic").expected("\"mean\" or \"maximum\", of seconds");
+    }
     figure.group = cursor.at("group").as_choice(groups_);
     JsonCursor published = cursor.at("published");
     figure.published = published.as_ratio(kFigures);
@@ -168,6 +182,7 @@ std::vector<double> run_one(const Configurations& all, const Configurations::Cas
 }
 
 double measured(Measure measure, double value, double over) {
+  if (measure == Measure::seconds) return value;
   if (measure == Measure::speedup) return over / value;
   if (measure == Measure::share) return value / over;
   return measure == Measure::saving ? 1 - value / over : value / over - 1;
@@ -178,13 +193,21 @@ void take(const Configurations& all, Configurations::Figure& figure) {
   double logarithms = 0;
   double most = -std::numeric_limits<double>::infinity();
   double count = 0;
+  double sum = 0;
+  double sum_over = 0;
   for (const Configurations::Case& of : all.cases) {
     if (!is_in(of, figure.group)) continue;
     const double value = of.values[figure.configuration][figure.pointer];
     const double over = of.values[figure.over][figure.pointer];
     logarithms += std::log(value / over);
     most = std::max(most, measured(figure.measure, value, over));
+    sum += value;
+    sum_over += over;
     ++count;
+  }
+  if (figure.statistic == Statistic::mean) {
+    figure.simulated = measured(figure.measure, sum / count, sum_over / count);
+    return;
   }
   figure.simulated = figure.statistic == Statistic::maximum
                          ? most

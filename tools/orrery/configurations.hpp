@@ -13,8 +13,8 @@ namespace orrery {
 /// Published figures that compare configurations of one scenario over many cases: geometric means
 /// and maxima of speedups, savings, slowdowns and shares.
 struct Configurations {
-  enum class Measure { speedup, saving, slowdown, share };
-  enum class Statistic { geomean, maximum };
+  enum class Measure { speedup, saving, slowdown, share, seconds };  // the last of one alone
+  enum class Statistic { geomean, maximum, mean };  // mean: ratio of the means over the cases
 
   struct Configuration {
     std::string name;
@@ -30,7 +30,7 @@ struct Configurations {
   struct Figure {
     std::string name;
     std::size_t configuration = 0;
-    std::size_t over = 0;  // the configuration that it is compared with
+    std::size_t over = 0;  // the configuration that it is compared with; itself of seconds
     std::size_t pointer = 0;
     Measure measure = Measure::speedup;
     Statistic statistic = Statistic::geomean;
@@ -56,6 +56,13 @@ struct Configurations {
     std::string reason;
   };
 
+  /// A published figure that nothing here can give.
+  struct Missing {
+    std::string name;
+    std::string published;
+    std::string why;
+  };
+
   std::string name;
   std::string description;
   std::string source;
@@ -65,6 +72,7 @@ struct Configurations {
   std::vector<Case> cases;
   std::vector<Figure> figures;
   std::vector<Order> orders;
+  std::vector<Missing> missing;
 
   bool holds() const;
 };

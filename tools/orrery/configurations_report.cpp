@@ -9,13 +9,18 @@ namespace {
 
 std::string figure_line(const Configurations::Figure& figure) {
   char line[320];
-  std::snprintf(line, sizeof line, "  %-58s %7.1f %7.1f %+7.1f   %s%s%s\n", figure.name.c_str(),
-                100 * figure.published, 100 * figure.simulated, 100 * figure.difference(),
-                figure.goal ? (std::to_string(static_cast<int>(100 * *figure.goal + 0.5)) +
-                               (figure.reaches_goal() ? " reached" : " missed"))
-                                  .c_str()
-                            : "",
-                figure.fitted ? "  fitted" : "", figure.holds() ? "" : "  LIMIT MISSED");
+  const bool seconds = figure.measure == Configurations::Measure::seconds;
+  const double scale = seconds ? 1 : 100;
+  std::snprintf(
+      line, sizeof line,
+      seconds ? "  %-56s s %7.2f %7.2f %+7.2f   %s%s%s\n" : "  %-58s %7.1f %7.1f %+7.1f   %s%s%s\n",
+      figure.name.c_str(), scale * figure.published, scale * figure.simulated,
+      scale * figure.difference(),
+      figure.goal ? (std::to_string(static_cast<int>(100 * *figure.goal + 0.5)) +
+                     (figure.reaches_goal() ? " reached" : " missed"))
+                        .c_str()
+                  : "",
+      figure.fitted ? "  fitted" : "", figure.holds() ? "" : "  LIMIT MISSED");
   return line;
 }
 
@@ -100,6 +105,10 @@ std::string to_text(const Configurations& all) {
                               (broken <= order.allowed ? "\n" : ", LIMIT MISSED\n");
     for (const std::string& each : order.broken) text += "    " + each + "\n";
   }
+  if (!all.missing.empty()) text += "\n  not to be had here\n";
+  for (const Configurations::Missing& each : all.missing) {
+    text += "    " + each.name + ": published " + each.published + "; " + each.why + "\n";
+  }
   return text + "\n";
 }
 
@@ -114,6 +123,12 @@ JsonValue to_json(const Configurations& all) {
   for (const Configurations::Order& order : all.orders) {
     for (const std::string& each : order.broken) broken.push_back(json_string(each));
   }
+  std::vector<JsonValue> missing;
+  for (const Configurations::Missing& each : all.missing) {
+    missing.push_back(json_object({{"name", json_string(each.name)},
+                                   {"published", json_string(each.published)},
+                                   {"why", json_string(each.why)}}));
+  }
   return json_object({{"orrery_reproduce", json_integer(1)},
                       {"name", json_string(all.name)},
                       {"description", json_string(all.description)},
@@ -121,7 +136,8 @@ JsonValue to_json(const Configurations& all) {
                       {"holds", json_boolean(all.holds())},
                       {"figures", json_array(std::move(figures))},
                       {"cases", json_array(std::move(cases))},
-                      {"order_broken", json_array(std::move(broken))}});
+                      {"order_broken", json_array(std::move(broken))},
+                      {"missing", json_array(std::move(missing))}});
 }
 
 }  // namespace orrery

@@ -76,6 +76,8 @@ std::vector<Command> commands() {
        topology_command},
       {"trace", "summarise, compare and convert traces; write a workload as Chakra or GOAL",
        trace_command},
+      {"plan", "which sequences go to which groups of devices, before anything is simulated",
+       plan_command},
       {"cost", "what one kernel takes on a device, and why", cost_command},
       {"calibrate", "fit a kernel's cost to measured times", calibrate_command},
       {"report", "a page to look at: timeline, load, critical path, what would help",

@@ -63,6 +63,8 @@ JsonValue workload_schema(const Builtins& builtins, const Catalog& catalog) {
       kinds.push_back(tensor_parallel_sublayer_schema());
     } else if (name == "transformer_inference") {
       kinds.push_back(transformer_inference_schema(catalog));
+    } else if (name == "heterogeneous_sequence_parallel") {
+      kinds.push_back(heterogeneous_sequence_parallel_schema(catalog));
     } else if (name.ends_with("_replay")) {
       kinds.push_back(replay_schema(name));
     } else {

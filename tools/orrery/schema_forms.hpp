@@ -35,6 +35,8 @@ JsonValue parallel(Members more = {});
 JsonValue architecture();
 /// The order in which ranks are numbered; workloads/rank_grid_settings.cpp reads it.
 JsonValue placement();
+/// Lengths of sequences; workloads/length_list.cpp reads them.
+JsonValue lengths(const char* description);
 
 }  // namespace schema
 
@@ -52,6 +54,8 @@ JsonValue sequence_method_schema();
 JsonValue shared_sequences_schema();
 /// Keys of the workload "tensor_parallel_sublayer"; workloads/sublayer_settings.cpp reads them.
 JsonValue tensor_parallel_sublayer_schema();
+/// Keys of "heterogeneous_sequence_parallel"; workloads/heterogeneous_settings.cpp reads them.
+JsonValue heterogeneous_sequence_parallel_schema(const Catalog& catalog);
 /// Keys of "chakra_replay", "goal_replay" and "kineto_replay"; replays.cpp reads them.
 JsonValue replay_schema(const std::string& kind);
 

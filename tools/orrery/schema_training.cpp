@@ -22,10 +22,7 @@ JsonValue sequences_schema() {
   return closed_object(
       {{"kind", enumeration({"fixed", "packed", "variable"},
                             "one sequence a row, several, or rows cut from documents")},
-       {"lengths",
-        json_object({{"type", text("array")},
-                     {"items", or_wrapped(count(1, "tokens"))},
-                     {"description", text("of packed they add up to the sequence length")}})}},
+       {"lengths", schema::lengths("of packed they add up to the sequence length")}},
       {"kind"}, "How rows of the micro-batch are made of sequences; default: fixed");
 }
 
