@@ -11,7 +11,7 @@
 namespace orrery {
 namespace {
 
-constexpr Bytes kWeight{2};        // and its gradient
+constexpr Bytes kWeight{2};  // and its gradient
 
 std::int64_t rounded_up(std::int64_t tokens, std::int64_t multiple) {
   return (tokens + multiple - 1) / multiple * multiple;

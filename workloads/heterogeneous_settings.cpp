@@ -65,8 +65,7 @@ void read_sizes(JsonCursor bandwidths, const std::optional<NetworkShape>& networ
     if (network && (network->heads % size != 0 || network->kv_heads % size != 0)) {
       place.error("the " + std::to_string(network->kv_heads) +
                   " key-value heads do not divide among " + std::to_string(size) + " devices");
-    }
-    if (devices > 0 && size > devices) {
+    } else if (devices > 0 && size > devices) {
       place.error("the cluster has " + std::to_string(devices) + " devices");
     }
     cost.sizes.push_back({size, bandwidth});

@@ -19,7 +19,7 @@ struct HeterogeneousSettings {
   std::int64_t maximum_length = 0;
   std::int64_t global_batch = 0;  // sequences of a step
   std::int64_t batch = 0;         // which of the batches, from 0
-  std::int64_t prefetch = 1;  // units whose weights are gathered before their turn
+  std::int64_t prefetch = 1;      // units whose weights are gathered before their turn
   PlanSettings plan;
   JsonValue lengths_json;  // as written, with the digest of a file
   JsonValue cost_json;     // as written, with what was left out
