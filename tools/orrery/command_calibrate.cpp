@@ -1,7 +1,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
-#include <sstream>
 
 #include "models/cost/calibration.hpp"
 #include "sim/base/json_cursor.hpp"
@@ -107,12 +106,7 @@ void write_into(const std::string& path, const DeviceSpec& device, const std::st
 int calibrate_command(std::span<const std::string> words, const Builtins&) {
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, command)) return 0;
   const std::vector<std::string> more = more_arguments_of(options);
   const Registry<OpModelFactory> models = builtin_op_models();
   if (more.size() != 1) throw UsageError("expected one OP behind the device (`orrery list ops`)");

@@ -2,7 +2,6 @@
 #include <array>
 #include <cstdio>
 #include <span>
-#include <sstream>
 
 #include "sim/base/json_cursor.hpp"
 #include "sim/base/unit_text.hpp"
@@ -197,12 +196,7 @@ JsonValue to_json(const std::vector<Row>& rows, const CollectiveQuestion& questi
 int collective_command(std::span<const std::string> words, const Builtins& builtins) {
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, command)) return 0;
   const CollectiveQuestion question = question_from(options, builtins);
   const std::vector<Bytes> sizes = sizes_from(options["sizes"].as<std::string>());
   const DataFolders data = find_data_folders();

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
-#include <sstream>
 
 #include "models/cost/calibration.hpp"
 #include "sim/base/json_cursor.hpp"
@@ -174,12 +173,7 @@ Question question_from(const std::string& device, const std::string& op) {
 int cost_command(std::span<const std::string> words, const Builtins&) {
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, command)) return 0;
   const std::vector<std::string> more = more_arguments_of(options);
   if (more.empty()) throw UsageError("expected an OP behind the device (`orrery list ops`)");
   const Question question = question_from(argument_of(options), more.front());

@@ -1,6 +1,10 @@
 #include "tools/orrery/command_line.hpp"
 
+#include <sstream>
+#include <utility>
+
 #include "sim/base/json_cursor.hpp"
+#include "tools/orrery/commands.hpp"
 
 namespace orrery {
 namespace {
@@ -64,6 +68,18 @@ po::variables_map parse_command_line(const CommandSyntax& syntax,
     throw UsageError("expected a " + syntax.argument + see_help(syntax));
   }
   return values;
+}
+
+bool prints_help(const po::variables_map& values, const char* about, const CommandSyntax& syntax) {
+  if (values.count("help") == 0) return false;
+  std::ostringstream text;
+  text << about << syntax.options;
+  print(text.str());
+  return true;
+}
+
+std::string text_or(const po::variables_map& values, const char* name, std::string otherwise) {
+  return values.count(name) > 0 ? values[name].as<std::string>() : std::move(otherwise);
 }
 
 std::string argument_of(const po::variables_map& values) {

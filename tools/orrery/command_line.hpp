@@ -29,8 +29,16 @@ struct CommandSyntax {
 boost::program_options::variables_map parse_command_line(const CommandSyntax& syntax,
                                                          std::span<const std::string> words);
 
+/// Whether --help is among them; prints `about` and the options then.
+bool prints_help(const boost::program_options::variables_map& values, const char* about,
+                 const CommandSyntax& syntax);
+
 /// The values of --set, in their order.
 std::vector<std::string> overrides_of(const boost::program_options::variables_map& values);
+
+/// The value of --name, a text, or what else holds.
+std::string text_or(const boost::program_options::variables_map& values, const char* name,
+                    std::string otherwise);
 
 /// The argument that CommandSyntax names, or "".
 std::string argument_of(const boost::program_options::variables_map& values);

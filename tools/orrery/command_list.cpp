@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <sstream>
 
 #include "models/cost/op/op_model.hpp"
 #include "sim/base/json_cursor.hpp"
@@ -120,12 +119,7 @@ int list_command(std::span<const std::string> words, const Builtins& builtins) {
   CommandSyntax syntax{.command = "list", .argument = "KIND", .required = false, .options = {}};
   syntax.options.add_options()("help,h", "this text");
   const po::variables_map options = parse_command_line(syntax, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << syntax.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, syntax)) return 0;
   const std::vector<Kind> kinds = all_kinds(builtins, open_catalog(find_data_folders()));
   const std::string wanted = argument_of(options);
   std::vector<std::pair<std::string, std::string>> rows;

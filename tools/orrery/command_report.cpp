@@ -80,12 +80,7 @@ std::string page_of(std::vector<JsonValue> runs, const std::filesystem::path& pa
 int report_command(std::span<const std::string> words, const Builtins& builtins) {
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, command)) return 0;
   std::vector<std::string> folders = more_arguments_of(options);
   folders.insert(folders.begin(), argument_of(options));
   if (folders.size() > 2)

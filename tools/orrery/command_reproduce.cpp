@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <sstream>
 
 #include "sim/base/json_cursor.hpp"
 #include "tools/orrery/command_line.hpp"
@@ -110,12 +109,7 @@ ReproductionReport simulate(const Reproduction& reproduction, const Builtins& bu
 int reproduce_command(std::span<const std::string> words, const Builtins& builtins) {
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, command)) return 0;
   const DataFolders data = find_data_folders();
   const std::string name = argument_of(options);
   if (name.empty()) {

@@ -106,12 +106,7 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
   const Clock::time_point start = Clock::now();
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, command)) return 0;
   const std::optional<TraceRequest> traced = trace_request(options);
   const DataFolders data = find_data_folders();
   const std::vector<std::string> overrides = overrides_of(options);

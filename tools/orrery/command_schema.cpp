@@ -1,4 +1,3 @@
-#include <sstream>
 
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
@@ -22,12 +21,7 @@ int schema_command(std::span<const std::string> words, const Builtins& builtins)
   CommandSyntax syntax{.command = "schema", .argument = "", .required = false, .options = {}};
   syntax.options.add_options()("help,h", "this text")("sweep", "of a sweep file");
   const auto options = parse_command_line(syntax, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << syntax.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, syntax)) return 0;
   const Catalog catalog = open_catalog(find_data_folders());
   print(to_text(options.count("sweep") > 0 ? sweep_schema(builtins, catalog)
                                            : scenario_schema(builtins, catalog),

@@ -1,5 +1,4 @@
 #include <filesystem>
-#include <sstream>
 
 #include "hw/spec.hpp"
 #include "sim/base/json_cursor.hpp"
@@ -123,12 +122,7 @@ void write_plan(const Sweep& sweep, const SearchResult& result, const SweepFolde
 int search_command(std::span<const std::string> words, const Builtins& builtins) {
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, command)) return 0;
   SearchOptions how{
       .objective = objective_of(options),
       .jobs = options.count("jobs") > 0 ? options["jobs"].as<int>() : usable_processors(),

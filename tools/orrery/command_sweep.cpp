@@ -72,10 +72,6 @@ CommandSyntax syntax() {
   return syntax;
 }
 
-std::string text_or(const po::variables_map& options, const char* name, std::string otherwise) {
-  return options.count(name) > 0 ? options[name].as<std::string>() : std::move(otherwise);
-}
-
 int jobs_of(const po::variables_map& options) {
   const int jobs = options.count("jobs") > 0 ? options["jobs"].as<int>() : usable_processors();
   if (jobs < 1 || jobs > 1024) {
@@ -195,12 +191,7 @@ std::vector<std::size_t> shard_points(const Shard& shard, std::size_t count) {
 int sweep_command(std::span<const std::string> words, const Builtins& builtins) {
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
-  if (options.count("help") > 0) {
-    std::ostringstream text;
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
+  if (prints_help(options, kHelp, command)) return 0;
   const std::string path = argument_of(options);
   const std::vector<std::string> more = more_arguments_of(options);
   if (path == "collect") {

@@ -86,12 +86,8 @@ const Topology& part_to_write(const po::variables_map& options, const Fabric& fa
 int topology_command(std::span<const std::string> words, const Builtins& builtins) {
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
+  if (prints_help(options, kHelp, command)) return 0;
   std::ostringstream text;
-  if (options.count("help") > 0) {
-    text << kHelp << command.options;
-    print(text.str());
-    return 0;
-  }
   const std::vector<std::string> overrides = overrides_of(options);
   const Scenario scenario =
       load_scenario(argument_of(options), overrides, builtins, open_catalog(find_data_folders()));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sim/base/json_cursor.hpp"
+#include "tools/orrery/json_number.hpp"
 #include "tools/orrery/result_json.hpp"
 #include "tools/orrery/run.hpp"
 
@@ -15,7 +16,6 @@ namespace {
 using Measure = Configurations::Measure;
 using Statistic = Configurations::Statistic;
 
-constexpr const char* kFile = "reproduce.json";
 constexpr RatioRange kFigures = {0, 1000};
 
 /// Reads the form; scenarios bring their own mistakes when they run.
@@ -171,12 +171,8 @@ std::vector<double> run_one(const Configurations& all, const Configurations::Cas
   const JsonValue result = to_json(run.result, scenario);
   std::vector<double> values;
   for (const std::string& pointer : all.pointers) {
-    const JsonValue* found = value_at(result, pointer);
-    const bool is_number = found != nullptr && (found->kind == JsonValue::Kind::integer ||
-                                                found->kind == JsonValue::Kind::real);
-    values.push_back(!is_number ? std::numeric_limits<double>::quiet_NaN()
-                     : found->kind == JsonValue::Kind::integer ? static_cast<double>(found->integer)
-                                                               : found->real);
+    values.push_back(
+        number_of(value_at(result, pointer)).value_or(std::numeric_limits<double>::quiet_NaN()));
   }
   return values;
 }
@@ -246,16 +242,12 @@ bool Configurations::holds() const {
 
 std::optional<Configurations> load_configurations(const std::string& folder,
                                                   const std::string& name) {
-  const std::string path = folder + "/" + kFile;
-  const JsonValue document = load_json(path, path);
+  const JsonValue document = load_reproduce_file(folder);
   if (document.find("configurations") == nullptr) return std::nullopt;
   Diagnostics mistakes;
-  Configurations read;
-  read.name = name;
   JsonCursor root(document, mistakes);
-  root.at("orrery_reproduce").as_count({.minimum = 1, .maximum = 1});
-  read.description = root.at("description").as_string();
-  read.source = root.at("source").as_string();
+  Configurations read;
+  static_cast<ReproduceFile&>(read) = read_reproduce_head(root, name);
   const std::string scenario = root.at("scenario").as_string();
   Reader(read, mistakes).read(root);
   mistakes.throw_if_any();

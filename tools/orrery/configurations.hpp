@@ -6,13 +6,14 @@
 
 #include "hw/catalog.hpp"
 #include "tools/orrery/builtins.hpp"
+#include "tools/orrery/reproduce_file.hpp"
 #include "tools/orrery/scenario.hpp"
 
 namespace orrery {
 
 /// Published figures that compare configurations of one scenario over many cases: geometric means
 /// and maxima of speedups, savings, slowdowns and shares.
-struct Configurations {
+struct Configurations : ReproduceFile {
   enum class Measure { speedup, saving, slowdown, share, seconds };  // the last of one alone
   enum class Statistic { geomean, maximum, mean };  // mean: ratio of the means over the cases
 
@@ -63,9 +64,6 @@ struct Configurations {
     std::string why;
   };
 
-  std::string name;
-  std::string description;
-  std::string source;
   JsonValue scenario;
   std::vector<Configuration> configurations;
   std::vector<std::string> pointers;  // into result.json

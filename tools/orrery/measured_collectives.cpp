@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFile = "reproduce.json";
 constexpr const char* kHeader = "op_name,kernel_source,nccl_dtype,num_gpus,message_size,latency";
 constexpr std::size_t kColumns = 6;
 constexpr double kMilli = 1e-3;
@@ -155,18 +154,14 @@ bool MeasuredCollectives::holds() const {
 std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,
                                                              const std::string& name,
                                                              const Catalog& catalog) {
-  const std::string path = folder + "/" + kFile;
-  JsonValue document = load_json(path, path);
+  JsonValue document = load_reproduce_file(folder);
   if (document.find("measured") == nullptr) return std::nullopt;
   Diagnostics mistakes;
   catalog.resolve(document, mistakes);
   mistakes.throw_if_any();
   JsonCursor root(document, mistakes);
   MeasuredCollectives measured;
-  measured.name = name;
-  root.at("orrery_reproduce").as_count({.minimum = 1, .maximum = 1});
-  measured.description = root.at("description").as_string();
-  measured.source = root.at("source").as_string();
+  static_cast<ReproduceFile&>(measured) = read_reproduce_head(root, name);
   JsonCursor systems = root.at("measured");
   for (JsonCursor& item : systems.items()) measured.systems.push_back(read_system(item, folder));
   if (measured.systems.empty()) systems.expected("at least one system");

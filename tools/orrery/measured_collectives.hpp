@@ -9,6 +9,7 @@
 #include "hw/spec.hpp"
 #include "sim/graph/task_graph.hpp"
 #include "tools/orrery/builtins.hpp"
+#include "tools/orrery/reproduce_file.hpp"
 
 namespace orrery {
 
@@ -52,10 +53,7 @@ struct MeasuredSystem {
 
 /// Measured collectives and what they take here: a reproduce.json with "measured" in place of
 /// "figures" and "cases".
-struct MeasuredCollectives {
-  std::string name;
-  std::string description;
-  std::string source;
+struct MeasuredCollectives : ReproduceFile {
   std::vector<MeasuredSystem> systems;
 
   bool holds() const;

@@ -11,7 +11,6 @@
 namespace orrery {
 namespace {
 
-constexpr const char* kFile = "reproduce.json";
 constexpr RatioRange kLimits = {0, 10};
 const TimeColumn kTimes{"latency", 1e-3};
 
@@ -68,7 +67,7 @@ class Reader {
       place.error("no calibration of " + figures_of);
       return;
     }
-    const DeviceSpec device = device_named(device_name, folder_ + "/" + kFile, *catalog_);
+    const DeviceSpec device = device_named(device_name, folder_ + "/" + kReproduceFile, *catalog_);
     const std::unique_ptr<OpModel> model = entry->make();
     const OpValues values = values_for(op, *model, device, calibrations);
     group.figures = model->parameters().empty()
@@ -115,16 +114,12 @@ std::optional<MeasuredKernels> load_measured_kernels(const std::string& folder,
                                                      const std::string& name,
                                                      const Catalog& catalog,
                                                      const std::string& calibration_folder) {
-  const std::string path = folder + "/" + kFile;
-  const JsonValue document = load_json(path, path);
+  const JsonValue document = load_reproduce_file(folder);
   if (document.find("kernels") == nullptr) return std::nullopt;
   Diagnostics mistakes;
-  MeasuredKernels measured;
-  measured.name = name;
   JsonCursor root(document, mistakes);
-  root.at("orrery_reproduce").as_count({.minimum = 1, .maximum = 1});
-  measured.description = root.at("description").as_string();
-  measured.source = root.at("source").as_string();
+  MeasuredKernels measured;
+  static_cast<ReproduceFile&>(measured) = read_reproduce_head(root, name);
   Reader reader(folder, catalog, calibration_folder, mistakes);
   JsonCursor groups = root.at("kernels");
   for (JsonCursor& item : groups.items()) measured.groups.push_back(reader.read(item));

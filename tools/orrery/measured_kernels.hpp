@@ -7,6 +7,7 @@
 #include "hw/catalog.hpp"
 #include "models/cost/calibration.hpp"
 #include "tools/orrery/builtins.hpp"
+#include "tools/orrery/reproduce_file.hpp"
 
 namespace orrery {
 
@@ -18,7 +19,7 @@ struct ErrorPair {
 
 /// Measured kernels, and how far the cost model "calibrated" is from them on the rows that were not
 /// fitted.
-struct MeasuredKernels {
+struct MeasuredKernels : ReproduceFile {
   struct Group {
     std::string label;
     std::string figures;  // whose: "h100_sxm", "h100_sxm, scaled to a100_sxm_80gb"
@@ -29,9 +30,6 @@ struct MeasuredKernels {
     bool holds() const;
     bool reaches_goal() const;
   };
-  std::string name;
-  std::string description;
-  std::string source;
   std::vector<Group> groups;
   bool holds() const;
 };

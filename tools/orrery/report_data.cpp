@@ -10,6 +10,7 @@
 #include "sim/base/unit_text.hpp"
 #include "sim/graph/analysis.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/json_number.hpp"
 #include "tools/orrery/report_spans.hpp"
 #include "tools/orrery/result_json.hpp"
 #include "tools/orrery/summary.hpp"
@@ -30,12 +31,6 @@ struct Recorded {
   Rank fullest = 0;
 };
 
-double number_of(const JsonValue* value) {
-  if (value == nullptr) return 0;
-  return value->kind == JsonValue::Kind::integer ? static_cast<double>(value->integer)
-                                                 : value->real;
-}
-
 Recorded read_result(const std::string& folder) {
   const std::string path = (std::filesystem::path(folder) / "result.json").string();
   JsonValue result = load_json(path, path);
@@ -53,7 +48,7 @@ Recorded read_result(const std::string& folder) {
   for (std::size_t member = 0; member + 1 < result.members.size(); ++member) {
     if (result.members[member].key != "status") continue;
     recorded.headline = result.members[member + 1].key;
-    recorded.makespan_s = number_of(&result.members[member + 1].value);
+    recorded.makespan_s = number_of(&result.members[member + 1].value).value_or(0);
   }
   if (const JsonValue* rank = value_at(result, "/memory/0/peak_rank")) {
     recorded.fullest = static_cast<Rank>(rank->integer);

@@ -12,18 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFile = "reproduce.json";
-constexpr std::int64_t kVersion = 1;
 constexpr RatioRange kPositive = {1e-30, std::numeric_limits<double>::max()};
-
-std::string text_at(JsonCursor& cursor, std::string_view key) {
-  JsonCursor place = cursor.at(key);
-  std::string text = place.as_string();
-  if (place.present() && place.value().kind == JsonValue::Kind::string && text.empty()) {
-    place.expected("a text that is not empty");
-  }
-  return text;
-}
 
 /// Reads reproduce.json; the scenarios of its cases bring their own mistakes.
 class Reader {
@@ -35,17 +24,10 @@ class Reader {
         builtins_(&builtins),
         catalog_(&catalog) {}
 
-  void read() {
-    const std::string path = folder_ + "/" + kFile;
-    const JsonValue document = load_json(path, path);
+  void read(const std::string& name) {
+    const JsonValue document = load_reproduce_file(folder_);
     JsonCursor root(document, mistakes_);
-    JsonCursor version = root.at("orrery_reproduce");
-    if (version.present() &&
-        (version.value().kind != JsonValue::Kind::integer || version.value().integer != kVersion)) {
-      version.expected("1, the version of the form that this program reads");
-    }
-    reproduction_->description = text_at(root, "description");
-    reproduction_->source = text_at(root, "source");
+    static_cast<ReproduceFile&>(*reproduction_) = read_reproduce_head(root, name);
     JsonCursor figures = root.at("figures");
     for (JsonCursor& item : figures.items()) {
       read_figure(item);
@@ -208,8 +190,7 @@ class Reader {
 Reproduction load_reproduction(const std::string& folder, const std::string& name,
                                const Builtins& builtins, const Catalog& catalog) {
   Reproduction reproduction;
-  reproduction.name = name;
-  Reader(folder, reproduction, builtins, catalog).read();
+  Reader(folder, reproduction, builtins, catalog).read(name);
   return reproduction;
 }
 
@@ -217,7 +198,7 @@ std::vector<Catalog::Entry> list_reproductions(const std::string& folder) {
   std::vector<Catalog::Entry> entries;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const fs::path file = entry.path() / kFile;
+    const fs::path file = entry.path() / kReproduceFile;
     if (!fs::exists(file, error)) {
       continue;
     }

@@ -7,6 +7,7 @@
 
 #include "hw/catalog.hpp"
 #include "tools/orrery/builtins.hpp"
+#include "tools/orrery/reproduce_file.hpp"
 #include "tools/orrery/scenario.hpp"
 
 namespace orrery {
@@ -48,10 +49,7 @@ struct ReproducedCase {
 
 /// Published figures and the scenarios that ought to give them: reproduce.json of a folder below
 /// experiments/reproduce.
-struct Reproduction {
-  std::string name;
-  std::string description;
-  std::string source;
+struct Reproduction : ReproduceFile {
   std::vector<ReproducedFigure> figures;
   std::vector<ReproducedCase> cases;
 };

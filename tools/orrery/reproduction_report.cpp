@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sim/base/unit_text.hpp"
+#include "tools/orrery/json_number.hpp"
 
 namespace orrery {
 namespace {
@@ -173,13 +174,6 @@ bool ReproductionReport::holds(const Reproduction& reproduction) const {
 
 namespace {
 
-std::optional<double> number_at(const JsonValue& result, const std::string& pointer) {
-  const JsonValue* found = value_at(result, pointer);
-  if (found == nullptr) return std::nullopt;
-  if (found->kind == JsonValue::Kind::integer) return static_cast<double>(found->integer);
-  return found->kind == JsonValue::Kind::real ? std::optional(found->real) : std::nullopt;
-}
-
 /// Says at the figure what a case's result has in place of a number.
 Diagnostic no_number(const ReproducedFigure& figure, const JsonValue& result,
                      const std::string& label) {
@@ -199,7 +193,8 @@ void compare(const Reproduction& reproduction, std::size_t of_case, const JsonVa
   const std::size_t count = reproduction.figures.size();
   report.simulated.resize(reproduction.cases.size(), std::vector<std::optional<double>>(count));
   for (std::size_t figure = 0; figure < count; ++figure) {
-    report.simulated[of_case][figure] = number_at(result, reproduction.figures[figure].pointer);
+    report.simulated[of_case][figure] =
+        number_of(value_at(result, reproduction.figures[figure].pointer));
   }
   for (const PublishedValue& published : of.published) {
     const std::size_t figure = published.figure;

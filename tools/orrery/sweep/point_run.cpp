@@ -6,6 +6,7 @@
 
 #include "sim/base/hash.hpp"
 #include "tools/orrery/fault_check.hpp"
+#include "tools/orrery/json_number.hpp"
 #include "tools/orrery/result_json.hpp"
 #include "tools/orrery/run.hpp"
 
@@ -15,11 +16,7 @@ namespace {
 constexpr int kVerdictIsNo = 3;
 
 double number(const JsonValue& value) {
-  return value.kind == JsonValue::Kind::integer ? static_cast<double>(value.integer) : value.real;
-}
-
-bool is_number(const JsonValue& value) {
-  return value.kind == JsonValue::Kind::integer || value.kind == JsonValue::Kind::real;
+  return number_of(&value).value_or(0);
 }
 
 /// What `work` throws, as an outcome.
@@ -87,7 +84,7 @@ std::vector<std::pair<std::string, double>> metrics_of(const JsonValue& result) 
   std::vector<std::pair<std::string, double>> metrics;
   for (const auto& [key, value] : result.members) {
     if (key == "orrery_result" || key == "seed") continue;
-    if (is_number(value)) metrics.emplace_back(key, number(value));
+    if (const auto figure = number_of(&value)) metrics.emplace_back(key, *figure);
     if (key == "memory_peak_bytes") {
       double most = 0;
       for (const auto& [device, peak] : value.members) most = std::max(most, number(peak));

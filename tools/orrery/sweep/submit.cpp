@@ -11,10 +11,6 @@ namespace {
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-std::string text_or(const po::variables_map& options, const char* name, std::string otherwise) {
-  return options.count(name) > 0 ? options[name].as<std::string>() : std::move(otherwise);
-}
-
 std::string joined(const std::vector<std::string>& texts, const char* separator) {
   std::string all;
   for (const std::string& text : texts) all += (all.empty() ? "" : separator) + text;
