@@ -38,10 +38,10 @@ void read_heads(JsonCursor& parameters, SequenceLayer& layer) {
 }
 
 /// Rows, and the sequences that they are packed from.
-void read_tokens(JsonCursor& parameters, SequenceLayer& layer) {
+void read_tokens(JsonCursor& parameters, std::uint64_t seed, SequenceLayer& layer) {
   Division division;
   division.sequence_length = parameters.at("sequence_length").as_count(kLength);
-  read_sequences(parameters, division);
+  read_sequences(parameters, seed, division);
   if (!division.documents.empty()) {
     parameters.find("sequences").error("documents are cut in training; here rows are \"packed\"");
   }
@@ -107,7 +107,7 @@ std::optional<SequenceAttentionSettings> read_sequence_attention(JsonCursor para
   settings.method = read_sequence_method(parameters.at("method"));
   read_groups(parameters, settings, context.devices);
   read_heads(parameters, layer);
-  read_tokens(parameters, layer);
+  read_tokens(parameters, context.seed, layer);
   JsonCursor mask = parameters.find("mask");
   if (mask.present() && mask.as_choice({"causal", "full"}) == "full") {
     layer.mask = AttentionMask::full;
