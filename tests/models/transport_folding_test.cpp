@@ -106,8 +106,8 @@ class Library final : public CollectiveLibrary {
     plan.algorithm = "asked for";
     plan.make = asked->make;
     plan.launch = 7_us;
-    plan.terms = MessageTerms{
-        .step = 2_us, .replaces = 600_ns, .share = 0.7, .between = 2, .cores = 1};
+    plan.terms =
+        MessageTerms{.step = 2_us, .replaces = 600_ns, .share = 0.7, .between = 2, .cores = 1};
     return plan;
   }
   std::string constants() const override { return "a test"; }
