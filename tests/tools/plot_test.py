@@ -74,7 +74,8 @@ class Plots(unittest.TestCase):
     def test_tables_of_sequence_methods_are_drawn(self):
         experiments = TOOLS.parent / "experiments"
         for kind, table in (("token_ring", experiments / "token_ring/where.csv"),
-                            ("methods", experiments / "sequence_methods/methods.csv")):
+                            ("methods", experiments / "sequence_methods/methods.csv"),
+                            ("steps", experiments / "long_context/steps.csv")):
             picture = self.folder / (kind + ".svg")
             subprocess.run([sys.executable, TOOLS / "plot_sequence", kind, table, picture], check=True)
             self.assertTrue(picture.read_bytes().startswith(MAGIC[".svg"]))

@@ -177,6 +177,13 @@ TEST(GradientMemory, IsTakenAsTheBackwardPassMakesIt) {
   EXPECT_EQ(taken, Bytes(2 * parameters));
 }
 
+TEST(RuntimeMemory, IsThereAllTheTime) {
+  const Job job = training_job(SmallGpt{}.json(), R"({"sequence_length": 128, "micro_batch": 1,
+      "global_batch": 1, "runtime_memory": "600 MB"})",
+                               1);
+  EXPECT_EQ(testing::static_memory(job.graph, "runtime", 0), Bytes(600'000'000));
+}
+
 TEST(HostTimes, AreInEveryKernelAndInFrontOfTheStep) {
   const Job job = training_job(SmallGpt{}.json(), R"({"sequence_length": 128, "micro_batch": 1,
       "global_batch": 1, "host": {"kernel": "20 us", "step": "1 s"}})",

@@ -36,6 +36,7 @@ constexpr const char* kHelp =
     "  orrery reproduce nccl\n"
     "  orrery reproduce kernels\n"
     "  orrery reproduce t3\n"
+    "  orrery reproduce lasp2\n"
     "  orrery reproduce ring_flash\n"
     "  orrery reproduce flexsp\n\n";
 

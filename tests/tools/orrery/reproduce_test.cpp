@@ -143,6 +143,20 @@ TEST_F(ReproduceTest, WhatDoesNotFitIsSaid) {
   EXPECT_NE(outcome.out.find("warning: a: does not fit"), std::string::npos) << outcome.out;
 }
 
+TEST_F(ReproduceTest, WhatIsPublishedToFitOrNotIsJudged) {
+  const std::string large = R"(, "set": {"/workload/network": "llama3_70b"})";
+  const auto text = [&](const char* small_fits, const char* large_fits) {
+    return document(a_case("a", step_time(), R"(, "fits": )" + std::string(small_fits)) + "," +
+                    R"({"label": "b", "scenario": "scenario.json", "published": {}, "fits": )" +
+                    large_fits + large + "}");
+  };
+  const JsonValue right = reproduce_json(text("true", "false"), 0);
+  EXPECT_EQ(value_at(right, "/verdicts")->integer, 2);
+  EXPECT_EQ(value_at(right, "/wrong_verdicts")->integer, 0);
+  const JsonValue wrong = reproduce_json(text("false", "true"), 3);
+  EXPECT_EQ(value_at(wrong, "/wrong_verdicts")->integer, 2);
+}
+
 TEST_F(ReproduceTest, EveryMistakeIsReportedAtItsPlace) {
   const std::vector<std::string> found = mistakes(R"({
     "orrery_reproduce": 2, "description": "", "source": 7, "figures": [
