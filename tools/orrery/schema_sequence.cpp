@@ -52,12 +52,9 @@ JsonValue shared_sequences_schema() {
 }
 
 JsonValue sequence_parallel_attention_schema() {
-  JsonValue lengths = json_object({{"type", text("array")},
-                                   {"items", or_wrapped(count(1, "tokens"))},
-                                   {"description", text("that add up to sequence_length")}});
   JsonValue sequences =
       closed_object({{"kind", enumeration({"fixed", "packed"}, "default fixed: one a row")},
-                     {"lengths", std::move(lengths)}},
+                     {"lengths", schema::lengths("that add up to sequence_length")}},
                     {"kind"}, "The sequences that each row is packed from");
   return closed_object(
       {{"kind", json_object({{"const", text("sequence_parallel_attention")}})},
