@@ -12,7 +12,60 @@ JsonValue amounts(double read, double written) {
   return json_object({{"read", json_real(read)}, {"written", json_real(written)}});
 }
 
+JsonValue seconds(Duration duration) {
+  return json_real(to_seconds(duration));
+}
+
+JsonValue bytes(Bytes amount) {
+  return json_integer(amount.count());
+}
+
+JsonValue holds(const MemoryUse& use) {
+  std::vector<std::pair<std::string, JsonValue>> members;
+  for (const auto& [category, amount] : use.holds) members.emplace_back(category, bytes(amount));
+  return json_object(std::move(members));
+}
+
 }  // namespace
+
+JsonValue memory_peaks(const std::vector<MemoryUse>& memory) {
+  std::vector<std::pair<std::string, JsonValue>> members;
+  for (const MemoryUse& use : memory) {
+    members.emplace_back(use.device, bytes(use.peak));
+  }
+  return json_object(std::move(members));
+}
+
+JsonValue to_json(const std::vector<MemoryUse>& memory) {
+  std::vector<JsonValue> items;
+  for (const MemoryUse& use : memory) {
+    items.push_back(json_object({{"device", json_string(use.device)},
+                                 {"capacity_bytes", bytes(use.capacity)},
+                                 {"peak_bytes", bytes(use.peak)},
+                                 {"peak_rank", json_integer(use.rank)},
+                                 {"peak_at_s", seconds(use.when.since_start())},
+                                 {"fits", json_boolean(use.fits())},
+                                 {"holds_bytes", holds(use)}}));
+  }
+  return json_array(std::move(items));
+}
+
+JsonValue host_memory_json(const MemoryUse& use) {
+  return json_object({{"node", json_string(use.device)},
+                      {"capacity_bytes", bytes(use.capacity)},
+                      {"peak_bytes", bytes(use.peak)},
+                      {"peak_node", json_integer(use.rank)},
+                      {"peak_at_s", seconds(use.when.since_start())},
+                      {"fits", json_boolean(use.fits())},
+                      {"holds_bytes", holds(use)}});
+}
+
+JsonValue to_json(const KvCacheRoom& room) {
+  return json_object({{"bytes_per_token_on_rank", bytes(room.per_token_on_rank)},
+                      {"bytes_per_token", bytes(room.per_token)},
+                      {"capacity_tokens", json_integer(room.capacity_tokens)},
+                      {"largest_batch", json_integer(room.largest_batch)}});
+}
 
 JsonValue memory_traffic_json(const Result& result) {
   const auto ranks = static_cast<double>(result.ranks);

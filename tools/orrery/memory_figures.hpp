@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "sim/base/json_value.hpp"
 #include "tools/orrery/checks.hpp"
@@ -8,6 +9,11 @@
 
 namespace orrery {
 
+/// The peak of each device class.
+JsonValue memory_peaks(const std::vector<MemoryUse>& memory);
+JsonValue to_json(const std::vector<MemoryUse>& memory);
+JsonValue host_memory_json(const MemoryUse& use);
+JsonValue to_json(const KvCacheRoom& room);
 /// What went through the devices' memories, by what for; averages of the ranks.
 JsonValue memory_traffic_json(const Result& result);
 /// Of a run whose devices tracked something.

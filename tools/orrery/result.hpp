@@ -8,6 +8,7 @@
 
 #include "models/machine.hpp"
 #include "sim/graph/waits.hpp"
+#include "tools/orrery/memory_use.hpp"
 #include "workloads/workload.hpp"
 
 namespace orrery {
@@ -27,18 +28,6 @@ struct Breakdown {
   std::vector<Part> exposed;  // categories of which at least one rank has some, in order of size
   Part bubble;
   Part idle;
-};
-
-/// Memory of the fullest rank of one device class, or of the fullest node's host.
-struct MemoryUse {
-  std::string device;  // of a host: the node's name
-  Bytes capacity;
-  Bytes peak;
-  Rank rank = 0;  // of a host: the node
-  Time when;
-  std::vector<std::pair<std::string, Bytes>> holds;  // by category at the peak, largest first
-
-  bool fits() const { return peak <= capacity; }
 };
 
 /// All runs of one kind, size and group size.
@@ -109,14 +98,6 @@ struct Counters {
 struct TimedValue {
   std::string key;  // ends in "_s"
   double seconds = 0;
-};
-
-/// What the memory of the devices leaves to a key-value cache.
-struct KvCacheRoom {
-  Bytes per_token_on_rank;
-  Bytes per_token;                   // on all ranks of a replica
-  std::int64_t capacity_tokens = 0;  // of a replica, on its fullest device
-  std::int64_t largest_batch = 0;    // sequences of a replica, as long as those that ran
 };
 
 struct Result {

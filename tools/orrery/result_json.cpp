@@ -55,44 +55,6 @@ JsonValue exposed(const Breakdown& breakdown) {
   return json_object(std::move(members));
 }
 
-JsonValue peaks(const std::vector<MemoryUse>& memory) {
-  Members members;
-  for (const MemoryUse& use : memory) {
-    members.emplace_back(use.device, bytes(use.peak));
-  }
-  return json_object(std::move(members));
-}
-
-JsonValue holds(const MemoryUse& use) {
-  Members members;
-  for (const auto& [category, amount] : use.holds) members.emplace_back(category, bytes(amount));
-  return json_object(std::move(members));
-}
-
-JsonValue memory_details(const std::vector<MemoryUse>& memory) {
-  std::vector<JsonValue> items;
-  for (const MemoryUse& use : memory) {
-    items.push_back(json_object({{"device", json_string(use.device)},
-                                 {"capacity_bytes", bytes(use.capacity)},
-                                 {"peak_bytes", bytes(use.peak)},
-                                 {"peak_rank", json_integer(use.rank)},
-                                 {"peak_at_s", seconds(use.when.since_start())},
-                                 {"fits", json_boolean(use.fits())},
-                                 {"holds_bytes", holds(use)}}));
-  }
-  return json_array(std::move(items));
-}
-
-JsonValue host_memory_details(const MemoryUse& use) {
-  return json_object({{"node", json_string(use.device)},
-                      {"capacity_bytes", bytes(use.capacity)},
-                      {"peak_bytes", bytes(use.peak)},
-                      {"peak_node", json_integer(use.rank)},
-                      {"peak_at_s", seconds(use.when.since_start())},
-                      {"fits", json_boolean(use.fits())},
-                      {"holds_bytes", holds(use)}});
-}
-
 JsonValue collectives(const std::vector<CollectiveUse>& uses) {
   std::vector<JsonValue> items;
   for (const CollectiveUse& use : uses) {
@@ -215,13 +177,6 @@ JsonValue facts(const std::vector<WorkloadFact>& from) {
   return json_object(std::move(members));
 }
 
-JsonValue kv_cache(const KvCacheRoom& room) {
-  return json_object({{"bytes_per_token_on_rank", bytes(room.per_token_on_rank)},
-                      {"bytes_per_token", bytes(room.per_token)},
-                      {"capacity_tokens", json_integer(room.capacity_tokens)},
-                      {"largest_batch", json_integer(room.largest_batch)}});
-}
-
 JsonValue hashes(const std::vector<Catalog::SourceFile>& files) {
   Members members;
   for (const Catalog::SourceFile& file : files) {
@@ -254,7 +209,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
     members.emplace_back("mfu_full_attention", json_real(*result.mfu_full_attention));
   }
   if (result.kv_cache) {
-    members.emplace_back("kv_cache", kv_cache(*result.kv_cache));
+    members.emplace_back("kv_cache", to_json(*result.kv_cache));
   }
   Members rest = {
       {"ranks", json_integer(result.ranks)},
@@ -262,12 +217,12 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"exposed_communication_s", exposed(result.breakdown)},
       {"bubble_s", average(result.breakdown.bubble)},
       {"idle_s", average(result.breakdown.idle)},
-      {"memory_peak_bytes", peaks(result.memory)},
+      {"memory_peak_bytes", memory_peaks(result.memory)},
       {"fits", json_boolean(result.fits())},
       {"bound_by", json_string(bound_by(result))},
       {"facts", facts(result.facts)},
       {"breakdown", extremes(result.breakdown)},
-      {"memory", memory_details(result.memory)},
+      {"memory", to_json(result.memory)},
       {"collective_library", json_string(library_of(scenario))},
       {"collectives", collectives(result.collectives)},
       {"resources", resources(result.resources)},
@@ -291,7 +246,7 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
   if (result.trigger) members.emplace_back("trigger", to_json(*result.trigger));
   if (result.host_memory) {
     members.emplace_back("host_memory_peak_bytes", bytes(result.host_memory->peak));
-    members.emplace_back("host_memory", host_memory_details(*result.host_memory));
+    members.emplace_back("host_memory", host_memory_json(*result.host_memory));
   }
   std::move(rest.begin(), rest.end(), std::back_inserter(members));
   return json_object(std::move(members));
