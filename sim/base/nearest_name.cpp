@@ -30,12 +30,27 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+/// The shortest candidate of which the name is all that stands before an underscore: "h100" of
+/// "h100_sxm". Names of one or two letters say too little.
+std::string continued(std::string_view name, std::span<const std::string> candidates) {
+  std::string shortest;
+  for (const std::string& candidate : candidates) {
+    if (name.size() < 3 || candidate.size() <= name.size() || candidate[name.size()] != '_' ||
+        edit_distance(name, std::string_view(candidate).substr(0, name.size())) > 0) {
+      continue;
+    }
+    if (shortest.empty() || candidate.size() < shortest.size()) shortest = candidate;
+  }
+  return shortest;
+}
+
 }  // namespace
 
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
   // Near: a third of the name may differ, two letters at least, but never all of them.
   const std::size_t tolerance = std::max<std::size_t>(2, name.size() / 3);
-  std::string nearest;
+  std::string nearest = continued(name, candidates);
+  if (!nearest.empty()) return nearest;
   std::size_t smallest = tolerance + 1;
   for (const std::string& candidate : candidates) {
     const std::size_t longer = std::max(name.size(), candidate.size());

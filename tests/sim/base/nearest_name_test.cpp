@@ -13,6 +13,14 @@ TEST(NearestName, FindsSmallSlips) {
   EXPECT_EQ(nearest_name("hypercbue", names), "hypercube");
 }
 
+TEST(NearestName, TakesABeginningForTheShortestNameThatGoesOnFromIt) {
+  const std::vector<std::string> names = {"a10", "a100_sxm_80gb", "a100_pcie", "h100_sxm"};
+  EXPECT_EQ(nearest_name("h100", names), "h100_sxm");
+  EXPECT_EQ(nearest_name("A100", names), "a100_pcie");
+  EXPECT_EQ(nearest_name("a1", names), "a10");   // too short to be a beginning
+  EXPECT_EQ(nearest_name("h10", names), "a10");  // what goes on from it must begin a new word
+}
+
 TEST(NearestName, StaysSilentWhenNothingIsNear) {
   const std::vector<std::string> names = {"ring", "x"};
   EXPECT_EQ(nearest_name("dragonfly", names), "");
