@@ -26,7 +26,8 @@ std::int64_t size_of(const Kernel& kernel, std::string_view name, std::int64_t f
 /// its nearest relative (values_for); all others as the roofline prices them. Backward attention
 /// takes as many times longer than forward as it has more operations (nothing measured says so).
 /// What was not measured is marked (KernelCost::outside_measured): other kernels, unless the device
-/// has a share for them, backward attention, formats but bf16 and fp16, several products at once.
+/// has a share for them, backward attention, formats but bf16 and fp16, and what the op says
+/// (OpModel::outside_measured): several products at once, head sizes other than 128.
 ///
 /// A kernel holds its device's math as long as it runs alone, and its memory as far as its traffic
 /// goes. Prices are kept by device and shape: one model must not be shared by threads.
@@ -74,7 +75,7 @@ class Calibrated final : public CostModel {
     cost.launch = launch_of(kernel, duration_from_seconds(time.launch), busy);
     cost.bound = time.bound();
     cost.floor_seconds = floor_of(kernel, op, shape, device);
-    cost.outside_measured = is_outside(kernel, op);
+    cost.outside_measured = is_outside(kernel) || !fitted.model->outside_measured(shape).empty();
     cost.transferred_from = fitted.values.transferred ? fitted.values.device : "";
     cost.why = explain(cost, time, fitted.model->details(shape, device, fitted.values.values),
                        fitted.values);
@@ -182,11 +183,10 @@ class Calibrated final : public CostModel {
            device.kind_efficiency.at(static_cast<std::size_t>(at - kMemoryKinds.begin()));
   }
 
-  static bool is_outside(const Kernel& kernel, const std::string& op) {
+  static bool is_outside(const Kernel& kernel) {
     const bool measured_format =
         kernel.precision == Precision::bf16 || kernel.precision == Precision::fp16;
-    return !measured_format || kernel.kind == "attention_backward" ||
-           (op == "gemm" && size_of(kernel, "batch", 1) > 1);
+    return !measured_format || kernel.kind == "attention_backward";
   }
 
   static std::string explain(const KernelCost& cost, const OpTime& time, const std::string& details,

@@ -125,7 +125,7 @@ OpValues values_for(const std::string& op, const OpModel& model, const DeviceSpe
     if (!each.ops.contains(name)) continue;
     if (each.device == device.name) {
       const OpCalibration& fit = each.ops.at(name);
-      return {fit.values, each.device, false, fit.source, fit.judged};
+      return {fit.values, each.device, false, fit.source, fit.judged, fit.stays};
     }
     if (!each.ops.at(name).stays.empty()) continue;
     const bool warp_groups = has_warp_groups(device);
@@ -140,7 +140,7 @@ OpValues values_for(const std::string& op, const OpModel& model, const DeviceSpe
     return result;
   }
   const OpCalibration& fit = nearest->ops.at(name);
-  result = {fit.values, nearest->device, true, fit.source, fit.judged};
+  result = {fit.values, nearest->device, true, fit.source, fit.judged, {}};
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     result.values[i] = std::clamp(carried(parameters[i].carried, fit.values[i], *nearest, device),
                                   parameters[i].lower, parameters[i].upper);

@@ -39,6 +39,7 @@ struct OpValues {
   bool transferred = false;  // from another device
   std::string source;        // of the measured times
   OpError judged;            // there, on rows that were not fitted
+  std::string stays = {};    // why they carry over to no other device; "": they do
 };
 
 /// The device's own, else those of the nearest device on which the op was fitted: of the same

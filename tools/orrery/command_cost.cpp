@@ -58,21 +58,38 @@ struct Question {
   }
 };
 
-/// `shape`: what is asked; formats that nobody measured are named.
-std::string provenance(const Question& question, const OpShape& shape) {
+std::string provenance(const Question& question) {
   const OpValues& values = question.values;
   if (question.model->parameters().empty()) return "the catalogue's entry of the device";
   if (values.device.empty()) return "nobody measured it: where a fit would begin";
-  char text[200];
-  std::snprintf(text, sizeof text, "%s%s; judged on %zu rows: median error %.1f %%, p90 %.1f %%",
-                values.transferred ? "scaled from " : "fitted on ", values.device.c_str(),
-                values.judged.samples, values.judged.median * 100,
-                values.judged.percentile_90 * 100);
+  const std::string whose = (values.transferred ? "scaled from " : "fitted on ") + values.device;
+  const std::string_view others = question.model->fitted_as();
+  std::string text;
+  if (others.empty()) {
+    char judged[100];
+    std::snprintf(judged, sizeof judged, "; judged on %zu rows: median error %.1f %%, p90 %.1f %%",
+                  values.judged.samples, values.judged.median * 100,
+                  values.judged.percentile_90 * 100);
+    text = whose + judged;
+  } else {
+    text = "figures of " + std::string(others) + ", " + whose +
+           "; this op itself was not measured for them";
+  }
+  return text + "; " + values.source;
+}
+
+/// What of the answer no measurement stands behind, a sentence each.
+std::vector<std::string> remarks(const Question& question, const OpShape& shape) {
+  std::vector<std::string> all;
+  if (question.values.device.empty()) return all;
   const bool measured = shape.precision == Precision::bf16 || shape.precision == Precision::fp16;
-  return text + std::string("; ") + values.source +
-         (measured ? ""
-                   : "; " + std::string(to_string(shape.precision)) +
-                         " was not measured: by its peak rate");
+  if (!measured) {
+    all.push_back(std::string(to_string(shape.precision)) + " was not measured: by its peak rate");
+  }
+  const std::string outside = question.model->outside_measured(shape);
+  if (!outside.empty()) all.push_back("outside of what was measured: " + outside);
+  if (!question.values.stays.empty()) all.push_back(question.values.stays);
+  return all;
 }
 
 std::string to_text(const Question& question, const OpShape& shape, const OpTime& time) {
@@ -98,7 +115,9 @@ std::string to_text(const Question& question, const OpShape& shape, const OpTime
                 time.launch * 1e6);
   result += text;
   if (!details.empty()) result += "how       " + details + "\n";
-  return result + "figures   " + provenance(question, shape) + "\n";
+  result += "figures   " + provenance(question) + "\n";
+  for (const std::string& remark : remarks(question, shape)) result += "note      " + remark + "\n";
+  return result;
 }
 
 JsonValue to_json(const Question& question, const OpShape& shape, const OpTime& time) {
@@ -108,6 +127,8 @@ JsonValue to_json(const Question& question, const OpShape& shape, const OpTime& 
     parameters.members.push_back(
         {std::string(question.model->parameters()[i].name), json_real(question.values.values[i])});
   }
+  std::vector<JsonValue> notes;
+  for (const std::string& remark : remarks(question, shape)) notes.push_back(json_string(remark));
   return json_object({{"device", json_string(question.device.name)},
                       {"op", json_string(question.op)},
                       {"predicted_s", json_real(time.seconds())},
@@ -123,7 +144,8 @@ JsonValue to_json(const Question& question, const OpShape& shape, const OpTime& 
                       {"parameters", std::move(parameters)},
                       {"fitted_on", json_string(question.values.device)},
                       {"transferred", json_boolean(question.values.transferred)},
-                      {"provenance", json_string(provenance(question, shape))}});
+                      {"provenance", json_string(provenance(question))},
+                      {"notes", json_array(std::move(notes))}});
 }
 
 std::string to_csv(const Question& question, const OpTable& table) {
@@ -153,7 +175,9 @@ OpFields fields_from(std::span<const std::string> words, const OpModel& model) {
       throw UsageError("no size is called " + json_string(name).describe() +
                        (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"));
     }
-    fields[name] = word.substr(equals + 1);
+    if (!fields.emplace(name, word.substr(equals + 1)).second) {
+      throw UsageError(name + " is given twice");
+    }
   }
   return fields;
 }
@@ -180,6 +204,7 @@ int cost_command(std::span<const std::string> words, const Builtins&) {
   const auto sizes = std::span(more).subspan(1);
   if (options.count("csv") > 0) {
     if (!sizes.empty()) throw UsageError("expected sizes or --csv, got both");
+    if (options.count("json") > 0) throw UsageError("expected --json or --csv, got both");
     print(to_csv(question, read_op_table(options["csv"].as<std::string>())));
     return 0;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <utility>
 
 #include "sim/base/json_cursor.hpp"
@@ -41,6 +42,7 @@ class Reader {
       limits.reject_unknown_keys();
     }
     std::vector<double> errors;
+    whose_.clear();
     JsonCursor tables = cursor.at("tables");
     for (JsonCursor& table : tables.items()) add_table(table, group, errors);
     cursor.reject_unknown_keys();
@@ -56,6 +58,12 @@ class Reader {
     const auto judge = static_cast<int>(cursor.at("judge").as_count({.minimum = 1}));
     JsonCursor place = cursor.find("figures_of");
     const std::string figures_of = place.present() ? place.as_string() : "";
+    OpFields only;
+    JsonCursor columns = cursor.find("only");
+    for (const std::string& name :
+         columns.present() ? columns.keys() : std::vector<std::string>{}) {
+      only[name] = columns.at(name).as_string();
+    }
     cursor.reject_unknown_keys();
     const auto* entry = models_.find(op);
     if (!mistakes_->empty() || entry == nullptr) return;
@@ -70,10 +78,13 @@ class Reader {
     const DeviceSpec device = device_named(device_name, folder_ + "/" + kReproduceFile, *catalog_);
     const std::unique_ptr<OpModel> model = entry->make();
     const OpValues values = values_for(op, *model, device, calibrations);
-    group.figures = model->parameters().empty()
-                        ? "the catalogue"
-                        : values.device + (values.transferred ? ", scaled" : "");
-    const OpTable table = read_op_table(folder_ + "/" + table_name);
+    const std::string figures = model->parameters().empty()
+                                    ? "the catalogue"
+                                    : values.device + (values.transferred ? ", scaled" : "");
+    if (whose_.insert(figures).second) {
+      group.figures += (group.figures.empty() ? "" : " and ") + figures;
+    }
+    const OpTable table = rows_with(only, read_op_table(folder_ + "/" + table_name));
     for (const OpSample& sample : samples_from(table, *model, device, kTimes, judge)) {
       if (!sample.judged) continue;
       errors.push_back(std::abs(
@@ -81,6 +92,24 @@ class Reader {
     }
   }
 
+  /// The rows that have these texts in these columns.
+  static OpTable rows_with(const OpFields& only, const OpTable& table) {
+    OpTable chosen{
+        .path = table.path, .header = table.header, .lines = {}, .rows = {}, .numbers = {}};
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+      const OpFields& fields = table.rows[row];
+      const bool is_one = std::all_of(only.begin(), only.end(), [&](const auto& wanted) {
+        const auto field = fields.find(wanted.first);
+        return field != fields.end() && field->second == wanted.second;
+      });
+      if (!is_one) continue;
+      chosen.rows.push_back(fields);
+      chosen.numbers.push_back(table.numbers[row]);
+    }
+    return chosen;
+  }
+
+  std::set<std::string> whose_;  // figures of the group
   std::string folder_;
   const Catalog* catalog_;
   Registry<OpModelFactory> models_ = builtin_op_models();

@@ -22,7 +22,7 @@ struct ErrorPair {
 struct MeasuredKernels : ReproduceFile {
   struct Group {
     std::string label;
-    std::string figures;  // whose: "h100_sxm", "h100_sxm, scaled to a100_sxm_80gb"
+    std::string figures;  // whose, of each of its tables: "h100_sxm", "h100_sxm, scaled"
     OpError error;        // over the rows that were not fitted
     std::optional<ErrorPair> goal;
     std::optional<ErrorPair> limits;  // none: shown only
@@ -37,7 +37,8 @@ struct MeasuredKernels : ReproduceFile {
 /// Reads `folder`/reproduce.json, called `name`, when it has "kernels", and its tables, and
 /// predicts every row; none when it holds something else. A table's times are in a column
 /// "latency", in ms. Figures are the device's, else its nearest relative's; "figures_of" takes
-/// another device's calibration, as if there were none of the device. Throws ScenarioError with all
+/// another device's calibration, as if there were none of the device; "only" takes the rows alone
+/// that have these texts in these columns. Throws ScenarioError with all
 /// mistakes, UsageError for a row, IoError when a file cannot be read.
 std::optional<MeasuredKernels> load_measured_kernels(const std::string& folder,
                                                      const std::string& name,

@@ -28,20 +28,47 @@ std::vector<std::string> split(const std::string& line) {
   return parts;
 }
 
+/// Throws UsageError for a first line that does not name the columns plainly, each once.
+void check_names(const std::vector<std::string>& names, const std::string& path) {
+  const std::string where = path + ", line 1: ";
+  if (names.front().starts_with("\xEF\xBB\xBF")) {
+    throw UsageError(where + "expected names of columns, got a byte order mark before them");
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string& name = names[i];
+    const auto unfit = [](char each) { return each == '"' || each == '\'' || each == '\t'; };
+    if (name.empty() || name.front() == ' ' || name.back() == ' ' ||
+        std::any_of(name.begin(), name.end(), unfit)) {
+      throw UsageError(where +
+                       "expected names of columns without quotes and spaces around them, got " +
+                       json_string(name).describe());
+    }
+    if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), name) !=
+        names.begin() + static_cast<std::ptrdiff_t>(i)) {
+      throw UsageError(where + "two columns are called " + json_string(name).describe());
+    }
+  }
+}
+
 bool next_line(std::istream& stream, std::string& line) {
   if (!std::getline(stream, line)) return false;
   if (!line.empty() && line.back() == '\r') line.pop_back();
   return true;
 }
 
-std::int64_t choice_from(const OpSize& size, const std::string& text, const std::string& where) {
+std::string choices_of(const OpSize& size) {
   std::string all;
-  for (std::size_t index = 0; index < size.choices.size(); ++index) {
-    if (size.choices[index] == text) return static_cast<std::int64_t>(index);
-    all += (all.empty() ? "" : ", ") + std::string(size.choices[index]);
+  for (const std::string_view choice : size.choices) {
+    all += (all.empty() ? "" : ", ") + std::string(choice);
   }
-  throw UsageError(where + ": " + std::string(size.name) + ": expected one of " + all + ", got " +
-                   json_string(text).describe());
+  return all;
+}
+
+std::int64_t choice_from(const OpSize& size, const std::string& text, const std::string& where) {
+  const auto at = std::find(size.choices.begin(), size.choices.end(), text);
+  if (at != size.choices.end()) return at - size.choices.begin();
+  throw UsageError(where + ": " + std::string(size.name) + ": expected one of " + choices_of(size) +
+                   ", got " + json_string(text).describe());
 }
 
 std::int64_t count_from(const OpSize& size, const std::string& text, const std::string& where) {
@@ -52,8 +79,8 @@ std::int64_t count_from(const OpSize& size, const std::string& text, const std::
   if (error != std::errc() || end != text.data() + text.size() || value > kMostOfSize ||
       value < (may_be_none ? 0 : least)) {
     throw UsageError(where + ": " + std::string(size.name) + ": expected a count from " +
-                     std::to_string(may_be_none ? 0 : least) + ", got " +
-                     json_string(text).describe());
+                     std::to_string(may_be_none ? 0 : least) + " to " +
+                     std::to_string(kMostOfSize) + ", got " + json_string(text).describe());
   }
   return value;
 }
@@ -146,27 +173,37 @@ OpShape shape_from(const OpModel& model, const OpFields& fields, const std::stri
     } else if (size.fallback) {
       shape.sizes.push_back(*size.fallback);
     } else {
-      throw UsageError(where + ": no " + std::string(size.name) + "; known are " +
-                       known_names(model));
+      throw UsageError(where + ": no " + std::string(size.name) +
+                       (size.choices.empty() ? "; known are " + known_names(model)
+                                             : "; expected one of " + choices_of(size)));
     }
   }
+  const std::string refusal = model.refusal(shape);
+  if (!refusal.empty()) throw UsageError(where + ": " + refusal);
   return shape;
 }
 
 std::string OpTable::place(std::size_t row) const {
-  return lines.empty() ? path + "#/rows/" + std::to_string(row)
-                       : path + ", line " + std::to_string(row + 2);
+  return path + (is_json() ? "#/rows/" : ", line ") + std::to_string(numbers.at(row));
 }
 
 OpTable read_op_table(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
-  OpTable table{.path = path, .header = {}, .lines = {}, .rows = {}};
-  if (!stream || !next_line(stream, table.header)) throw IoError("cannot read " + path);
+  OpTable table{.path = path, .header = {}, .lines = {}, .rows = {}, .numbers = {}};
+  if (!stream || stream.peek() == std::ifstream::traits_type::eof()) {
+    if (!stream.eof() || stream.bad()) throw IoError("cannot read " + path);
+    throw UsageError(path + ": expected a first line with the names of the columns, got nothing");
+  }
+  next_line(stream, table.header);
   const std::vector<std::string> names = split(table.header);
+  check_names(names, path);
+  std::size_t number = 1;
   for (std::string line; next_line(stream, line);) {
+    ++number;
     if (line.empty()) continue;
     const std::vector<std::string> values = split(line);
     table.lines.push_back(line);
+    table.numbers.push_back(number);
     if (values.size() != names.size()) {
       throw UsageError(table.place(table.rows.size()) + ": expected " +
                        std::to_string(names.size()) + " values, as the first line has names, got " +
@@ -184,7 +221,7 @@ OpTable read_op_rows(const std::string& path) {
   const JsonValue document = load_json(path, path);
   Diagnostics mistakes;
   JsonCursor root(document, mistakes);
-  OpTable table{.path = path, .header = {}, .lines = {}, .rows = {}};
+  OpTable table{.path = path, .header = {}, .lines = {}, .rows = {}, .numbers = {}};
   for (JsonCursor& row : root.at("rows").items()) {
     OpFields fields;
     JsonCursor shape = row.at("shape");
@@ -193,13 +230,16 @@ OpTable read_op_rows(const std::string& path) {
       const bool text = size.value().kind == JsonValue::Kind::string;
       fields[name] = text ? size.as_string() : std::to_string(size.as_count({0, kMostOfSize}));
     }
-    if (JsonCursor type = row.find("dtype"); type.present()) fields["dtype"] = type.as_string();
+    for (const char* name : {"dtype", "kernel", "part"}) {
+      if (JsonCursor text = row.find(name); text.present()) fields[name] = text.as_string();
+    }
     JsonCursor median = row.at("median_s");
     if (median.present()) {
       std::array<char, 40> text{};
       std::snprintf(text.data(), text.size(), "%.17g", median.as_ratio({0, 1e9}));
       fields["measured_s"] = text.data();
     }
+    table.numbers.push_back(table.rows.size());
     table.rows.push_back(std::move(fields));
   }
   mistakes.throw_if_any();

@@ -17,7 +17,7 @@ using OpFields = std::map<std::string, std::string>;
 /// one and there is no such field), and the precision of "dtype", or of the first field that ends
 /// in
 /// "_dtype": bf16 without either. Other fields are left alone. Throws UsageError that begins with
-/// `where` and names the field.
+/// `where` and names the field, also for a shape that the model refuses.
 OpShape shape_from(const OpModel& model, const OpFields& fields, const std::string& where);
 
 /// The CRC-32 of IEEE 802.3, as Python's zlib.crc32: what splits measured rows.
@@ -30,13 +30,16 @@ const Registry<OpModelFactory>::Entry& op_named(const Registry<OpModelFactory>& 
 /// "bf16", and what libraries call it: "bfloat16", "half", "float16", …; none for others.
 std::optional<Precision> precision_of(const std::string& name);
 
-/// A file of comma-separated values: a line of names, then one line a row. No quotes.
+/// A file of comma-separated values: a line of names, then one line a row. No quotes, no names
+/// twice.
 struct OpTable {
   std::string path;
   std::string header;              // as written
   std::vector<std::string> lines;  // of the rows, as written; none of a JSON file
   std::vector<OpFields> rows;
+  std::vector<std::size_t> numbers;  // of the rows: lines from 1, in a JSON file places from 0
 
+  bool is_json() const { return header.empty(); }
   /// "FILE, line 3", of a row; of a JSON file "FILE#/rows/1".
   std::string place(std::size_t row) const;
 };
@@ -52,10 +55,11 @@ struct TimeColumn {
 std::vector<OpSample> samples_from(const OpTable& table, const OpModel& model,
                                    const DeviceSpec& device, const TimeColumn& times, int judge);
 
-/// Throws IoError when the file cannot be read, and UsageError for a row of another length.
+/// Throws IoError when the file cannot be read, and UsageError for a first line that names no
+/// columns, or a row of another length.
 OpTable read_op_table(const std::string& path);
-/// A file that kernels/calibrate wrote: "rows" with "shape", "dtype" and "median_s". Throws IoError
-/// and ScenarioError.
+/// A file that kernels/calibrate wrote: "rows" with "shape", "dtype", "median_s", "kernel" and
+/// "part". Throws IoError and ScenarioError.
 OpTable read_op_rows(const std::string& path);
 
 }  // namespace orrery

@@ -67,6 +67,15 @@ class ContextAttention final : public OpModel {
   std::span<const OpSize> sizes() const override { return kSizes; }
   std::span<const OpParameter> parameters() const override { return kParameters; }
 
+  std::string refusal(const OpShape& shape) const override {
+    return divides("num_heads", shape.sizes[2], "num_key_value_heads", shape.sizes[3]);
+  }
+  std::string outside_measured(const OpShape& shape) const override {
+    const std::int64_t value = shape.sizes[5] > 0 ? shape.sizes[5] : shape.sizes[4];
+    const bool measured = shape.sizes[4] == kMeasuredHead && value == kMeasuredHead;
+    return std::string(measured ? "" : kOtherHeads);
+  }
+
   Work work(const OpShape& shape) const override {
     const Sizes s(shape);
     const double tokens = s.batch * s.queries;

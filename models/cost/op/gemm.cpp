@@ -85,6 +85,10 @@ class Gemm final : public OpModel {
   std::span<const OpSize> sizes() const override { return kSizes; }
   std::span<const OpParameter> parameters() const override { return kParameters; }
 
+  std::string outside_measured(const OpShape& shape) const override {
+    return shape.sizes[3] > 1 ? "several products at once" : "";
+  }
+
   Work work(const OpShape& shape) const override {
     const Sizes s(shape);
     return {2 * s.m * s.n * s.k * s.batch,

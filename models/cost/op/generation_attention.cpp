@@ -63,11 +63,21 @@ constexpr std::array<OpSize, 8> kSizes = {{{"batch_size", {}},
 /// with the parts that take least, p the `blend`. FlashAttention-2 (before Hopper) cuts grouped
 /// query heads only, and brings them together with a kernel of its own where there are several
 /// groups and sequences (assumed: by the measured times, where these cases stand apart).
-/// `cache_write` 0: without the kernel that writes the new token. Leaves out: the arithmetic.
+/// `cache_write` 0: without the kernel that writes the new token. Leaves out: the arithmetic, but
+/// for that no kernel beats the peak.
 class GenerationAttention final : public OpModel {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
   std::span<const OpParameter> parameters() const override { return kParameters; }
+
+  std::string refusal(const OpShape& shape) const override {
+    return divides("num_heads", shape.sizes[2], "num_key_value_heads", shape.sizes[3]);
+  }
+  std::string outside_measured(const OpShape& shape) const override {
+    const std::int64_t value = shape.sizes[5] > 0 ? shape.sizes[5] : shape.sizes[4];
+    const bool measured = shape.sizes[4] == kMeasuredHead && value == kMeasuredHead;
+    return std::string(measured ? "" : kOtherHeads);
+  }
 
   Work work(const OpShape& shape) const override {
     const Sizes s(shape);
@@ -121,6 +131,9 @@ class GenerationAttention final : public OpModel {
     const double units = s.batch * s.kv_heads * std::ceil(s.heads / s.kv_heads / kGroup);
     const bool cuts_all = has_warp_groups(device);
     const bool grouped = s.heads > s.kv_heads;
+    // Roofline: far larger groups than were measured must not beat the matrix pipes.
+    const double arithmetic = 2 * s.batch * s.heads * s.keys * (s.head + s.value) /
+                              (core_rate(device, shape.precision) * cores);
     OpTime base;
     base.traffic = s.batch * (s.keys * s.kv_heads + s.heads) * per_key;
     base.memory =
@@ -147,8 +160,8 @@ class GenerationAttention final : public OpModel {
       if (busy >= least) continue;
       least = busy;
       best = {parts, units * parts, base};
-      best.time.busy = std::max(busy, base.traffic / bandwidth);
-      best.time.math = std::max(waves, chain);
+      best.time.busy = std::max({busy, base.traffic / bandwidth, arithmetic});
+      best.time.math = std::max({waves, chain, arithmetic});
     }
     return best;
   }

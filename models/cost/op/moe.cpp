@@ -93,6 +93,20 @@ class Moe final : public OpModel {
   std::span<const OpSize> sizes() const override { return kSizes; }
   std::span<const OpParameter> parameters() const override { return kParameters; }
 
+  std::string refusal(const OpShape& shape) const override {
+    const std::int64_t topk = shape.sizes[3];
+    const std::int64_t experts = shape.sizes[4];
+    const auto at_most = [&](const char* name, std::int64_t got) {
+      return std::string(name) + ": expected at most num_experts (" + std::to_string(experts) +
+             "), got " + std::to_string(got);
+    };
+    if (topk > experts) return at_most("topk", topk);
+    if (shape.sizes[6] > experts) return at_most("moe_ep_size", shape.sizes[6]);
+    const std::string uneven = divides("num_experts", experts, "moe_ep_size", shape.sizes[6]);
+    return uneven.empty() ? divides("inter_size", shape.sizes[2], "moe_tp_size", shape.sizes[5])
+                          : uneven;
+  }
+
   Work work(const OpShape& shape) const override {
     const Sizes s(shape);
     return {2 * s.rows * 3 * s.hidden * s.inter,

@@ -18,6 +18,21 @@ std::string OpModel::details(const OpShape&, const DeviceSpec&, std::span<const 
   return {};
 }
 
+std::string OpModel::refusal(const OpShape&) const {
+  return {};
+}
+
+std::string OpModel::outside_measured(const OpShape&) const {
+  return {};
+}
+
+std::string divides(std::string_view whole_name, std::int64_t whole, std::string_view part_name,
+                    std::int64_t part) {
+  if (whole % part == 0) return {};
+  return std::string(whole_name) + ": expected a multiple of " + std::string(part_name) + " (" +
+         std::to_string(part) + "), got " + std::to_string(whole);
+}
+
 double core_rate(const DeviceSpec& device, Precision precision) {
   const std::optional<FlopRate> peak = device.peak_of(precision);
   ORRERY_CHECK(peak && device.cores > 0, "a device without the rate that an op needs");

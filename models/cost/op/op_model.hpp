@@ -80,6 +80,13 @@ class OpModel {
     double bytes = 0;
   };
   virtual Work work(const OpShape& shape) const = 0;
+  /// Why there is no such kernel: "topk: expected at most num_experts (8), got 9"; "" when there
+  /// is.
+  virtual std::string refusal(const OpShape& shape) const;
+  /// What of the shape nobody measured, so that the figures may not hold: "head_dim other than
+  /// 128";
+  /// "" when nothing.
+  virtual std::string outside_measured(const OpShape& shape) const;
   /// One clause on how it runs: "128 x 256 tiles, 3 waves". "" when there is nothing to say.
   virtual std::string details(const OpShape& shape, const DeviceSpec& device,
                               std::span<const double> values) const;
@@ -101,6 +108,12 @@ bool has_warp_groups(const DeviceSpec& device);
 /// Whether query heads of a group, one query each, must be copied to stand beside each other: where
 /// there are several groups and sequences (assumed: by measured times, where these stand apart).
 bool regroups_heads(double heads, double kv_heads, double sequences);
+/// "" when `whole` is a multiple of `part`, else what a refusal says of them.
+std::string divides(std::string_view whole_name, std::int64_t whole, std::string_view part_name,
+                    std::int64_t part);
+/// The head size of the measured attention, and what is said of others.
+inline constexpr std::int64_t kMeasuredHead = 128;
+inline constexpr std::string_view kOtherHeads = "head sizes other than 128";
 /// Bytes of one element; 0.5 for int4.
 double element_bytes(Precision precision);
 
