@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-namespace orrery::kernels {
+#include "kernels/calibrate/shapes.hpp"
 
-using Shape = std::vector<std::pair<std::string, std::int64_t>>;
+namespace orrery::kernels {
 
 /// What is timed.
 struct Case {

@@ -1,3 +1,7 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -9,6 +13,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/measured_rows.hpp"
 #include "tools/orrery/op_fit.hpp"
 #include "tools/orrery/op_table.hpp"
 #include "traces/atomic_file.hpp"
@@ -26,7 +31,12 @@ constexpr const char* kHelp =
     "of\n"
     "--milliseconds. A row is judged, not fitted, when the CRC-32 of its sizes, joined by commas, "
     "is\n"
-    "a multiple of --judge. With --out the op is written into that file of calibrations, which "
+    "a multiple of --judge. A .json file is one that kernels/calibrate wrote: rows of other "
+    "kernels,\n"
+    "those beside others, those on some of the cores alone (\"sms\") and formats that the device "
+    "has\n"
+    "not are left out, with a note; sizes that the op does not know are not looked at. With --out "
+    "the op is written into that file of calibrations, which "
     "may\n"
     "hold others already; a calibration in hw/calibration is what the cost model \"calibrated\" "
     "reads.\n\n"
@@ -40,6 +50,8 @@ CommandSyntax syntax() {
   syntax.options.add_options()("help,h", "this text")("measured", po::value<std::string>(),
                                                       "measured times")(
       "milliseconds", po::value<std::string>(), "the column with the times, in ms")(
+      "kernel", po::value<std::string>()->default_value(""),
+      "the kernel to fit, where a file of kernels/calibrate has several for one shape")(
       "judge", po::value<int>()->default_value(4), "one row in so many is judged; 0: none")(
       "source", po::value<std::string>()->default_value(""), "where the times are from")(
       "stays", po::value<std::string>()->default_value(""),
@@ -70,35 +82,88 @@ std::string to_text(const OpModel& model, const OpCalibration& fit, const FitRep
   return text;
 }
 
-/// The file as it is, or an empty one for the device, with the op put into it.
-void write_into(const std::string& path, const DeviceSpec& device, const std::string& op,
-                JsonValue entry) {
-  JsonValue document;
+/// The file of calibrations as it is, or an empty one for the device.
+JsonValue calibrations_in(const std::string& path, const DeviceSpec& device) {
   if (std::filesystem::exists(path)) {
-    document = load_json(path, path);
+    JsonValue document = load_json(path, path);
     const JsonValue* of = document.find("device");
     if (of == nullptr || of->string != device.name || document.find("ops") == nullptr) {
       throw UsageError("--out: " + path + " is no file of calibrations of " + device.name);
     }
-  } else {
-    document = json_object(
-        {{"description",
-          json_string("What `orrery calibrate` fitted to times measured on " + device.name + ".")},
-         {"device", json_string(device.name)},
-         {"architecture", json_string(device.architecture)},
-         {"core_rate", json_string(std::to_string(static_cast<std::int64_t>(
-                                       core_rate(device, Precision::bf16))) +
-                                   " FLOP/s")},
-         {"clock",
-          json_string(std::to_string(static_cast<std::int64_t>(device.clock.count())) + " Hz")},
-         {"memory_share", json_real(device.memory_efficiency)},
-         {"ops", json_object({})}});
+    return document;
   }
-  const std::string mistake = set_at(document, "/ops/" + pointer_token(op), std::move(entry));
-  ORRERY_CHECK(mistake.empty(), "an op could not be put into its file: " + mistake);
-  AtomicFile file(path);
-  file.write(to_text(document, true) + "\n");
-  file.commit();
+  return json_object(
+      {{"description",
+        json_string("What `orrery calibrate` fitted to times measured on " + device.name + ".")},
+       {"device", json_string(device.name)},
+       {"architecture", json_string(device.architecture)},
+       {"core_rate",
+        json_string(std::to_string(static_cast<std::int64_t>(core_rate(device, Precision::bf16))) +
+                    " FLOP/s")},
+       {"clock",
+        json_string(std::to_string(static_cast<std::int64_t>(device.clock.count())) + " Hz")},
+       {"memory_share", json_real(device.memory_efficiency)},
+       {"ops", json_object({})}});
+}
+
+/// Where --out leads: opened before the fit, so that one that cannot be written is known at once.
+class Output {
+ public:
+  Output(const std::string& path, const DeviceSpec& device)
+      : document_(calibrations_in(path, device)), file_(path) {}
+  void write(const std::string& op, JsonValue entry) {
+    const std::string mistake = set_at(document_, "/ops/" + pointer_token(op), std::move(entry));
+    ORRERY_CHECK(mistake.empty(), "an op could not be put into its file: " + mistake);
+    file_.write(to_text(document_, true) + "\n");
+    file_.commit();
+  }
+
+ private:
+  JsonValue document_;
+  AtomicFile file_;
+};
+
+/// Shows on stderr how far a fit is that takes long, when that is a terminal.
+class FitProgress {
+ public:
+  ~FitProgress() {
+    if (has_shown_) std::cerr << "\r\033[K" << std::flush;
+  }
+  void show(double share) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!is_terminal_ || now - last_ < std::chrono::milliseconds(500)) return;
+    last_ = now;
+    has_shown_ = true;
+    std::cerr << "\rfitting: " << static_cast<int>(100 * share) << " % of the tries" << std::flush;
+  }
+
+ private:
+  bool is_terminal_ = isatty(STDERR_FILENO) != 0;
+  bool has_shown_ = false;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+/// The samples of the file, with a note on stderr of what is left out.
+std::vector<OpSample> samples_of(const po::variables_map& options, const std::string& op,
+                                 const OpModel& model, const DeviceSpec& device) {
+  const std::string path = options["measured"].as<std::string>();
+  const bool milliseconds = options.count("milliseconds") > 0;
+  const TimeColumn column{milliseconds ? options["milliseconds"].as<std::string>() : "measured_s",
+                          milliseconds ? 1e-3 : 1};
+  const MeasuredRows rows =
+      rows_of(path.ends_with(".json") ? read_op_rows(path) : read_op_table(path), op, model, device,
+              options["kernel"].as<std::string>());
+  std::vector<OpSample> samples =
+      samples_from(rows.table, model, device, column, options["judge"].as<int>());
+  for (const std::string& note : rows.notes) std::cerr << path << ": " << note << std::endl;
+  const auto fitted = static_cast<std::size_t>(std::count_if(
+      samples.begin(), samples.end(), [](const OpSample& sample) { return !sample.judged; }));
+  if (fitted < model.parameters().size()) {
+    throw UsageError(path + ": expected at least " + std::to_string(model.parameters().size()) +
+                     " rows to fit, as " + op + " has so many parameters, got " +
+                     std::to_string(fitted));
+  }
+  return samples;
 }
 
 }  // namespace
@@ -127,27 +192,25 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   if (!device.peak_of(Precision::bf16) || device.cores <= 0) {
     throw UsageError(device.name + " needs a bf16 peak rate and cores to be calibrated");
   }
-  const std::string path = options["measured"].as<std::string>();
-  const OpTable table = path.ends_with(".json") ? read_op_rows(path) : read_op_table(path);
-  const bool milliseconds = options.count("milliseconds") > 0;
-  const TimeColumn column{milliseconds ? options["milliseconds"].as<std::string>() : "measured_s",
-                          milliseconds ? 1e-3 : 1};
-  const std::vector<OpSample> samples = samples_from(table, *model, device, column, judge);
+  const std::vector<OpSample> samples = samples_of(options, entry.name, *model, device);
+  std::optional<Output> output;
+  if (options.count("out") > 0) output.emplace(options["out"].as<std::string>(), device);
   std::vector<double> start;
   for (const OpParameter& parameter : model->parameters()) start.push_back(parameter.start);
-  OpCalibration fit{fit_op(*model, device, samples, std::move(start)),
+  FitProgress progress;
+  OpCalibration fit{fit_op(*model, device, samples, std::move(start),
+                           [&](double share) { progress.show(share); }),
                     options["source"].as<std::string>(),
                     {},
                     options["stays"].as<std::string>()};
   const FitReport report = report_of(*model, device, fit.values, samples);
   print(to_text(*model, fit, report));
-  if (options.count("out") > 0) {
+  if (output) {
     const std::string split =
         "a row is judged, not fitted, when the CRC-32 of its sizes, joined by "
         "commas, is a multiple of " +
         std::to_string(judge);
-    write_into(options["out"].as<std::string>(), device, entry.name,
-               to_json(*model, fit, report, split));
+    output->write(entry.name, to_json(*model, fit, report, split));
   }
   return 0;
 }

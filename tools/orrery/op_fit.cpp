@@ -23,6 +23,7 @@ struct Problem {
   std::span<const OpSample> samples;
   std::vector<double> lower;  // in logarithms, as all points are
   std::vector<double> upper;
+  const std::function<void()>* tried = nullptr;
 
   /// Where a simplex comes to from `point`, in so many evaluations a parameter.
   std::vector<double> descend(std::vector<double> point, int evaluations) {
@@ -54,7 +55,9 @@ struct Problem {
 };
 
 double loss_of(const std::vector<double>& point, std::vector<double>&, void* problem) {
-  return static_cast<const Problem*>(problem)->loss(point);
+  const auto* of = static_cast<const Problem*>(problem);
+  (*of->tried)();
+  return of->loss(point);
 }
 
 /// Evenly out of those that may be fitted.
@@ -72,7 +75,8 @@ std::vector<OpSample> some_of(std::span<const OpSample> samples) {
 }  // namespace
 
 std::vector<double> fit_op(const OpModel& model, const DeviceSpec& device,
-                           std::span<const OpSample> samples, std::vector<double> start) {
+                           std::span<const OpSample> samples, std::vector<double> start,
+                           const std::function<void(double share)>& progress) {
   const std::span<const OpParameter> parameters = model.parameters();
   ORRERY_CHECK(start.size() == parameters.size(), "a start for another model");
   std::vector<double> point;
@@ -84,7 +88,17 @@ std::vector<double> fit_op(const OpModel& model, const DeviceSpec& device,
     upper.push_back(std::log(parameters[i].upper));
   }
   const std::vector<OpSample> few = some_of(samples);
-  Problem search{&model, &device, few, lower, upper};
+  const double all_tries =
+      static_cast<double>(start.size()) *
+      (kSearch * (1.0 + 2.0 * static_cast<double>(start.size())) * static_cast<double>(few.size()) +
+       2.0 * kRefine * static_cast<double>(samples.size()));
+  double tries = 0;  // times samples
+  double weight = static_cast<double>(few.size());
+  const std::function<void()> tried = [&] {
+    tries += weight;
+    if (progress) progress(tries / all_tries);
+  };
+  Problem search{&model, &device, few, lower, upper, &tried};
   std::vector<double> best = search.descend(point, kSearch);
   for (std::size_t i = 0; i < point.size(); ++i) {
     for (const double step : {-kElsewhere, kElsewhere}) {
@@ -94,7 +108,8 @@ std::vector<double> fit_op(const OpModel& model, const DeviceSpec& device,
       if (search.loss(other) < search.loss(best)) best = std::move(other);
     }
   }
-  Problem all{&model, &device, samples, lower, upper};
+  weight = static_cast<double>(samples.size());
+  Problem all{&model, &device, samples, lower, upper, &tried};
   point = all.descend(all.descend(std::move(best), kRefine), kRefine);
   for (double& each : point) each = std::exp(each);
   return point;

@@ -29,11 +29,7 @@ void measure_convolution(Session& session, int rows, int width, int channels) {
                          .halo_below = below.data(),
                          .weight = weight.data(),
                          .output = output.data()};
-  const Shape shape{{"images", kImages},
-                    {"rows", rows},
-                    {"width", width},
-                    {"inputs", channels},
-                    {"outputs", channels}};
+  const Shape shape = convolution_shape(kImages, rows, width, channels, channels);
   const auto p = static_cast<double>(pixels);
   const double c = channels;
   session.measure({"convolve_3x3", shape, "bf16", 18 * p * c * c,
@@ -66,7 +62,7 @@ void measure_group_norm(Session& session, int rows, int width, int channels) {
                        .shift = factors.data(),
                        .output = output.data()};
   const Shape shape{
-      {"images", kImages}, {"pixels", pixels}, {"channels", channels}, {"groups", kGroups}};
+      {"batch_size", kImages}, {"pixels", pixels}, {"channels", channels}, {"groups", kGroups}};
   const auto elements = static_cast<double>(count);
   session.measure({"group_norm_partial", shape, "bf16", 3 * elements, 2 * elements},
                   [&](cudaStream_t stream) {

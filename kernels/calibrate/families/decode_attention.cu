@@ -132,16 +132,15 @@ void measure(Session& session, int sequences, int length, int budget) {
   const DeviceArray<float> parts(parts_count * kD), lse_parts(parts_count), o(rows * kD), lse(rows);
   const double tokens = 1.0 * pairs * looked_at * kPage;
   session.measure({kernel_name(kBits),
-                   {{"batch_size", sequences},
-                    {"keys", length},
-                    {"heads", kKvHeads * kGroup},
-                    {"kv_heads", kKvHeads},
-                    {"head_dim", kD},
-                    {"page", kPage},
-                    {"pages_looked_at", looked_at},
-                    {"splits", splits}},
-                   "kv" + std::to_string(kBits),
-                   4.0 * kD * kGroup * tokens,
+                   decode_attention_shape({.sequences = sequences,
+                                           .heads = kKvHeads * kGroup,
+                                           .kv_heads = kKvHeads,
+                                           .head_dim = kD,
+                                           .keys = length,
+                                           .page = kPage,
+                                           .pages = looked_at,
+                                           .splits = splits}),
+                   cache_dtype(kBits), 4.0 * kD * kGroup * tokens,
                    2 * tokens * (kD * kBits / 8.0 + (kBits < 16 ? 4 : 0))},
                   [&](cudaStream_t stream) {
                     enqueue<kBits>(

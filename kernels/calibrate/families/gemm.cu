@@ -41,11 +41,8 @@ void measure(Session& session, const GemmShape& shape, int sms) {
   const auto b = random_array<T>(static_cast<std::size_t>(n * k), 2);
   const DeviceArray<T> c(static_cast<std::size_t>(m * n));
   const DeviceArray<unsigned> done(static_cast<std::size_t>(gemm_tiles<Tile>(shape)));
-  const Case what{std::string("tiled_gemm_") + kName<T>,
-                  {{"m", shape.m}, {"n", shape.n}, {"k", shape.k}, {"sms", sms}},
-                  kName<T>,
-                  2 * m * n * k,
-                  2 * (m * k + n * k + m * n)};
+  const Case what{std::string("tiled_gemm_") + kName<T>, gemm_shape(shape.m, shape.n, shape.k, sms),
+                  kName<T>, 2 * m * n * k, 2 * (m * k + n * k + m * n)};
   session.measure(what, [&](cudaStream_t stream) {
     launch(gemm_launch<Tile>(shape, sms), stream, tiled_gemm_kernel<Tile>, shape, a.data(),
            b.data(), c.data(), done.data(), 1u);

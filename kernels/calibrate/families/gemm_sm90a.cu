@@ -105,11 +105,8 @@ void measure(Session& session, const GemmShape& shape, int sms) {
   const auto a = random_array<T>(static_cast<std::size_t>(m * k), 1);
   const auto b = random_array<T>(static_cast<std::size_t>(n * k), 2);
   const Product<T> product(shape, a.data(), b.data());
-  const Case what{std::string("wgmma_gemm_") + kName<T>,
-                  {{"m", shape.m}, {"n", shape.n}, {"k", shape.k}, {"sms", sms}},
-                  kName<T>,
-                  2 * m * n * k,
-                  2 * (m * k + n * k + m * n)};
+  const Case what{std::string("wgmma_gemm_") + kName<T>, gemm_shape(shape.m, shape.n, shape.k, sms),
+                  kName<T>, 2 * m * n * k, 2 * (m * k + n * k + m * n)};
   session.measure(what, [&](cudaStream_t stream) { product.run(sms, stream); });
 }
 

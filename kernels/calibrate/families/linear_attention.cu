@@ -31,7 +31,7 @@ void measure(Session& session, int heads, int tokens) {
                              .prefix = prefix.data(),
                              .final = final.data(),
                              .output = output.data()};
-  const Shape shape{{"heads", heads}, {"tokens", tokens}, {"d", kD}, {"chunk", kAttentionChunk}};
+  const Shape shape = linear_attention_shape(heads, tokens, kD, kAttentionChunk);
   const auto elements = static_cast<double>(count);
   const auto states = static_cast<double>(state_count);
   session.measure({"chunk_state", shape, "bf16", 2 * elements * kD, 4 * elements + 4 * states},

@@ -53,13 +53,13 @@ void measure(Session& session, const Layer& layer, int skew) {
   std::vector<int> load(static_cast<std::size_t>(layer.experts));
   for (const int expert : chosen) ++load[static_cast<std::size_t>(expert)];
   const auto used = layer.experts - std::count(load.begin(), load.end(), 0);
-  const Shape shape{{"tokens", layer.tokens},
-                    {"choices", layer.choices},
-                    {"experts", layer.experts},
-                    {"width", layer.width},
-                    {"hidden", layer.hidden},
-                    {"skew", skew},
-                    {"most_loaded", *std::max_element(load.begin(), load.end())}};
+  const Shape shape = experts_shape({.tokens = layer.tokens,
+                                     .width = layer.width,
+                                     .hidden = layer.hidden,
+                                     .choices = layer.choices,
+                                     .experts = layer.experts,
+                                     .skew = skew,
+                                     .most_loaded = *std::max_element(load.begin(), load.end())});
   const double r = rows;
   const double t = layer.tokens;
   const double w = layer.width;

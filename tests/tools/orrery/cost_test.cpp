@@ -1,4 +1,4 @@
-// orrery cost and orrery calibrate, as a user runs them, and experiments/kernels.
+// orrery cost, as a user runs it, and experiments/kernels.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -16,6 +16,23 @@ std::string field(const std::string& line, std::size_t index) {
   std::string text;
   for (std::size_t i = 0; i <= index; ++i) std::getline(stream, text, ',');
   return text;
+}
+
+std::vector<std::string> expert(const std::string& more) {
+  std::vector<std::string> words = {"cost",         "h100_sxm",       "moe",
+                                    "num_tokens=8", "hidden_size=64", "inter_size=64",
+                                    "num_experts=8"};
+  if (!more.starts_with("topk=")) words.emplace_back("topk=2");
+  words.push_back(more);
+  return words;
+}
+
+std::vector<std::string> recurrence(const std::string& first, const std::string& second) {
+  std::vector<std::string> words = {"cost",           "h100_sxm",       "gated_delta_net",
+                                    "batch_size=8",   "num_k_heads=16", "head_k_dim=128",
+                                    "num_v_heads=32", "head_v_dim=128", first};
+  if (!second.empty()) words.push_back(second);
+  return words;
 }
 
 TEST(CostCommand, ExplainsAPrediction) {
@@ -88,13 +105,66 @@ TEST(CostCommand, EveryOpCanBeAsked) {
   }
 }
 
+TEST(CostCommand, SaysWhatWasNotMeasured) {
+  const auto said = [](const std::vector<std::string>& words) { return run_orrery(words).out; };
+  const std::string elementwise = said({"cost", "h100_sxm", "elementwise", "elements=1000"});
+  EXPECT_NE(
+      elementwise.find("figures of gemm, fitted on h100_sxm; this op itself was not measured"),
+      std::string::npos)
+      << elementwise;
+  EXPECT_EQ(elementwise.find("judged on"), std::string::npos) << elementwise;
+  EXPECT_NE(said(expert("topk=2")).find("note      The kernel was not tuned for the device"),
+            std::string::npos);
+  std::vector<std::string> attention = {
+      "cost",    "h100_sxm",    "context_attention",     "batch_size=1",
+      "isl=128", "num_heads=8", "num_key_value_heads=8", "head_dim=128"};
+  EXPECT_EQ(said(attention).find("outside of what was measured"), std::string::npos);
+  attention.back() = "head_dim=64";
+  EXPECT_NE(said(attention).find("outside of what was measured: head sizes other than 128"),
+            std::string::npos);
+}
+
+TEST(CostCommand, RefusesTablesWhoseFirstLineNamesNoColumns) {
+  const TemporaryFolder folder;
+  const std::vector<std::pair<std::string, std::string>> refused = {
+      {"", "expected a first line with the names of the columns, got nothing"},
+      {"\xEF\xBB\xBFm,n,k\n1,2,3\n", "byte order mark"},
+      {"\"m\",n,k\n1,2,3\n", "without quotes and spaces around them, got"},
+      {"m, n,k\n1,2,3\n", "without quotes and spaces around them, got \" n\""},
+      {"m,n,k,m\n1,2,3,4\n", "line 1: two columns are called \"m\""},
+      {"m,n,k\n\n1,2\n", "line 3: expected 3 values"}};
+  for (const auto& [text, message] : refused) {
+    write_file(folder / "e.csv", text);
+    const Outcome outcome =
+        run_orrery({"cost", "h100_sxm", "gemm", "--csv", (folder / "e.csv").string()});
+    EXPECT_EQ(outcome.exit_code, 2) << message;
+    EXPECT_NE(outcome.err.find(message), std::string::npos) << outcome.err;
+  }
+}
+
 TEST(CostCommand, RefusesWhatItCannotAnswer) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> refused = {
       {{"cost", "h100_sxm"}, "expected an OP"},
       {{"cost", "h100_sxm", "gem", "m=1"}, "did you mean \"gemm\"?"},
       {{"cost", "h100_sx", "gemm"}, "did you mean \"h100_sxm\"?"},
       {{"cost", "h100_sxm", "gemm", "n=1", "k=1"}, "no m"},
-      {{"cost", "h100_sxm", "gemm", "m=0", "n=1", "k=1"}, "m: expected a count from 1, got \"0\""},
+      {{"cost", "h100_sxm", "gemm", "m=0", "n=1", "k=1"},
+       "m: expected a count from 1 to 1000000000000, got \"0\""},
+      {{"cost", "h100_sxm", "gemm", "m=1000000000001", "n=1", "k=1"}, "from 1 to 1000000000000"},
+      {{"cost", "h100_sxm", "gemm", "m=1", "m=2", "n=1", "k=1"}, "m is given twice"},
+      {{"cost", "h100_sxm", "gemm", "--csv", "x.csv", "--json"},
+       "expected --json or --csv, got both"},
+      {{"cost", "h100", "gemm", "m=1", "n=1", "k=1"}, "did you mean \"h100_sxm\"?"},
+      {expert("topk=9"), "moe: topk: expected at most num_experts (8), got 9"},
+      {expert("moe_ep_size=16"), "moe: moe_ep_size: expected at most num_experts (8), got 16"},
+      {expert("moe_ep_size=3"), "moe: num_experts: expected a multiple of moe_ep_size (3), got 8"},
+      {expert("moe_tp_size=3"), "moe: inter_size: expected a multiple of moe_tp_size (3), got 64"},
+      {{"cost", "h100_sxm", "context_attention", "batch_size=1", "isl=1", "num_heads=8",
+        "num_key_value_heads=3", "head_dim=128"},
+       "num_heads: expected a multiple of num_key_value_heads (3), got 8"},
+      {recurrence("seq_len=1", ""), "no kernel_source; expected one of causal_conv1d_fn"},
+      {recurrence("kernel_source=fused_recurrent_gated_delta_rule", "seq_len=4096"),
+       "seq_len: expected 1, as fused_recurrent_gated_delta_rule takes one token, got 4096"},
       {{"cost", "h100_sxm", "gemm", "m=1", "n=1", "k=1", "batches=2"}, "did you mean \"batch\"?"},
       {{"cost", "h100_sxm", "gemm", "m"}, "expected NAME=VALUE"},
       {{"cost", "h100_sxm", "gemm", "m=1", "n=1", "k=1", "dtype=bf61"}, "dtype: expected"},
@@ -117,80 +187,6 @@ TEST(CostCommand, NamesTheLineOfATableThatIsWrong) {
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_NE(outcome.err.find("shapes.csv, line 3: expected 3 values"), std::string::npos)
       << outcome.err;
-}
-
-/// Times of moe that one set of values would take: launch alone, as there is next to no work.
-TEST(CalibrateCommand, FitsReportsAndWritesAFileThatItCanAddTo) {
-  const TemporaryFolder folder;
-  std::string table = "num_tokens,hidden_size,inter_size,topk,num_experts,measured_s\n";
-  for (int tokens = 1; tokens <= 64; ++tokens) {
-    table += std::to_string(tokens) + ",8,8,1,1,70e-6\n";
-  }
-  write_file(folder / "moe.csv", table);
-  const std::string out = (folder / "fit.json").string();
-  const std::vector<std::string> words = {
-      "calibrate",  "h100_sxm", "moe",   "--measured", (folder / "moe.csv").string(),
-      "--source",   "made up",  "--out", out,          "--stays",
-      "made up too"};
-  const Outcome outcome = run_orrery(words);
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  const JsonValue json = parse_json(read_file(out), "fit.json");
-  EXPECT_EQ(json.find("device")->string, "h100_sxm");
-  const JsonValue* moe = value_at(json, "/ops/moe");
-  ASSERT_NE(moe, nullptr);
-  EXPECT_NEAR(value_at(*moe, "/parameters/launch_us")->real, 70, 2);
-  EXPECT_LT(value_at(*moe, "/report/judged/max_error")->real, 0.02);
-  EXPECT_EQ(moe->find("source")->string, "made up");
-  EXPECT_EQ(moe->find("stays")->string, "made up too");
-  ASSERT_EQ(run_orrery(words).exit_code, 0);
-  EXPECT_EQ(read_file(out), to_text(json, true) + "\n");
-
-  std::vector<std::string> other = words;
-  other[1] = "a100_sxm_80gb";
-  const Outcome refused = run_orrery(other);
-  EXPECT_EQ(refused.exit_code, 2);
-  EXPECT_NE(refused.err.find("no file of calibrations of a100_sxm_80gb"), std::string::npos);
-}
-
-TEST(CalibrateCommand, RefusesASplitThatLeavesNothingAndOpsThatAreNone) {
-  const std::vector<std::string> gemm = {"calibrate", "h100_sxm", "gemm", "--measured", "x.csv"};
-  for (const char* judge : {"1", "-1"}) {
-    std::vector<std::string> words = gemm;
-    words.push_back(std::string("--judge=") + judge);
-    const Outcome outcome = run_orrery(words);
-    EXPECT_EQ(outcome.exit_code, 2);
-    EXPECT_NE(outcome.err.find("--judge: expected 0 or 2 and more"), std::string::npos)
-        << outcome.err;
-  }
-  const Outcome outcome = run_orrery({"calibrate", "h100_sxm", "gem", "--measured", "x.csv"});
-  EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_NE(outcome.err.find("did you mean \"gemm\"?"), std::string::npos) << outcome.err;
-}
-
-TEST(CalibrateCommand, ReadsWhatTheProgramOfTheKernelsWrites) {
-  const TemporaryFolder folder;
-  std::string rows;
-  for (int tokens = 1; tokens <= 64; ++tokens) {
-    rows +=
-        std::string(rows.empty() ? "" : ",") +
-        R"({"kernel": "moe", "dtype": "bf16", "shape": {"num_tokens": )" + std::to_string(tokens) +
-        R"(, "hidden_size": 8, "inter_size": 8, "topk": 1, "num_experts": 1}, "median_s": 70e-6})";
-  }
-  write_file(folder / "moe.json", "{\"rows\": [" + rows + "]}");
-  const Outcome outcome =
-      run_orrery({"calibrate", "h100_sxm", "moe", "--measured", (folder / "moe.json").string()});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  // One block on one core adds next to nothing to it.
-  const std::size_t at = outcome.out.find("launch_us");
-  ASSERT_NE(at, std::string::npos) << outcome.out;
-  EXPECT_NEAR(std::stod(outcome.out.substr(at + std::string("launch_us").size())), 70, 0.5)
-      << outcome.out;
-
-  write_file(folder / "moe.json", R"({"rows": [{"shape": {"num_tokens": 1.5}}]})");
-  const Outcome refused =
-      run_orrery({"calibrate", "h100_sxm", "moe", "--measured", (folder / "moe.json").string()});
-  EXPECT_EQ(refused.exit_code, 2);
-  EXPECT_NE(refused.err.find("/rows/0/shape/num_tokens"), std::string::npos) << refused.err;
 }
 
 TEST(ReproduceKernels, StaysWithinItsLimitsAndSaysWhichGoalsItMisses) {
