@@ -8,46 +8,19 @@
 #include <vector>
 
 #include "workloads/inference_layer.hpp"
+#include "workloads/inference_steps.hpp"
 #include "workloads/linear_attention.hpp"
 
 namespace orrery {
 namespace {
 
+using inference::add_shared;
+using inference::Phase;
+using inference::PreparedStep;
+using inference::PreparedSteps;
+using inference::Stage;
+
 constexpr Bytes kTokenId{4};  // int32
-
-/// A step with everything that all its ops share.
-struct PreparedStep {
-  Op op;             // without ranks
-  KernelId started;  // the same kernel as the first of a pass
-  StepMemory memory;
-  LabelId saved_as;  // memory.saved
-  std::optional<Block> posts{};
-  std::vector<Block> waits_for{};
-  bool shared = false;
-  bool of_linear_layer = false;
-  std::shared_ptr<StagedProduct> staged{};  // of a product whose stores trigger what is next
-};
-using PreparedSteps = std::vector<PreparedStep>;
-
-/// What all passes of prefill have in common, or all steps of decode.
-struct Phase {
-  PreparedSteps embedding;
-  PreparedSteps layer;
-  PreparedSteps linear_layer;
-  PreparedSteps head;
-  std::size_t attention = 0;  // its place in `layer`
-  Bytes state;
-};
-
-struct Stage {
-  std::int64_t index = 0;
-  RankSetId ranks;
-  bool first = false;
-  bool last = false;
-  OpId last_op;                      // that what comes next waits for
-  std::vector<OpId> scattered;       // triggers of a reduce-scatter that the all-gather waits for
-  std::array<OpId, kBlocks> posted;  // and those that it waits for where it says so, by block
-};
 
 class InferenceGraphBuilder {
  public:
@@ -248,31 +221,12 @@ class InferenceGraphBuilder {
     }
   }
 
-  /// What ranks that share prompts do together; beside the output the method leaves what a backward
-  /// pass would need, which goes.
-  OpId add_shared(const Stage& stage, const PreparedStep& step) {
-    const std::int64_t degree = settings_.form.sequence;
-    SequenceGraph into(graph_, settings_.grid.data_groups(stage.index), degree,
-                       {.compute = compute_,
-                        .category = step.op.category,
-                        .activations = buffers_,
-                        .buffers = buffers_,
-                        .name = graph_.text(step.op.label) + "."});
-    const SequenceMethod& method = settings_.sequence.of(step.of_linear_layer);
-    const SequenceLayer layer = sequence_layer(network_, settings_.prompts(), settings_.sequence,
-                                               step.of_linear_layer, settings_.host_launch);
-    const OpId id = method.forward(into, layer, stage.last_op);
-    graph_.free_memory(id, buffers_,
-                       method.saved(layer, degree) - layer.query(layer.tokens() / degree));
-    return id;
-  }
-
   OpId add_step(Stage& stage, const PreparedStep& step, bool first) {
     Op op = step.op;
     op.ranks = stage.ranks;
     op.kernel = first ? step.started : op.kernel;
     if (step.staged) step.staged->add_kernels(stage.ranks);
-    const OpId id = step.shared   ? add_shared(stage, step)
+    const OpId id = step.shared   ? add_shared(graph_, settings_, stage, step, compute_, buffers_)
                     : step.staged ? step.staged->first()
                                   : graph_.add(op);
     const OpId end = step.staged ? step.staged->last() : id;
@@ -325,20 +279,6 @@ class InferenceGraphBuilder {
 
 InferenceGraph inference_graph(const InferenceSettings& settings) {
   return InferenceGraphBuilder(settings).build();
-}
-
-std::int64_t inference_ops(const InferenceSettings& settings) {
-  const NetworkShape& network = settings.network;
-  const InferencePass pass = {1, 1, 0};
-  const auto count = [&](const Steps& steps) { return count_ops(steps, settings.grid.tensor); };
-  const std::int64_t of_a_pass = count(inference_embedding(network, settings.form, pass)) +
-                                 (count(inference_layer(network, settings.form, pass)) +
-                                  (settings.form.sequence > 1 ? 6 * settings.form.sequence : 0)) *
-                                     network.layers +
-                                 count(inference_head(network, settings.form, pass)) +
-                                 settings.grid.pipeline;
-  const Bytes all = Bytes(of_a_pass) * settings.micro_batches * settings.output_length;
-  return all.count();
 }
 
 }  // namespace orrery

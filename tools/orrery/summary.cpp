@@ -252,7 +252,8 @@ std::string what_runs(const Scenario& scenario) {
       const JsonValue* inside = member.value.find("degree");  // of ranks that share sequences
       const JsonValue& degree = inside != nullptr ? *inside : member.value;
       if (degree.kind == JsonValue::Kind::integer) {
-        degrees += (degrees.empty() ? "" : ", ") + member.key + " " + std::to_string(degree.integer);
+        degrees +=
+            (degrees.empty() ? "" : ", ") + member.key + " " + std::to_string(degree.integer);
       }
     }
   }
