@@ -14,7 +14,8 @@ TEST_P(Experiment, StaysWithinTheTolerancesWrittenBesideIt) {
 
 INSTANTIATE_TEST_SUITE_P(Folders, Experiment,
                          ::testing::Values("quickstart", "inference", "ladder", "scale",
-                                           "stragglers", "sweeps/llama3_70b_on_64_h100"),
+                                           "long_context", "stragglers",
+                                           "sweeps/llama3_70b_on_64_h100"),
                          [](const auto& folder) {
                            std::string name(folder.param);
                            std::replace(name.begin(), name.end(), '/', '_');
