@@ -181,7 +181,7 @@ class Sweeps(Cluster):
         time.sleep(0.5)
         # What --signal sends before the time-out: one task stops cleanly and goes back to the queue.
         run("scancel", "--signal=USR1", "--batch", task)
-        wait_until("a task that is back", lambda: 1 in restarts(jobs[0]) or not queued())
+        wait_until("a task that is back", lambda: any(restarts(jobs[0])) or not queued())
         time.sleep(3)  # the controller saves its state now and then
         self.restart_the_controller()
         node = int((self.folder / "lo/run/slurmd-n2.pid").read_text())
@@ -255,17 +255,22 @@ class Limits(Cluster):
         _, node = self.running(jobs[0])
         self.process_of("cannot")
         run("sbatch", "--partition=urgent", f"--nodelist={node}", "--mem=100", "--wrap=true", cwd=self.folder)
-        wait_until("a task that gave way", lambda: 1 in restarts(jobs[0]))
+        wait_until("a task that gave way", lambda: any(restarts(jobs[0])))
         self.wait_for_the_end(jobs)
         self.assertIn("preempted", self.controller_log())
         self.assert_whole("cannot", SLOW_POINTS)
         self.wait_for_the_end(heeds)
         self.assert_whole("heeds", SLOW_POINTS)
-        first, second = re.findall(r"4 points: (.*); (\d) were there already", self.logs("heeds"))
-        done = re.search(r"(\d) ok", first[0])
-        self.assertEqual(first[1], "0")
-        self.assertEqual(second[0], "4 ok")
-        self.assertEqual(second[1], done.group(1) if done else "0")  # none of these was done again
+        # What a run of the task finds done is what the run before left: none is done again. On a busy machine the
+        # second may be signalled too.
+        done = 0
+        reports = re.findall(r"4 points: (.*); (\d) were there already", self.logs("heeds"))
+        self.assertGreaterEqual(len(reports), 2)
+        for statuses, already in reports:
+            self.assertEqual(int(already), done)
+            ok = re.search(r"(\d) ok", statuses)
+            done = int(ok.group(1)) if ok else 0
+        self.assertEqual(done, SLOW_POINTS)
         self.assertEqual(self.results("cannot"), self.results("heeds"))
 
 
