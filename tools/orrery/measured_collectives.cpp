@@ -44,9 +44,26 @@ std::optional<Number> number_from(const std::string& text, Number least, Number 
   return value;
 }
 
+/// Which rows of a table were fitted.
+struct Split {
+  std::int64_t every = 0;  // 0: none
+  Bytes below{};           // 0: of any size
+};
+
+/// Of more than a third those with the highest draws were not.
+void keep_a_third(std::vector<MeasuredCollective>& rows) {
+  std::vector<MeasuredCollective*> fitted;
+  for (MeasuredCollective& row : rows) {
+    if (row.fitted) fitted.push_back(&row);
+  }
+  std::sort(fitted.begin(), fitted.end(),
+            [](const auto* a, const auto* b) { return a->draw < b->draw; });
+  for (std::size_t i = rows.size() / 3; i < fitted.size(); ++i) fitted[i]->fitted = false;
+}
+
 /// A line of a table; nothing when it is none.
 std::optional<MeasuredCollective> row_from(const std::string& line, const std::string& table,
-                                           std::int64_t fitted_every) {
+                                           const Split& split) {
   std::vector<std::string> fields;
   std::istringstream stream(line);
   for (std::string field; std::getline(stream, field, ',');) fields.push_back(field);
@@ -70,11 +87,13 @@ std::optional<MeasuredCollective> row_from(const std::string& line, const std::s
   row.ranks = *ranks;
   row.size = size;
   row.measured_s = *latency * kMilli;
-  row.fitted = fitted_every > 0 && crc32_of(key) % fitted_every == 0;
+  row.draw = crc32_of(key);
+  row.fitted = split.every > 0 && row.draw % split.every == 0 &&
+               (split.below == Bytes(0) || size < split.below);
   return row;
 }
 
-void read_table(JsonCursor& place, const std::string& folder, std::int64_t fitted_every,
+void read_table(JsonCursor& place, const std::string& folder, const Split& split,
                 MeasuredSystem& system) {
   const fs::path path = fs::path(folder) / place.as_string();
   std::ifstream file(path);
@@ -88,7 +107,7 @@ void read_table(JsonCursor& place, const std::string& folder, std::int64_t fitte
     return;
   }
   for (int number = 2; std::getline(file, line); ++number) {
-    const auto row = row_from(line, path.stem().string(), fitted_every);
+    const auto row = row_from(line, path.stem().string(), split);
     if (!row || row->ranks > system.cluster.device_count()) {
       place.error("line " + std::to_string(number) +
                   " of the table: expected a collective, a type, 2 to " +
@@ -98,6 +117,7 @@ void read_table(JsonCursor& place, const std::string& folder, std::int64_t fitte
     }
     system.rows.push_back(*row);
   }
+  keep_a_third(system.rows);
   if (system.spread(false).rows == 0) place.error("expected rows that were not fitted");
 }
 
@@ -109,7 +129,10 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   JsonCursor library = cursor.find("library");
   system.library = library.present() ? library.as_choice(collective_libraries()) : "nccl";
   JsonCursor table = cursor.at("table");
-  const std::int64_t every = cursor.find("fitted_every").as_count({.minimum = 2});
+  Split split;
+  split.every = cursor.find("fitted_every").as_count({.minimum = 2});
+  if (JsonCursor below = cursor.find("fitted_below"); below.present())
+    split.below = below.as_bytes();
   if (JsonCursor limits = cursor.find("limits"); limits.present()) {
     system.median_limit = limits.at("median").as_ratio(kLimits);
     system.ninth_limit = limits.at("ninth_decile").as_ratio(kLimits);
@@ -117,7 +140,7 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
     limits.reject_unknown_keys();
   }
   cursor.reject_unknown_keys();
-  if (cursor.diagnostics().items().size() == before) read_table(table, folder, every, system);
+  if (cursor.diagnostics().items().size() == before) read_table(table, folder, split, system);
   return system;
 }
 
@@ -146,6 +169,12 @@ bool MeasuredSystem::holds() const {
          (!ninth_limit || over.ninth_decile <= *ninth_limit);
 }
 
+bool MeasuredCollectives::reaches_goal(const MeasuredSystem& system) const {
+  const ErrorSpread over = system.spread(false);
+  return over.median <= median_goal.value_or(over.median) &&
+         over.ninth_decile <= ninth_goal.value_or(over.ninth_decile);
+}
+
 bool MeasuredCollectives::holds() const {
   return std::all_of(systems.begin(), systems.end(),
                      [](const MeasuredSystem& system) { return system.holds(); });
@@ -164,6 +193,11 @@ std::optional<MeasuredCollectives> load_measured_collectives(const std::string& 
   static_cast<ReproduceFile&>(measured) = read_reproduce_head(root, name);
   JsonCursor systems = root.at("measured");
   for (JsonCursor& item : systems.items()) measured.systems.push_back(read_system(item, folder));
+  if (JsonCursor goal = root.find("goal"); goal.present()) {
+    measured.median_goal = goal.at("median").as_ratio(kLimits);
+    measured.ninth_goal = goal.at("ninth_decile").as_ratio(kLimits);
+    goal.reject_unknown_keys();
+  }
   if (measured.systems.empty()) systems.expected("at least one system");
   root.reject_unknown_keys();
   mistakes.throw_if_any();

@@ -20,7 +20,8 @@ struct MeasuredCollective {
   int ranks = 0;
   Bytes size;  // as nccl-tests defines it
   double measured_s = 0;
-  bool fitted = false;  // constants were chosen by it; it counts for no limit
+  bool fitted = false;    // constants were chosen by it; it counts for no limit
+  std::int64_t draw = 0;  // CRC-32, by which it was chosen
   double simulated_s = 0;
   std::string algorithm;
   std::string protocol;
@@ -55,7 +56,10 @@ struct MeasuredSystem {
 /// "figures" and "cases".
 struct MeasuredCollectives : ReproduceFile {
   std::vector<MeasuredSystem> systems;
+  std::optional<double> median_goal;  // of every system, whether it has limits or not
+  std::optional<double> ninth_goal;
 
+  bool reaches_goal(const MeasuredSystem& system) const;
   bool holds() const;
 };
 
@@ -66,7 +70,8 @@ struct MeasuredCollectives : ReproduceFile {
 /// and latency (ms), as NVIDIA's aiconfigurator has them; "send_recv" is one way, from one rank to
 /// the other. With "fitted_every": n a row is fitted
 /// when the CRC-32 of "TABLE,op,dtype,gpus,bytes" is a multiple of n, TABLE being the file's name
-/// without its ending, as in tools/fit_nccl.
+/// without its ending, as in tools/fit_nccl; with "fitted_below" only below that size, and
+/// never more than a third of a table: of more those with the highest CRCs are not.
 std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,
                                                              const std::string& name,
                                                              const Catalog& catalog);

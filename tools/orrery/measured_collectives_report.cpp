@@ -43,7 +43,11 @@ JsonValue to_json(const MeasuredCollective& row) {
                       {"protocol", json_string(row.protocol)}});
 }
 
-JsonValue to_json(const MeasuredSystem& system) {
+JsonValue pair_of(double median, double ninth_decile) {
+  return json_object({{"median", json_real(median)}, {"ninth_decile", json_real(ninth_decile)}});
+}
+
+JsonValue to_json(const MeasuredSystem& system, const MeasuredCollectives& measured) {
   std::vector<std::pair<std::string, JsonValue>> by_kind;
   for (const CollectiveKind kind : kAllKinds) {
     const ErrorSpread over = system.spread(false, kind);
@@ -63,6 +67,10 @@ JsonValue to_json(const MeasuredSystem& system) {
                                                 {"ninth_decile", json_real(*system.ninth_limit)},
                                                 {"reason", json_string(system.reason)}}));
     members.emplace_back("holds", json_boolean(system.holds()));
+  }
+  if (measured.median_goal && measured.ninth_goal) {
+    members.emplace_back("goal", pair_of(*measured.median_goal, *measured.ninth_goal));
+    members.emplace_back("reaches_goal", json_boolean(measured.reaches_goal(system)));
   }
   members.emplace_back("rows", json_array(std::move(rows)));
   return json_object(std::move(members));
@@ -88,6 +96,10 @@ std::string to_text(const MeasuredCollectives& measured) {
     if (system.median_limit && system.ninth_limit) {
       text += format("    limits %.1f %% and %.1f %%: %s\n", 100 * *system.median_limit,
                      100 * *system.ninth_limit, system.holds() ? "hold" : "MISSED");
+    } else if (measured.median_goal && measured.ninth_goal) {
+      text +=
+          format("    goal %.0f %% and %.0f %%: %s\n", 100 * *measured.median_goal,
+                 100 * *measured.ninth_goal, measured.reaches_goal(system) ? "reached" : "missed");
     }
   }
   return text + "\n";
@@ -95,7 +107,8 @@ std::string to_text(const MeasuredCollectives& measured) {
 
 JsonValue to_json(const MeasuredCollectives& measured) {
   std::vector<JsonValue> systems;
-  for (const MeasuredSystem& system : measured.systems) systems.push_back(to_json(system));
+  for (const MeasuredSystem& system : measured.systems)
+    systems.push_back(to_json(system, measured));
   return json_object({{"orrery_reproduce", json_integer(1)},
                       {"name", json_string(measured.name)},
                       {"description", json_string(measured.description)},

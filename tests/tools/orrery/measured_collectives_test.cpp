@@ -68,6 +68,26 @@ TEST_F(MeasuredTest, TheVerdictIsThatOfTheRowsThatWereNotFitted) {
   EXPECT_EQ(reproduce(kColumns + row, limits(error - 1e-6)).exit_code, 3);
 }
 
+TEST_F(MeasuredTest, AtMostAThirdIsFittedAndNothingFromASizeOn) {
+  std::string table = kColumns;
+  constexpr int kRows = 40;  // of 1 to 40 MB
+  for (int row = 1; row <= kRows; ++row) {
+    table += "all_gather,NCCL,int8,8," + std::to_string(1'000'000 * row) + ",0.05\n";
+  }
+  const auto fitted = [&](const std::string& more) {
+    const JsonValue report = parse_json(reproduce(table, more, {"--json"}).out, "stdout");
+    std::vector<std::int64_t> sizes;
+    for (const JsonValue& row : value_at(report, "/systems/0/rows")->items) {
+      if (row.find("fitted")->boolean) sizes.push_back(row.find("bytes")->integer);
+    }
+    return sizes;
+  };
+  EXPECT_EQ(fitted(R"(, "fitted_every": 2)").size(), kRows / 3U) << "about 20 are multiples of 2";
+  const auto below = fitted(R"(, "fitted_every": 2, "fitted_below": "20 MB")");
+  EXPECT_FALSE(below.empty());
+  for (const std::int64_t size : below) EXPECT_LT(size, 20'000'000);
+}
+
 TEST_F(MeasuredTest, NamesWhatIsWrongWithATable) {
   expect_refused("a,b\n1,2\n", "", "/measured/0/table: expected a table with the columns");
   expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,x,0.05\n", "", "line 2");
