@@ -1,5 +1,6 @@
 #include "tools/orrery/collective_times.hpp"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -7,21 +8,30 @@
 #include "models/machine.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/graph/executor.hpp"
+#include "tools/orrery/checks.hpp"
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/libraries.hpp"
+#include "tools/orrery/simulated_job.hpp"
+#include "tools/orrery/warnings.hpp"
 
 namespace orrery {
 namespace {
 
 constexpr const char* kNvidia = "NVIDIA";
 
-ClusterSpec read_named_cluster(const std::string& name, const Catalog& catalog) {
+/// {"cluster": …} with all that the catalogue has of it.
+JsonValue resolved_cluster(const std::string& name, const Catalog& catalog) {
   Diagnostics mistakes;
   JsonValue document = json_object({{"cluster", json_string(name)}});
   set_origin(document.members.front().value,
              {std::make_shared<const std::string>("--cluster"), ""});
   catalog.resolve(document, mistakes);
   mistakes.throw_if_any();
+  return document;
+}
+
+ClusterSpec cluster_from(const JsonValue& document) {
+  Diagnostics mistakes;
   ClusterSpec cluster = read_cluster(JsonCursor(document.members.front().value, mistakes));
   mistakes.throw_if_any();
   return cluster;
@@ -54,6 +64,7 @@ TaskGraph graph_of(CollectiveKind kind, Bytes size, int ranks) {
 struct CollectiveTimes::Impl {
   CollectiveQuestion question;
   const Builtins* builtins = nullptr;
+  JsonValue resolved;  // {"cluster": …}, where it was read here
   ClusterSpec cluster;
   std::unique_ptr<Fabric> fabric;
   CollectiveChoice choice;
@@ -62,7 +73,13 @@ struct CollectiveTimes::Impl {
 
 CollectiveTimes::CollectiveTimes(CollectiveQuestion question, const Builtins& builtins,
                                  const Catalog& catalog)
-    : CollectiveTimes(question, read_named_cluster(question.cluster, catalog), builtins) {}
+    : CollectiveTimes(question, resolved_cluster(question.cluster, catalog), builtins) {}
+
+CollectiveTimes::CollectiveTimes(CollectiveQuestion question, JsonValue resolved,
+                                 const Builtins& builtins)
+    : CollectiveTimes(std::move(question), cluster_from(resolved), builtins) {
+  impl_->resolved = std::move(resolved);
+}
 
 CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluster,
                                  const Builtins& builtins)
@@ -94,14 +111,17 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   const std::string& library = impl_->question.library;
   const std::string refusal = library_refusal(library, impl_->cluster, *impl_->fabric);
   if (!refusal.empty()) throw UsageError("--library: " + library + ": " + refusal);
-  if (device.vendor == kNvidia) {
+  const std::vector<std::string>& libraries = collective_libraries();
+  const bool is_one = std::find(libraries.begin(), libraries.end(), library) != libraries.end();
+  if (device.vendor == kNvidia && is_one) {
     choice.library =
         make_library(library, impl_->cluster, *impl_->fabric,
                      {.protocol = impl_->question.protocol, .floats = impl_->question.floats},
                      find_data_folders());
   } else if (impl_->question.protocol != "auto") {
-    throw UsageError("--protocol: expected auto, as " + device.name + " does not run NCCL, got \"" +
-                     impl_->question.protocol + "\"");
+    throw UsageError("--protocol: expected auto, as " +
+                     (is_one ? device.name + " does not run NCCL" : library + " has none") +
+                     ", got \"" + impl_->question.protocol + "\"");
   }
   Diagnostics mistakes;
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
@@ -122,11 +142,13 @@ std::string CollectiveTimes::provenance() const {
 
 CollectiveTime CollectiveTimes::time_of(Bytes size) const {
   const TaskGraph graph = graph_of(impl_->question.kind, size, impl_->question.ranks);
+  CollectiveCalls calls(impl_->builtins->collectives, impl_->choice, *impl_->fabric);
+  SimulatedJob simulated(graph, find_symmetry(graph, *impl_->fabric, calls));
   Engine engine;
   Machine machine(engine, impl_->cluster, *impl_->fabric, *impl_->cost,
                   impl_->builtins->collectives, impl_->choice);
-  Executor executor(engine, graph, machine, {});
-  machine.prepare(graph, executor.listener());
+  Executor executor(engine, simulated.graph(), simulated.runner_on(machine), {});
+  machine.prepare(simulated.graph(), executor.listener(), simulated.symmetry());
   const Duration time = executor.run().since_start();
   const CollectiveRecord record = machine.collective_records().front();
   return {.size = size,
@@ -134,7 +156,22 @@ CollectiveTime CollectiveTimes::time_of(Bytes size) const {
           .algorithm = record.algorithm,
           .protocol = record.protocol.empty() ? "none" : record.protocol,
           .channels = record.channels,
-          .reason = record.reason};
+          .reason = record.reason,
+          .warning = impl_->fabric->adapts()
+                         ? ""
+                         : idle_links_warning(
+                               record, bus_bandwidth(record.kind, size, record.members, time))};
+}
+
+std::vector<std::string> CollectiveTimes::warnings() const {
+  std::vector<std::string> warnings;
+  const Job job{.graph = TaskGraph(ranks()), .facts = {}};
+  if (impl_->resolved.find("cluster") != nullptr) {
+    warnings.push_back(assumed_figures_warning(impl_->resolved, job));
+  }
+  warnings.push_back(unused_devices_warning(ranks(), impl_->cluster.device_count()));
+  std::erase(warnings, "");
+  return warnings;
 }
 
 }  // namespace orrery

@@ -17,7 +17,7 @@ struct CollectiveQuestion {
   int ranks = 0;        // 0: all
   std::string algorithm = "auto";
   std::string protocol = "auto";
-  std::string library = "nccl";  // one of collective_libraries()
+  std::string library = "nccl";  // one of collective_libraries() or "plain"
   bool floats = true;            // what is reduced; switches add nothing else
 };
 
@@ -29,11 +29,12 @@ struct CollectiveTime {
   std::string protocol;
   int channels = 0;  // cores of each member; 0: unknown
   std::string reason;
+  std::string warning;  // of links that it leaves idle; "" where it does not
 };
 
 /// Times collectives as NCCL would run them (models/nccl/library.hpp), the way `orrery run` does:
 /// each is a task graph of one op. Devices that do not run NCCL take the first algorithm of the
-/// kind, over links as the catalogue has them.
+/// kind, over links as the catalogue has them. Ranks that are alike are simulated once.
 class CollectiveTimes {
  public:
   /// Throws ScenarioError for mistakes in the cluster, UsageError when it has fewer devices than
@@ -47,8 +48,12 @@ class CollectiveTimes {
   /// Where the constants are from.
   std::string provenance() const;
   CollectiveTime time_of(Bytes size) const;
+  /// Those of `orrery run` that do not depend on the size. Where the cluster was read already they
+  /// lack that of assumed figures.
+  std::vector<std::string> warnings() const;
 
  private:
+  CollectiveTimes(CollectiveQuestion question, JsonValue resolved, const Builtins& builtins);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

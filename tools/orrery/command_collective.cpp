@@ -30,7 +30,7 @@ constexpr const char* kHelp =
     "has a table of sizes: workload `collective` of `orrery run`). Sizes mean what they mean in\n"
     "nccl-tests: the buffer of a rank; of all-gather, reduce-scatter, all-to-all, gather and "
     "scatter\n"
-    "the full one of all parts; of a barrier a signal, which has no bandwidth.\n\n"
+    "the full one of all parts; a barrier has none, and one row.\n\n"
     "example\n"
     "  orrery collective all_reduce --cluster dgx_h100 --ranks 8 --sizes 1KiB..4GiB\n\n";
 
@@ -45,11 +45,11 @@ CommandSyntax syntax() {
       "algorithm", po::value<std::string>()->default_value("auto"),
       "what follows the slash in `orrery list collectives`; auto also takes NVLS where the switch "
       "adds")("protocol", po::value<std::string>()->default_value("auto"),
-              "auto, ll, ll128 or simple")("library",
-                                           po::value<std::string>()->default_value("nccl"),
-                                           "nccl, or vllm: its custom all-reduce beside that")(
-      "datatype", po::value<std::string>()->default_value("float"),
-      "float, half, bfloat16, or int8, which switches do not add")(
+              "auto, ll, ll128 or simple")(
+      "library", po::value<std::string>()->default_value("nccl"),
+      "nccl; vllm: its custom all-reduce beside that; plain: links as the "
+      "catalogue has them")("datatype", po::value<std::string>()->default_value("float"),
+                            "float, half, bfloat16, or int8, which switches do not add")(
       "json", "as JSON on standard output, nothing else there");
   return syntax;
 }
@@ -107,6 +107,17 @@ CollectiveKind kind_from(const std::string& name) {
   return kKinds[static_cast<std::size_t>(found - names.begin())];
 }
 
+/// Protocols are for what has several.
+void refuse_fixed_ways(const CollectiveQuestion& question) {
+  if (question.protocol == "auto") return;
+  constexpr std::array kSimple = {"nvls", "sharp", "pat"};
+  const bool one = std::find(kSimple.begin(), kSimple.end(), question.algorithm) != kSimple.end();
+  if (one && question.protocol != "simple") {
+    throw UsageError("--protocol: expected auto or simple, the only one of " + question.algorithm +
+                     ", got \"" + question.protocol + "\"");
+  }
+}
+
 CollectiveQuestion question_from(const po::variables_map& options, const Builtins& builtins) {
   CollectiveQuestion question;
   question.kind = kind_from(argument_of(options));
@@ -136,11 +147,18 @@ CollectiveQuestion question_from(const po::variables_map& options, const Builtin
     throw UsageError("--protocol: expected auto, as " + std::string(to_string(question.kind)) +
                      " chooses by size, got \"" + question.protocol + "\"");
   }
+  refuse_fixed_ways(question);
   question.library = options["library"].as<std::string>();
-  require_known("--library", question.library, collective_libraries());
+  std::vector<std::string> libraries = collective_libraries();
+  libraries.emplace_back("plain");
+  require_known("--library", question.library, libraries);
   const std::string type = options["datatype"].as<std::string>();
   require_known("--datatype", type, {"float", "half", "bfloat16", "int8"});
   question.floats = type != "int8";
+  if (!question.floats && (question.algorithm == "nvls" || question.algorithm == "sharp")) {
+    throw UsageError("--datatype: expected one that switches add, as " + question.algorithm +
+                     " is asked for, got \"" + type + "\"");
+  }
   return question;
 }
 
@@ -150,24 +168,34 @@ struct Row {
   double bus_bandwidth = 0;
 };
 
+std::vector<std::string> all_warnings(const std::vector<Row>& rows, const CollectiveTimes& times) {
+  std::vector<std::string> warnings = times.warnings();
+  const auto idle = std::find_if(rows.begin(), rows.end(),
+                                 [](const Row& row) { return !row.time.warning.empty(); });
+  if (idle != rows.end()) warnings.push_back(idle->time.warning);  // one is enough to know
+  return warnings;
+}
+
 std::string to_table(const std::vector<Row>& rows, const CollectiveQuestion& question,
                      const CollectiveTimes& times) {
   std::string text = "# " + std::string(to_string(question.kind)) + ", " +
                      std::to_string(times.ranks()) + " ranks of " + question.cluster +
                      "; constants of " + times.provenance() + "\n";
   char line[200];
-  std::snprintf(line, sizeof line, "#%12s%14s%10s%10s   %-24s%s\n", "size", "time", "algbw",
+  std::snprintf(line, sizeof line, "#%12s%14s%10s%10s   %-28s%s\n", "size", "time", "algbw",
                 "busbw", "algorithm", "protocol");
   text += line;
   std::snprintf(line, sizeof line, "#%12s%14s%10s%10s\n", "(B)", "(us)", "(GB/s)", "(GB/s)");
   text += line;
   for (const Row& row : rows) {
-    std::snprintf(line, sizeof line, "%13lld%14.2f%10.2f%10.2f   %-24s%s\n",
+    std::snprintf(line, sizeof line, "%13lld%14.2f%10.2f%10.2f   %-28s%s\n",
                   static_cast<long long>(row.time.size.count()), to_seconds(row.time.time) * 1e6,
                   row.algorithm_bandwidth / 1e9, row.bus_bandwidth / 1e9,
                   row.time.algorithm.c_str(), row.time.protocol.c_str());
     text += line;
   }
+  for (const std::string& warning : all_warnings(rows, times))
+    text += "# warning: " + warning + "\n";
   return text;
 }
 
@@ -184,11 +212,16 @@ JsonValue to_json(const std::vector<Row>& rows, const CollectiveQuestion& questi
                                  {"channels", json_integer(row.time.channels)},
                                  {"reason", json_string(row.time.reason)}}));
   }
+  std::vector<JsonValue> warnings;
+  for (std::string& warning : all_warnings(rows, times)) {
+    warnings.push_back(json_string(std::move(warning)));
+  }
   return json_object({{"collective", json_string(std::string(to_string(question.kind)))},
                       {"cluster", json_string(question.cluster)},
                       {"ranks", json_integer(times.ranks())},
                       {"constants", json_string(times.provenance())},
-                      {"rows", json_array(std::move(items))}});
+                      {"rows", json_array(std::move(items))},
+                      {"warnings", json_array(std::move(warnings))}});
 }
 
 }  // namespace
@@ -202,7 +235,8 @@ int collective_command(std::span<const std::string> words, const Builtins& built
   const DataFolders data = find_data_folders();
   const CollectiveTimes times(question, builtins, open_catalog(data));
   std::vector<Row> rows;
-  for (const Bytes size : sizes) {
+  const bool has_size = question.kind != CollectiveKind::barrier;
+  for (const Bytes size : has_size ? sizes : std::vector<Bytes>{Bytes(0)}) {
     Row row{.time = times.time_of(size)};
     row.algorithm_bandwidth = size.as_double() / to_seconds(row.time.time);
     row.bus_bandwidth = bus_bandwidth(question.kind, size, times.ranks(), row.time.time);

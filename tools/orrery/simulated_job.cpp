@@ -1,6 +1,7 @@
 #include "tools/orrery/simulated_job.hpp"
 
 #include <numeric>
+#include <utility>
 
 namespace orrery {
 namespace {
@@ -17,23 +18,29 @@ std::vector<RankClass> classes_of(const Symmetry& symmetry) {
   return classes;
 }
 
+std::optional<Symmetry> symmetry_of(const Scenario& scenario, const Job& job,
+                                    const Builtins& builtins, Folding folding) {
+  // Degraded links do not matter here: they differ in the fabric.
+  const bool native = scenario.flows.engine == FlowChoice().engine;
+  const bool alike = native && scenario.variability.uniform() && scenario.faults.empty();
+  if (!alike || folding != Folding::where_alike) return std::nullopt;
+  CollectiveCalls calls(builtins.collectives, scenario.collectives, *scenario.fabric);
+  return find_symmetry(job.graph, *scenario.fabric, calls);
+}
+
 }  // namespace
 
 SimulatedJob::SimulatedJob(const Scenario& scenario, const Job& job, const Builtins& builtins,
                            Folding folding)
-    : graph_(&job.graph) {
-  // Degraded links do not matter here: they differ in the fabric.
-  const bool native = scenario.flows.engine == FlowChoice().engine;
-  const bool alike = native && scenario.variability.uniform() && scenario.faults.empty();
-  if (alike && folding == Folding::where_alike) {
-    CollectiveCalls calls(builtins.collectives, scenario.collectives, *scenario.fabric);
-    symmetry_ = find_symmetry(job.graph, *scenario.fabric, calls);
-  }
+    : SimulatedJob(job.graph, symmetry_of(scenario, job, builtins, folding)) {}
+
+SimulatedJob::SimulatedJob(const TaskGraph& graph, std::optional<Symmetry> symmetry)
+    : graph_(&graph), symmetry_(std::move(symmetry)) {
   if (symmetry_) {
-    folded_ = std::make_unique<FoldedGraph>(job.graph, symmetry_->rank_class);
+    folded_ = std::make_unique<FoldedGraph>(graph, symmetry_->rank_class);
     classes_ = classes_of(*symmetry_);
   } else {
-    classes_ = each_rank_alone(job.graph.world_size());
+    classes_ = each_rank_alone(graph.world_size());
   }
 }
 

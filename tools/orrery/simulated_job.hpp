@@ -21,6 +21,8 @@ enum class Folding { where_alike, never };
 class SimulatedJob {
  public:
   SimulatedJob(const Scenario& scenario, const Job& job, const Builtins& builtins, Folding folding);
+  /// Of a graph alone, folded by a symmetry where there is one.
+  SimulatedJob(const TaskGraph& graph, std::optional<Symmetry> symmetry);
 
   const TaskGraph& graph() const { return folded_ ? folded_->graph() : *graph_; }
   /// The job's op that an op of graph() came from.

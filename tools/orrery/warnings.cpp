@@ -45,23 +45,45 @@ std::string gigabytes_per_second(double bytes_per_second) {
   return to_text(Bandwidth(static_cast<std::int64_t>(bytes_per_second)));
 }
 
+}  // namespace
+
+std::string idle_links_warning(const CollectiveRecord& record, double bus_bandwidth) {
+  if (record.size < kLargeCollective || bus_bandwidth >= record.port_limit / 2) return "";
+  return std::string(to_string(record.kind)) + " of " + to_text(record.size) + " among " +
+         std::to_string(record.members) + " ranks reaches " + gigabytes_per_second(bus_bandwidth) +
+         " of the " + gigabytes_per_second(record.port_limit) +
+         " that lead into a member: other traffic shares them, or its algorithm does not use them "
+         "all";
+}
+
+std::string unused_devices_warning(std::int64_t used, std::int64_t devices) {
+  return used < devices ? "the workload uses " + std::to_string(used) + " of " +
+                              std::to_string(devices) + " devices"
+                        : "";
+}
+
+std::string assumed_figures_warning(const JsonValue& resolved, const Job& job) {
+  const std::size_t assumed = assumed_figures(resolved, job).size();
+  if (assumed == 0) return "";
+  return std::to_string(assumed) +
+         (assumed == 1 ? " catalogue figure is" : " catalogue figures are") +
+         " assumed, not measured; `orrery check --resolved` names them";
+}
+
+namespace {
+
+void add(std::string warning, std::vector<std::string>& warnings) {
+  if (!warning.empty()) warnings.push_back(std::move(warning));
+}
+
 void warn_of_idle_links(const Scenario& scenario, const Result& result,
                         std::vector<std::string>& warnings) {
   // Where routes change, the limit is that of all links, which no one route uses.
   if (!result.faults.empty() || scenario.fabric->adapts()) return;
+  const std::size_t before = warnings.size();
   for (const CollectiveUse& use : result.collectives) {
-    const CollectiveRecord& record = use.record;
-    if (record.size < kLargeCollective || use.best_bus_bandwidth >= record.port_limit / 2) {
-      continue;
-    }
-    warnings.push_back(
-        std::string(to_string(record.kind)) + " of " + to_text(record.size) + " among " +
-        std::to_string(record.members) + " ranks reaches " +
-        gigabytes_per_second(use.best_bus_bandwidth) + " of the " +
-        gigabytes_per_second(record.port_limit) +
-        " that lead into a member: other traffic shares them, or its algorithm does not use them "
-        "all");
-    return;  // one is enough to know
+    add(idle_links_warning(use.record, use.best_bus_bandwidth), warnings);
+    if (warnings.size() > before) return;  // one is enough to know
   }
 }
 
@@ -108,12 +130,7 @@ std::vector<std::string> assumed_figures(const JsonValue& resolved, const Job& j
 std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
                                      const Machine& machine, const Result& result) {
   std::vector<std::string> warnings;
-  const std::size_t assumed = assumed_figures(scenario.resolved, job).size();
-  if (assumed > 0) {
-    warnings.push_back(std::to_string(assumed) +
-                       (assumed == 1 ? " catalogue figure is" : " catalogue figures are") +
-                       " assumed, not measured; `orrery check --resolved` names them");
-  }
+  add(assumed_figures_warning(scenario.resolved, job), warnings);
   for (const WorkloadFact& fact : job.facts) {
     if (!fact.key.starts_with("left_out_")) continue;
     warnings.push_back(std::to_string(std::llround(fact.value)) + ": " + fact.about);
@@ -140,11 +157,7 @@ std::vector<std::string> warnings_of(const Scenario& scenario, const Job& job,
                        to_text(record.fault->at.since_start()) + " comes after the end");
     break;
   }
-  const std::int64_t devices = scenario.cluster.device_count();
-  if (job.graph.world_size() < devices) {
-    warnings.push_back("the workload uses " + std::to_string(job.graph.world_size()) + " of " +
-                       std::to_string(devices) + " devices");
-  }
+  add(unused_devices_warning(job.graph.world_size(), scenario.cluster.device_count()), warnings);
   return warnings;
 }
 
