@@ -143,6 +143,7 @@ try {
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
   for (const colorScheme of ["light", "dark"]) {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme });
+    page.setDefaultTimeout(120_000); // a loaded machine is slow, not wrong
     const requests = [];
     const errors = [];
     page.on("request", (request) => requests.push(request.url()));
