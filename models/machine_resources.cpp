@@ -254,7 +254,7 @@ void MachineResources::put(ResourceId resource, double coefficient) {
 std::vector<MachineResources::ResourceUse> MachineResources::uses() const {
   std::vector<ResourceUse> result;
   std::vector<double> done = activities_->done();
-  for (std::size_t d = 0; d < held_.size(); ++d) done[2 * d] += held_[d].until(activities_->now());
+  for (std::size_t r = 0; r < held_.size(); ++r) done[r] += held_[r].until(activities_->now());
   std::vector<bool> listed(activities_->sharing().resource_count(), false);
   const auto add = [&](const std::string& name, const std::string& kind, ResourceId id,
                        double capacity, std::uint64_t count) {

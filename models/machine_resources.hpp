@@ -155,7 +155,7 @@ class MachineResources {
   const Symmetry* symmetry_;
   double core_seconds_ = 0;               // of all cores, for a byte that cores move
   std::vector<DeviceResources> devices_;  // by device
-  std::vector<Held> held_;                // by math; empty: none ever were
+  std::vector<Held> held_;                // by resource; empty: none ever were
   std::vector<ResourceId> links_;         // by link
   std::vector<Usage> usages_;
   bool has_terms_ = false;

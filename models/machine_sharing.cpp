@@ -91,9 +91,8 @@ void MachineResources::set_cores_apart(std::int64_t cores) {
 void MachineResources::hold_cores(Rank rank, std::int64_t cores) {
   if (core_seconds_ > 0 || device_.cores <= 1) return;
   const DeviceResources& device = devices_[static_cast<std::size_t>(rank)];
-  const std::size_t place = device.math.index() / 2;  // as the constructor adds them
-  if (place >= held_.size()) held_.resize(place + 1);
-  Held& held = held_[place];
+  if (device.math.index() >= held_.size()) held_.resize(device.math.index() + 1);
+  Held& held = held_[device.math.index()];
   const Time now = activities_->now();
   held.done = held.until(now);
   held.since = now;

@@ -1,7 +1,6 @@
 #include "sim/graph/task_graph.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 
 #include "sim/base/errors.hpp"
@@ -22,7 +21,7 @@ std::uint64_t hash_of(std::span<const Rank> ranks) {
 /// Of what kernels mostly differ in.
 std::uint64_t hash_of(const Kernel& kernel) {
   std::uint64_t hash =
-      fnv1a_step(fnv1a(kernel.kind), std::bit_cast<std::uint64_t>(kernel.operations.as_double()));
+      fnv1a_step(fnv1a(kernel.kind), static_cast<std::uint64_t>(kernel.operations.count()));
   hash = fnv1a_step(hash, static_cast<std::uint64_t>(kernel.read.count()));
   for (const Kernel::Dimension& dimension : kernel.shape) {
     hash = fnv1a_step(hash, static_cast<std::uint64_t>(dimension.size));

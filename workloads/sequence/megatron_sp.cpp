@@ -32,20 +32,20 @@ class MegatronSp final : public SequenceMethod {
 
   OpId forward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const override {
     const std::int64_t own = layer.tokens() / graph.degree();
-    const OpId first = gather(graph, layer, after);
+    const OpId first = move_state(graph, layer, CollectiveKind::all_gather, after);
     const SequenceLayer part = part_of(layer, graph.degree());
     const OpId kernel =
         graph.kernel("attention", graph.all(), attention_kernel(part, whole_row(part)));
     graph.depend(kernel, first);
     graph.end_round(kernel);
     graph.take(kernel, graph.labels().activations, layer.query(own) + layer.log_sum_exp(own));
-    return scatter(graph, layer, kernel);
+    return move_state(graph, layer, CollectiveKind::reduce_scatter, kernel);
   }
 
   OpId backward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const override {
     const std::int64_t own = layer.tokens() / graph.degree();
     const auto& labels = graph.labels();
-    const OpId first = gather(graph, layer, after);
+    const OpId first = move_state(graph, layer, CollectiveKind::all_gather, after);
     const SequenceLayer part = part_of(layer, graph.degree());
     const OpId kernel = graph.kernel("attention_backward", graph.all(),
                                      attention_backward_kernel(part, whole_row(part)));
@@ -54,7 +54,7 @@ class MegatronSp final : public SequenceMethod {
     graph.free(kernel, labels.buffers, layer.query(own));
     graph.free(kernel, labels.activations,
                layer.query(own) * 2 + layer.key_value(own) + layer.log_sum_exp(own));
-    return scatter(graph, layer, kernel);
+    return move_state(graph, layer, CollectiveKind::reduce_scatter, kernel);
   }
 
   Bytes sent_forward(const SequenceLayer& layer, std::int64_t degree) const override {
@@ -73,21 +73,12 @@ class MegatronSp final : public SequenceMethod {
     return layer;
   }
 
-  /// The gathered state lives until it is mapped, before attention.
-  static OpId gather(SequenceGraph& graph, const SequenceLayer& layer, OpId after) {
+  /// The whole state is there while it is gathered, and mapped, or reduced: not during attention.
+  static OpId move_state(SequenceGraph& graph, const SequenceLayer& layer, CollectiveKind kind,
+                         OpId after) {
     if (graph.degree() == 1) return after;
     const Bytes state = layer.query(layer.tokens());
-    const OpId op = graph.collective("all_gather", CollectiveKind::all_gather, state);
-    graph.depend(op, after);
-    graph.take(op, graph.labels().buffers, state);
-    graph.free(op, graph.labels().buffers, state);
-    return op;
-  }
-
-  static OpId scatter(SequenceGraph& graph, const SequenceLayer& layer, OpId after) {
-    if (graph.degree() == 1) return after;
-    const Bytes state = layer.query(layer.tokens());
-    const OpId op = graph.collective("reduce_scatter", CollectiveKind::reduce_scatter, state);
+    const OpId op = graph.collective(std::string(to_string(kind)), kind, state);
     graph.depend(op, after);
     graph.take(op, graph.labels().buffers, state);
     graph.free(op, graph.labels().buffers, state);

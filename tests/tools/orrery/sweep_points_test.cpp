@@ -137,6 +137,7 @@ TEST_F(Points, ConditionsSeeAxesDevicesAndTheScenario) {
 TEST_F(Points, SeedsFollowTheScenarios) {
   EXPECT_EQ(points(R"("axes": {"/workload/micro_batch": [1, 2]}, "repeat": {"seeds": 2})"),
             (Texts{"1 0", "1 1", "2 0", "2 1"}));
+  EXPECT_EQ(points(R"("repeat": {"seeds": 3})"), (Texts{"0", "1", "2"})) << "seeds alone";
 }
 
 TEST_F(Points, RandomSamplesAreDistinctRepeatableAndAccepted) {

@@ -34,8 +34,8 @@ class Reader {
     if (JsonCursor zips = section.find("zip"); zips.present()) {
       for (JsonCursor& zip : zips.items()) read_axes(zip, true);
     }
-    if (section.present() && file_->axes.empty() && mistakes_->empty()) {
-      section.error("nothing varies: expected \"axes\" or \"zip\"");
+    if (section.present() && file_->axes.empty() && !section.has("repeat") && mistakes_->empty()) {
+      section.error("nothing varies: expected \"axes\", \"zip\" or \"repeat\"");
     }
     name_axes();
     read_where(section.find("where"));
