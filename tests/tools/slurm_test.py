@@ -21,7 +21,8 @@ from pathlib import Path
 
 LOOPBACK = Path(__file__).resolve().with_name("slurm_loopback")
 NODES = 2
-PATIENCE = 90  # seconds, for one step on a busy machine
+PATIENCE = 150  # seconds, for one step on a busy machine
+REGISTER = 25  # seconds; Slurm takes a task for lost that started 20 s ago and that its node does not know
 PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else ""
 
 SCENARIO = """{ "orrery": 1, "cluster": "dgx_a100",
@@ -80,6 +81,7 @@ class Cluster(unittest.TestCase):
             raise RuntimeError(started.stderr)
         os.environ["SLURM_CONF"] = str(cls.folder / "lo/etc/slurm.conf")
         os.environ["PATH"] += ":/usr/sbin:/sbin"
+        cls.files = {}  # jobs.txt of each submission, by its first job
         for name, text in (("base", SCENARIO), ("sweep", SWEEP), ("slow", SLOW)):
             (cls.folder / f"{name}.json").write_text(text, encoding="utf-8")
 
@@ -95,8 +97,10 @@ class Cluster(unittest.TestCase):
         """The numbers of the jobs: one for each array, then what collects."""
         done = self.sweep(sweep, out, "--slurm", "--directive=--mem=100", *more)
         self.assertEqual(done.returncode, 0, done.stderr)
-        submissions = sorted((self.folder / out / "slurm").iterdir())
-        return (submissions[-1] / "jobs.txt").read_text(encoding="utf-8").split()
+        file = sorted((self.folder / out / "slurm").iterdir())[-1] / "jobs.txt"
+        jobs = file.read_text(encoding="utf-8").split()
+        self.files[jobs[0]] = file
+        return jobs
 
     def results(self, out):
         files = (self.folder / out / "points").glob("*/*.jsonl")
@@ -113,14 +117,27 @@ class Cluster(unittest.TestCase):
         return wait_until("a running task", lambda: run(
             "squeue", "-h", "-r", "-t", "R", "-j", array, "-o", "%i %N").stdout.split())
 
+    def now_of(self, jobs):
+        """The jobs of their submission: what collects submits itself again while a task goes on."""
+        file = self.files.get(next(iter(jobs), None))
+        return set(file.read_text(encoding="utf-8").split()) if file else set(jobs)
+
     def wait_for_the_end(self, jobs):
+        asked = time.monotonic()
+
         def ended():
+            # A controller killed before it saved that a task has ended learns it when the node registers next, in
+            # half an hour by itself.
+            nonlocal asked
+            if time.monotonic() > asked + REGISTER:
+                run("scontrol", "reconfigure")
+                asked = time.monotonic()
             # A requeued job waits for two minutes (Reason=BeginTime): not here.
             for line in run("squeue", "-h", "-t", "PD", "-o", "%i %r").stdout.splitlines():
                 if line.endswith("BeginTime"):
                     run("scontrol", "update", f"JobId={line.split()[0]}", "StartTime=now")
             there = queued()
-            return there is not None and not there & set(jobs)
+            return there is not None and not there & self.now_of(jobs)
         wait_until(f"the end of jobs {jobs}", ended)
 
     def assert_whole(self, out, points):
@@ -254,6 +271,13 @@ class Limits(Cluster):
 
         _, node = self.running(jobs[0])
         self.process_of("cannot")
+        # What collects may start too early, while Slurm brings a task back: it waits for the task then.
+        batch = self.files[jobs[0]].parent
+        written = (self.folder / "cannot/table.csv").read_bytes()
+        early = run("bash", batch / "collect.sh", jobs[0])
+        self.assertEqual(early.returncode, 0, early.stderr)
+        self.assertEqual(len(self.now_of(jobs)), len(jobs) + 1)
+        self.assertEqual((self.folder / "cannot/table.csv").read_bytes(), written)
         run("sbatch", "--partition=urgent", f"--nodelist={node}", "--mem=100", "--wrap=true", cwd=self.folder)
         wait_until("a task that gave way", lambda: any(restarts(jobs[0])))
         self.wait_for_the_end(jobs)

@@ -61,9 +61,23 @@ fi
 exit "${code}"
 )sh";
 
-constexpr const char* kSlurmCollect = R"sh(#!/bin/bash
+constexpr const char* kCollect = R"sh(#!/bin/bash
 # Runs when all tasks have ended, however: what is missing is named. Written by `orrery sweep`.
 @LINES@@COLLECT@
+)sh";
+
+/// While a task goes back into the queue it counts as ended for a moment, and what waits for it may
+/// start: seen after a preemption. A job that slept until then could hold the only place there is.
+constexpr const char* kSlurmCollect = R"sh(#!/bin/bash
+# Runs when all tasks have ended, however: what is missing is named. Written by `orrery sweep`.
+# $1: the numbers of the arrays, colons between them.
+@LINES@if [[ -n "$(squeue -h --jobs="${1//:/,}" 2>/dev/null)" ]]; then # some task goes on: after it
+  cd @BATCH@ || exit
+  id=$(sbatch --parsable --dependency="afterany:$1" collect.sh "$1") || exit
+  echo "${id%%;*}" >>jobs.txt
+  exit
+fi
+@COLLECT@
 )sh";
 
 /// Indices of an array are below MaxArraySize, so that many tasks are several arrays.
@@ -74,15 +88,15 @@ cd @BATCH@
 tasks=@TASKS@
 size=$(scontrol show config | awk '$1 == "MaxArraySize" { print $3 }')
 [[ "${size}" =~ ^[1-9][0-9]*$ ]] || { echo "no MaxArraySize from scontrol" >&2; exit 1; }
-after=afterany
+arrays=
 for ((first = 0; first < tasks; first += size)); do
   last=$((tasks - first < size ? tasks - first - 1 : size - 1))
   id=$(sbatch --parsable --array="0-${last}@LIMIT@" task.sh "${first}")
   id=${id%%;*}
   echo "${id}" >>jobs.txt
-  after+=":${id}"
+  arrays+="${arrays:+:}${id}"
 done
-id=$(sbatch --parsable --dependency="${after}" collect.sh)
+id=$(sbatch --parsable --dependency="afterany:${arrays}" collect.sh "${arrays}")
 echo "${id%%;*}" >>jobs.txt
 )sh";
 
@@ -128,10 +142,10 @@ bsub -w "ended(${id})" <collect.sh | sed -n 's/^Job <\([0-9]*\)>.*/\1/p' >>jobs.
 )sh";
 
 BatchScripts scripts(const BatchPlace& place, const BatchOptions& options, const char* task,
-                     const std::string& task_lines, const std::string& collect_lines,
-                     const char* submit) {
-  return {filled(task, place, task_lines, options),
-          filled(kSlurmCollect, place, collect_lines, options), filled(submit, place, "", options)};
+                     const std::string& task_lines, const char* collect,
+                     const std::string& collect_lines, const char* submit) {
+  return {filled(task, place, task_lines, options), filled(collect, place, collect_lines, options),
+          filled(submit, place, "", options)};
 }
 
 }  // namespace
@@ -154,7 +168,7 @@ BatchScripts slurm_scripts(const BatchOptions& options, const BatchPlace& place)
     return directives("#SBATCH", all);
   };
   return scripts(place, options, kSlurmTask, lines("task_%A_%a.log", options.processors, true),
-                 lines("collect_%j.log", 1, false), kSlurmSubmit);
+                 kSlurmCollect, lines("collect_%j.log", 1, false), kSlurmSubmit);
 }
 
 BatchScripts pbs_scripts(const BatchOptions& options, const BatchPlace& place) {
@@ -166,7 +180,7 @@ BatchScripts pbs_scripts(const BatchOptions& options, const BatchPlace& place) {
   const std::string collect =
       directives("#PBS", {"-N orrery", "-j oe", with("-q ", options.partition)}) +
       directives("#PBS", options.directives);
-  return scripts(place, options, kPbsTask, lines, collect, kPbsSubmit);
+  return scripts(place, options, kPbsTask, lines, kCollect, collect, kPbsSubmit);
 }
 
 BatchScripts lsf_scripts(const BatchOptions& options, const BatchPlace& place) {
@@ -177,7 +191,7 @@ BatchScripts lsf_scripts(const BatchOptions& options, const BatchPlace& place) {
   const std::string collect =
       directives("#BSUB", {"-J orrery", "-o collect_%J.log", with("-q ", options.partition)}) +
       directives("#BSUB", options.directives);
-  return scripts(place, options, kLsfTask, lines, collect, kLsfSubmit);
+  return scripts(place, options, kLsfTask, lines, kCollect, collect, kLsfSubmit);
 }
 
 }  // namespace orrery
