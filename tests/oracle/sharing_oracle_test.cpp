@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/oracle/sharing_instance.hpp"
+#include "tests/sampled.hpp"
 
 namespace orrery {
 namespace {
@@ -9,7 +10,7 @@ using oracle::Instance;
 using oracle::InstanceLimits;
 
 TEST(SharingOracle, FreshInstancesEqualExactProgressiveFilling) {
-  constexpr std::uint64_t kInstances = 2'000;
+  constexpr std::uint64_t kInstances = sampled(2'000);
   std::size_t largest = 0;
   for (std::uint64_t seed = 0; seed < kInstances; ++seed) {
     SCOPED_TRACE(seed);
@@ -23,7 +24,7 @@ TEST(SharingOracle, FreshInstancesEqualExactProgressiveFilling) {
 }
 
 TEST(SharingOracle, EveryIncrementalChangeKeepsTheAllocationExact) {
-  constexpr std::uint64_t kInstances = 150;
+  constexpr std::uint64_t kInstances = sampled(150);
   for (std::uint64_t seed = 0; seed < kInstances; ++seed) {
     SCOPED_TRACE(seed);
     Instance instance(seed, "incremental");
@@ -36,7 +37,7 @@ TEST(SharingOracle, EveryIncrementalChangeKeepsTheAllocationExact) {
 }
 
 TEST(SharingOracle, ManyChangesBetweenSolvesKeepTheAllocationExact) {
-  constexpr std::uint64_t kInstances = 150;
+  constexpr std::uint64_t kInstances = sampled(150);
   for (std::uint64_t seed = 0; seed < kInstances; ++seed) {
     SCOPED_TRACE(seed);
     Instance instance(seed, "batches");
@@ -51,7 +52,7 @@ TEST(SharingOracle, ManyChangesBetweenSolvesKeepTheAllocationExact) {
 // Resources alike, filled by the same shares, are full at the same level. Each is then exactly full
 // for the classes below, also where the level is no double.
 TEST(SharingOracle, TiesLeaveNothingToLowerClasses) {
-  constexpr std::uint64_t kInstances = 150;
+  constexpr std::uint64_t kInstances = sampled(150);
   std::size_t starved = 0;
   for (std::uint64_t seed = 0; seed < kInstances; ++seed) {
     SCOPED_TRACE(seed);
@@ -105,15 +106,15 @@ void expect_whole_fills_are_exact(std::string_view name, const InstanceLimits& l
 }
 
 TEST(SharingOracle, WholeFillsOfOnePriorityAreExact) {
-  expect_whole_fills_are_exact("whole", large({5, 12}, {1, 1}), 25, 120);
+  expect_whole_fills_are_exact("whole", large({5, 12}, {1, 1}), sampled(25), 120);
 }
 
 TEST(SharingOracle, WholeFillsOfThreePrioritiesAreExact) {
-  expect_whole_fills_are_exact("whole, priorities", large({5, 12}, {2, 3}), 25, 120);
+  expect_whole_fills_are_exact("whole, priorities", large({5, 12}, {2, 3}), sampled(25), 120);
 }
 
 TEST(SharingOracle, WholeFillsOfTwoHundredSharesOnThirtyResourcesAreExact) {
-  expect_whole_fills_are_exact("whole, many", large({20, 30}, {1, 2}), 10, 200);
+  expect_whole_fills_are_exact("whole, many", large({20, 30}, {1, 2}), sampled(10), 200);
 }
 
 TEST(SharingOracle, WholeFillsWhereMostBoundsBindAreExact) {
@@ -121,7 +122,7 @@ TEST(SharingOracle, WholeFillsWhereMostBoundsBindAreExact) {
   limits.capacity = 200;
   limits.bounded_in = 1;
   limits.bound_halves = 6;
-  expect_whole_fills_are_exact("whole, bounds", limits, 25, 120);
+  expect_whole_fills_are_exact("whole, bounds", limits, sampled(25), 120);
 }
 
 // Below 64 shares components are searched for again, after the whole fills still due; above they
@@ -130,7 +131,7 @@ TEST(SharingOracle, GoingBackFromWholeFillsToComponentsIsExact) {
   constexpr std::size_t kMany = 90;
   constexpr std::size_t kFew = 25;
   constexpr int kWholeFillsDue = 32;
-  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+  for (std::uint64_t seed = 0; seed < sampled(6); ++seed) {
     SCOPED_TRACE(seed);
     Instance instance(seed, "back", large({5, 12}, {1, 3}));
     std::uint64_t whole = 0;

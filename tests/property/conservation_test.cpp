@@ -4,11 +4,12 @@
 
 #include "tests/property/cluster_vertices.hpp"
 #include "tests/property/simulate.hpp"
+#include "tests/sampled.hpp"
 
 namespace orrery {
 namespace {
 
-constexpr std::uint64_t kCases = 1'000;
+constexpr std::uint64_t kCases = sampled(1'000);
 
 /// What messages amount to, on links and in memories.
 struct Tally {

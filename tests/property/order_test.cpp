@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "tests/property/simulate.hpp"
+#include "tests/sampled.hpp"
 
 namespace orrery {
 namespace {
 
-constexpr std::uint64_t kCases = 400;
+constexpr std::uint64_t kCases = sampled(400);
 
 /// One run, with all that could tell it from another.
 struct Result {

@@ -4,13 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/property/simulate.hpp"
+#include "tests/sampled.hpp"
 
 namespace orrery {
 namespace {
 
 using namespace orrery::literals;
 
-constexpr std::uint64_t kCases = 400;
+constexpr std::uint64_t kCases = sampled(400);
 
 /// All flows, and the pieces that they are cut into, `factor` times as large. Sizes are made whole
 /// multiples of all that they are ever divided by: n parts, and each of these into equal pieces; a

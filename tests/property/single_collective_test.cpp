@@ -20,13 +20,14 @@
 #include <string>
 
 #include "tests/property/simulate.hpp"
+#include "tests/sampled.hpp"
 
 namespace orrery {
 namespace {
 
 using namespace orrery::literals;
 
-constexpr std::uint64_t kCases = 250;
+constexpr std::uint64_t kCases = sampled(250);
 
 /// A switch and the links to it and from it, by member.
 struct Star {
