@@ -14,8 +14,8 @@ std::int64_t share(std::int64_t total, std::int64_t i, std::int64_t of) {
 }  // namespace
 
 StagedProduct::StagedProduct(TaskGraph& graph, Plan plan) : graph_(&graph), plan_(std::move(plan)) {
-  plan_.kernel.kind = "gemm_stage";
-  plan_.kernel.shape.clear();
+  if (plan_.kernel.kind != "gemm") plan_.kernel.shape.clear();
+  plan_.kernel.kind = "gemm_stage";  // of the product whose shape it has
   Kernel nothing;
   nothing.kind = "trigger";
   nothing.precision = plan_.kernel.precision;
@@ -56,6 +56,7 @@ StagedProduct::Parts StagedProduct::parts_of(std::int64_t s, std::int64_t b) {
   }
   const bool stored_beside = !plan_.stores_apart && !is_remote(s);
   kernel.operations = Flops(share(plan_.kernel.operations.count(), i, count));
+  if (i + 1 == count) kernel.operations += plan_.unused;
   kernel.read = Bytes(read - exposed);
   kernel.written = stored_beside ? block(b) : Bytes(0);
   kernel.updates = stored_beside && plan_.updates;

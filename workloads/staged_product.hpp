@@ -16,14 +16,15 @@ namespace orrery {
 ///
 /// A block is up to three kernels in a row: reads that arithmetic does not hide, arithmetic beside
 /// the other reads, and stores (or all beside each other). But for the first of all they are not
-/// launched. Leaves out: partial last stages; that stores to the neighbour hold up the producer
-/// where the link is slower than they.
+/// launched. Leaves out: that stores to the neighbour hold up the producer where the link is slower
+/// than they.
 class StagedProduct {
  public:
   struct Plan {
     Kernel kernel;              // the whole product, as one kernel
     Bytes reads;                // of device memory, in all
     double exposed_reads = 0;   // share of these that arithmetic does not hide
+    Flops unused{};             // what idle cores of the last stage could have computed meanwhile
     bool stores_apart = false;  // stores follow arithmetic; else they are beside it
     Bytes output;               // on each rank
     std::int64_t chunks = 1;    // ranks of a group; divides the output

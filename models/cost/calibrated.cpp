@@ -211,9 +211,9 @@ class Calibrated final : public CostModel {
 }  // namespace
 
 std::unique_ptr<CostModel> make_calibrated(JsonCursor parameters, const CostSite& site) {
-  return std::make_unique<Calibrated>(
+  return with_stages(std::make_unique<Calibrated>(
       make_roofline(parameters, site),
-      site.calibrations == nullptr ? std::vector<Calibration>{} : *site.calibrations);
+      site.calibrations == nullptr ? std::vector<Calibration>{} : *site.calibrations));
 }
 
 }  // namespace orrery

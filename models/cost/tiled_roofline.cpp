@@ -175,7 +175,7 @@ class TiledRoofline final : public CostModel {
 }  // namespace
 
 std::unique_ptr<CostModel> make_tiled_roofline(JsonCursor parameters, const CostSite& site) {
-  return std::make_unique<TiledRoofline>(make_roofline(parameters, site));
+  return with_stages(std::make_unique<TiledRoofline>(make_roofline(parameters, site)));
 }
 
 }  // namespace orrery

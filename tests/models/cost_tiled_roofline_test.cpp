@@ -64,6 +64,24 @@ class TiledRoofline : public testing::Test {
   std::unique_ptr<CostModel> model_;
 };
 
+// Eleven tiles do not fill their waves on ten cores, in whatever stages: the time is the whole's.
+TEST_F(TiledRoofline, StagesOfAProductTakeTheMathOfTheWholeTogether) {
+  const Kernel whole = product(11 * 256, 128, 4096);
+  ASSERT_GT(cost(whole).math_seconds, 1.02 * waves(1.1, 4096));
+  double sum = 0;
+  for (const std::int64_t part : {2, 3, 5}) {  // tenths
+    Kernel stage = whole;
+    stage.kind = "gemm_stage";
+    stage.operations = whole.operations * part / 10;
+    stage.read = Bytes(part);
+    stage.written = Bytes(0);
+    sum += cost(stage).math_seconds;
+    EXPECT_EQ(cost(stage).memory_traffic, static_cast<double>(part)) << "what it moves itself";
+    EXPECT_EQ(model_->refusal(stage, DeviceSpec()), model_->refusal(whole, DeviceSpec()));
+  }
+  EXPECT_NEAR(sum / cost(whole).math_seconds, 1, 1e-9);
+}
+
 TEST_F(TiledRoofline, FullWavesTakeTheTimeOfTheirTiles) {
   const std::int64_t k = 4096;
   // 40 rows of tiles x 5 columns = 200 tiles on 10 cores.
