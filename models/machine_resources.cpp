@@ -87,8 +87,8 @@ MachineResources::Way MachineResources::way_of(const Course& course, double coun
   const MessageTerms* terms = course.terms;
   usages_.clear();
   if (source == destination) {
-    put(devices_[static_cast<std::size_t>(source)].memory,
-        2 * touch * all / static_cast<double>(alike(source)));
+    put_local(source, (read + touch) * all / static_cast<double>(alike(source)), counted);
+    put_cores(course, kUnbounded);
     return {usages_, Duration(0)};
   }
   const Fabric::Route route = fabric_->route(source, destination);
@@ -118,11 +118,7 @@ MachineResources::Way MachineResources::way_of(const Course& course, double coun
   }
   put_memory(destination, course.load.in * written * all / static_cast<double>(alike(destination)),
              counted);
-  if (course.mover == Mover::cores && core_seconds_ > 0) {
-    const DeviceResources& from = devices_[static_cast<std::size_t>(source)];
-    put(from.cores.valid() ? from.cores : from.math,
-        core_seconds_ * all / static_cast<double>(alike(source)));
-  }
+  put_cores(course, cores_apart_ > 0 ? capacity_of(route) : kUnbounded);
   if (terms == nullptr) return {usages_, route.latency};
   const Duration left =
       leaves ? route.latency : std::max(Duration(0), route.latency - terms->replaces);
@@ -173,6 +169,17 @@ bool MachineResources::leaves_node(const Fabric::Route& route) const {
   });
 }
 
+/// Bytes per second of its narrowest link.
+double MachineResources::capacity_of(const Fabric::Route& route) const {
+  double capacity = kUnbounded;
+  for (std::size_t i = 0; i < route.links.size(); ++i) {
+    const Fabric::Link& link = fabric_->links()[static_cast<std::size_t>(route.links[i])];
+    if (link.counts_messages) continue;
+    capacity = std::min(capacity, link.capacity / (route.shares.empty() ? 1 : route.shares[i]));
+  }
+  return capacity;
+}
+
 TransportTerms MachineResources::terms(const Course& course) {
   const auto pair =
       static_cast<std::uint64_t>(course.source) << 32U | static_cast<unsigned>(course.destination);
@@ -187,18 +194,12 @@ TransportTerms MachineResources::terms_now(const Course& course, bool is_first) 
   const bool leaves = leaves_node(route);
   const LinkModel* model = fabric_->transports().of(leaves, last);
   if (model == nullptr) return {};
-  double capacity = kUnbounded;
-  for (std::size_t i = 0; i < route.links.size(); ++i) {
-    const Fabric::Link& link = links[static_cast<std::size_t>(route.links[i])];
-    if (link.counts_messages) continue;
-    capacity = std::min(capacity, link.capacity / (route.shares.empty() ? 1 : route.shares[i]));
-  }
   // What a library adds on links between nodes travels by the transport too.
   const double carried = leaves && course.terms != nullptr ? course.terms->between : 1;
   TransportTerms terms =
       model->terms({.bytes = Bytes(std::llround(course.bytes.as_double() * carried)),
                     .round_trip = 2 * route.latency,
-                    .capacity = capacity,
+                    .capacity = capacity_of(route),
                     .is_first = is_first});
   terms.bound /= carried;
   return terms;
@@ -226,6 +227,13 @@ double MachineResources::slowed(int link, bool leaves, const MessageTerms& terms
   const Fabric::Link& of = fabric_->links()[static_cast<std::size_t>(link)];
   if (of.counts_messages) return 1;
   return leaves ? terms.between : of.capacity / (of.raw_capacity * terms.share);
+}
+
+/// Of a copy on one device memory alone says how fast it is: it is never left out.
+void MachineResources::put_local(Rank rank, double coefficient, double bytes) {
+  const DeviceResources& device = devices_[static_cast<std::size_t>(rank)];
+  if (device.messages.valid() && put_at_controller(device, coefficient, bytes)) return;
+  put(device.memory, coefficient);
 }
 
 void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {

@@ -133,6 +133,8 @@ class MachineResources {
 
   Way way_of(const Course& course, double counted);
   Way host_way(const Course& course);
+  double capacity_of(const Fabric::Route& route) const;
+  void put_cores(const Course& course, double link);
   double coefficient(const Fabric::Route& route, std::size_t hop, double bytes) const;
   /// What a library makes of a byte on a link, of a message that leaves its node or does not.
   double slowed(int link, bool leaves, const MessageTerms& terms) const;
@@ -147,13 +149,15 @@ class MachineResources {
   void arbitrate(const DeviceResources& on, double alone, Load& load) const;
   void put_link(int link, double messages);
   void put_memory(Rank rank, double coefficient, double bytes);
+  void put_local(Rank rank, double coefficient, double bytes);
   bool can_be_short(int device, double memory_bandwidth) const;
 
   Activities* activities_;
   DeviceSpec device_;
   Fabric* fabric_;
   const Symmetry* symmetry_;
-  double core_seconds_ = 0;               // of all cores, for a byte that cores move
+  double core_seconds_ = 0;               // of all cores, for a byte that cores copy
+  std::int64_t cores_apart_ = 0;          // of each device
   std::vector<DeviceResources> devices_;  // by device
   std::vector<Held> held_;                // by resource; empty: none ever were
   std::vector<ResourceId> links_;         // by link

@@ -31,12 +31,15 @@ SublayerGraph::SublayerGraph(const SublayerSettings& settings)
 
 StagedProduct::Plan SublayerGraph::plan() {
   const bool triggered = settings_.overlap == Overlap::triggered;
-  const Kernel whole =
+  const UnusedSlots unused = unused_slots(settings_.product(), settings_.producer);
+  Kernel whole =
       gemm(settings_.precision, settings_.m(), settings_.n(), settings_.k() / settings_.tensor);
   job_.model_operations = whole.operations.as_double() * static_cast<double>(settings_.tensor);
+  whole.operations += unused.edges;
   return {.kernel = whole,
-          .reads = product_reads(settings_, triggered),
+          .reads = product_reads(settings_.product(), settings_.producer, triggered),
           .exposed_reads = settings_.producer.exposed_reads,
+          .unused = unused.last_stage,
           .stores_apart = true,
           .output = settings_.output(),
           .chunks = settings_.tensor,
@@ -80,8 +83,9 @@ void SublayerGraph::add_facts() {
   job_.facts.push_back({"blocks", static_cast<double>(settings_.blocks),
                         "Parts of a chunk, each of which is tracked and sent by itself."});
   const bool bypass = settings_.overlap == Overlap::triggered;
-  job_.facts.push_back({"product_read_bytes", product_reads(settings_, bypass).as_double(),
-                        "What the product reads of each device's memory."});
+  const Bytes read = product_reads(settings_.product(), settings_.producer, bypass);
+  job_.facts.push_back(
+      {"product_read_bytes", read.as_double(), "What the product reads of each device's memory."});
 }
 
 }  // namespace orrery

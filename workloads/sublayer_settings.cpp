@@ -13,6 +13,7 @@ using Overlap = SublayerSettings::Overlap;
 using Reduction = SublayerSettings::Reduction;
 
 constexpr std::int64_t kMostBlocks = 256;
+constexpr std::int64_t kMostWays = 65536;
 constexpr std::int64_t kLargest = 1'000'000'000;
 
 const std::vector<std::string> kSublayers = {"op", "fc2", "fc1", "ip"};
@@ -44,8 +45,17 @@ ProducerSettings read_producer(JsonCursor cursor, const WorkloadContext& context
   if (JsonCursor workgroups = cursor.find("workgroups"); workgroups.present()) {
     producer.workgroups = workgroups.as_count({.minimum = 1});
   }
+  if (JsonCursor band = cursor.find("band"); band.present()) {
+    producer.band = band.as_count({.minimum = 0});
+  }
   if (JsonCursor cache = cursor.find("cache"); cache.present()) {
     producer.cache = cache.as_bytes();
+  }
+  if (JsonCursor ways = cursor.find("cache_ways"); ways.present()) {
+    producer.cache_ways = ways.as_count({.minimum = 1, .maximum = kMostWays});
+  }
+  if (JsonCursor whole = cursor.find("whole_stages"); whole.present()) {
+    producer.whole_stages = whole.as_boolean();
   }
   if (JsonCursor exposed = cursor.find("exposed_reads"); exposed.present()) {
     producer.exposed_reads = exposed.as_ratio();
@@ -54,18 +64,12 @@ ProducerSettings read_producer(JsonCursor cursor, const WorkloadContext& context
   return producer;
 }
 
-double tiles_of(const SublayerSettings& settings) {
-  const auto along = [&](std::int64_t size) {
-    return std::ceil(static_cast<double>(size) / static_cast<double>(settings.producer.tile));
-  };
-  return along(settings.m()) * along(settings.n());
-}
-
 /// As many as the stages that make a chunk, if not said otherwise.
 std::int64_t read_blocks(JsonCursor cursor, const SublayerSettings& settings) {
   if (cursor.present()) return cursor.as_count({.minimum = 1, .maximum = kMostBlocks});
   if (settings.tensor < 1) return 1;
-  const double stages = tiles_of(settings) / static_cast<double>(settings.producer.workgroups) /
+  const double stages = tiles_of(settings.product(), settings.producer) /
+                        static_cast<double>(settings.producer.workgroups) /
                         static_cast<double>(settings.tensor);
   return std::clamp<std::int64_t>(std::llround(stages), 1, kMostBlocks);
 }
@@ -156,29 +160,11 @@ JsonValue to_json(const SublayerSettings& settings) {
        {"producer",
         json_object({{"tile", json_integer(producer.tile)},
                      {"workgroups", json_integer(producer.workgroups)},
+                     {"band", json_integer(producer.band)},
                      {"cache", json_string(std::to_string(producer.cache.count()) + " B")},
+                     {"cache_ways", json_integer(producer.cache_ways)},
+                     {"whole_stages", json_boolean(producer.whole_stages)},
                      {"exposed_reads", json_real(producer.exposed_reads)}})}});
-}
-
-Bytes product_reads(const SublayerSettings& settings, bool bypass) {
-  const double c = bypass ? 0 : settings.output().as_double();
-  const auto tile = static_cast<double>(settings.producer.tile);
-  const auto workgroups = static_cast<double>(settings.producer.workgroups);
-  const std::int64_t depth = settings.k() / settings.tensor;
-  double least = INFINITY;
-  // Rows of tiles, then columns.
-  for (const auto& [along, across] :
-       {std::pair(settings.m(), settings.n()), std::pair(settings.n(), settings.m())}) {
-    const double a = storage(settings.precision, along * depth).as_double();
-    const double b = storage(settings.precision, across * depth).as_double();
-    const double rows = std::ceil(static_cast<double>(along) / tile);
-    const double columns = std::ceil(static_cast<double>(across) / tile);
-    const double sweeps = std::max(1.0, std::min(rows, rows * columns / workgroups));
-    const double between = b + (a + c) / sweeps;
-    const double missed = std::max(0.0, 1 - settings.producer.cache.as_double() / between);
-    least = std::min(least, a + b + b * (sweeps - 1) * missed);
-  }
-  return Bytes(std::llround(least));
 }
 
 }  // namespace orrery

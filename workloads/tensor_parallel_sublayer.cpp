@@ -60,11 +60,11 @@ class Sublayer final : private SublayerGraph {
     return launch;
   }
 
-  /// Cores read so many chunks and store their sum.
-  OpId add_sum(std::int64_t copies) {
+  /// Cores read all ranks' chunks and store their sum.
+  OpId add_sum() {
     Kernel sum = elementwise({.elements = settings_.m() * settings_.n() / chunks(),
-                              .operations_per_element = copies - 1,
-                              .read = chunk() * copies,
+                              .operations_per_element = chunks() - 1,
+                              .read = chunk() * chunks(),
                               .written = chunk()});
     sum.continues = true;
     return add_kernel("sum", "communication", reduce_, sum);
@@ -81,8 +81,10 @@ class Sublayer final : private SublayerGraph {
       before = step;
     }
     if (near_memory()) return {before};
-    const OpId sum = add_sum(2);
-    graph_.depend(sum, before);
+    // As every step of the same kernel, but that the sum stays.
+    const OpId sum =
+        product_.add_transfer("sum", "communication", Movement::core_reduce, chunk(), 0);
+    graph_.depend(sum, before, Side::source);
     return {sum};
   }
 
@@ -97,7 +99,7 @@ class Sublayer final : private SublayerGraph {
       graph_.depend(sent.back(), launch, Side::source);
     }
     if (near_memory() || !settings_.reduces()) return sent;
-    const OpId sum = add_sum(chunks());
+    const OpId sum = add_sum();
     for (const OpId each : sent) graph_.depend(sum, each);
     return {sum};
   }

@@ -1,6 +1,7 @@
 // Compute beside communication: what hides, what does not, and what both lose where they meet, in
 // the memory of a device (HBM). Sharing is max-min fair, byte for byte: a flow that its link holds
 // below the fair share gets all it can use, and the kernel the rest.
+#include "models/core_queue.hpp"
 #include "tests/theory/small_cluster.hpp"
 
 namespace orrery {
@@ -97,6 +98,69 @@ TEST(Overlap, AKernelLosesTheCoresThatMoveTheCollective) {
   EXPECT_EQ(done.records[0].fastest, kReduce);  // the collective loses nothing
   numbers.collective_core_rate.reset();
   EXPECT_EQ(step(math_for(100_us), math_for(alone), numbers).end, Time(100_us + alone));
+}
+
+// The machine-repairman model: c cores that work for Z by themselves and D at the link, both
+// exponential, keep it busy for 1 - 1 / sum over i of c! / (c - i)! (D / Z)^i of the time.
+TEST(CoresSetApart, KeepTheLinkAsBusyAsRepairmenWouldBe) {
+  const double link = 150e9;
+  for (const double core : {5e9, 20e9, 75e9}) {
+    const double service_per_own = (1 / link) / (1 / core - 1 / link);
+    double before = 0;
+    for (const std::int64_t cores : {1, 2, 8, 16, 80}) {
+      double term = 1;
+      double sum = 1;
+      for (std::int64_t i = 0; i < cores; ++i) {
+        term *= static_cast<double>(cores - i) * service_per_own;
+        sum += term;
+      }
+      const double rate = rate_over_link(cores, core, link);
+      EXPECT_NEAR(rate / (link * (1 - 1 / sum)), 1, 1e-9) << cores << " of " << core;
+      EXPECT_LE(rate, std::min(link, static_cast<double>(cores) * core) * (1 + 1e-9));
+      EXPECT_GT(rate, before * (1 - 1e-9));
+      before = rate;
+    }
+    EXPECT_NEAR(rate_over_link(1, core, link) / core, 1, 1e-9) << "one alone waits for nobody";
+  }
+}
+
+/// Of ranks 0 and 1, by cores.
+Duration by_cores(Movement movement, Rank to, std::int64_t cores, const DeviceNumbers& numbers) {
+  GraphOf graph(2);
+  Op op;
+  op.kind = OpKind::transfer;
+  op.movement = movement;
+  op.stream = graph.stream("send");
+  op.ranks = graph.rank_set({0});
+  op.peers = graph.rank_set({to});
+  op.bytes = 40_MB;
+  const OpId transfer = graph.add(op);
+  return run(crossbar_of(2, wire(kBandwidth, Duration(0)), numbers), graph, {.cores = cores})
+      .end_of(transfer);
+}
+
+// A copy touches two bytes a byte, a sum of two three; on the device itself there is no link to
+// wait for.
+TEST(CoresSetApart, TakeAsLongAsTheyTouchBytesAndWaitForTheLink) {
+  DeviceNumbers numbers = kDevice;
+  numbers.cores = 10;
+  numbers.collective_core_rate = kBandwidth / 5;
+  const double core = numbers.collective_core_rate->as_double();
+  const double bytes = (40_MB).as_double();
+  for (const std::int64_t cores : {2, 5}) {
+    for (const double touched : {2.0, 3.0}) {
+      const Movement movement = touched == 2 ? Movement::core_copy : Movement::core_reduce;
+      const double rate = core * 2 / touched;
+      EXPECT_NEAR(to_seconds(by_cores(movement, 1, cores, numbers)),
+                  bytes / rate_over_link(cores, rate, kBandwidth.as_double()), 1e-9);
+      EXPECT_NEAR(to_seconds(by_cores(movement, 0, cores, numbers)),
+                  bytes / (static_cast<double>(cores) * rate), 1e-9);
+    }
+  }
+  // All cores are far more than this link needs: memory says how fast a sum is on the device.
+  const double memory = numbers.memory.as_double() * numbers.memory_efficiency;
+  numbers.collective_core_rate = numbers.memory;
+  EXPECT_NEAR(to_seconds(by_cores(Movement::core_reduce, 0, 5, numbers)), 3 * bytes / memory, 1e-9);
 }
 
 TEST(Overlap, TransfersTakeNoCores) {

@@ -7,6 +7,7 @@ namespace orrery {
 
 using schema::closed_object;
 using schema::count;
+using schema::described;
 using schema::enumeration;
 using schema::or_wrapped;
 using schema::reference;
@@ -21,7 +22,13 @@ JsonValue tensor_parallel_sublayer_schema() {
   JsonValue producer = closed_object(
       {{"tile", or_wrapped(count(1, "rows and columns of a workgroup's output; default 128"))},
        {"workgroups", or_wrapped(count(1, "at once; default: the device's cores"))},
+       {"band", or_wrapped(count(0, "tiles of a row before the next row follows; default 0: all"))},
        {"cache", reference("bytes")},
+       {"cache_ways", or_wrapped(count(1, "lines of a set of the cache; default 16"))},
+       {"whole_stages", or_wrapped(described("boolean",
+                                             "whether the last stage and tiles at the "
+                                             "edges take as long as others; default false: the "
+                                             "device's efficiency has that in it"))},
        {"exposed_reads", std::move(share)}},
       {}, "how the matrix product is written for its device; cache: default the device's l2");
   return closed_object(
