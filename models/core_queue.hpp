@@ -10,8 +10,8 @@ namespace orrery {
 /// all together never more than `link`, both bytes/s and > 0.
 ///
 /// A closed queueing network of one server (the link) and a delay (the cores), the
-/// machine-repairman model, solved by mean value analysis: with c customers, times per byte D = 1 /
-/// link and Z = 1 / core - D,
+/// machine-repairman model, by mean value analysis: with c customers, and D = 1 / link and
+/// Z = 1 / core - D per byte,
 ///   R(c) = D (1 + Q(c-1)),   X(c) = c / (Z + R(c)),   Q(c) = X(c) R(c).
 /// Source: Reiser and Lavenberg, "Mean-Value Analysis of Closed Multichain Queuing Networks", J.
 /// ACM 27(2), 1980 (recalled). Exact for service times that are exponential; steady ones collide
