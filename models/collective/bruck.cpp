@@ -28,6 +28,21 @@ std::unique_ptr<CollectiveProgram> make_bruck_all_gather(const CollectiveCall& c
                    });
 }
 
+/// The all-gather backwards: what a member sent there it receives here and adds, the rounds from
+/// the last to the first, and what came from the one 2^k places on goes to it.
+std::unique_ptr<CollectiveProgram> make_bruck_reduce_scatter(const CollectiveCall& call) {
+  const int n = call.members;
+  const int rounds = doublings(n);
+  return in_rounds(
+      call, {.rounds = rounds, .blocks = n, .chunk = call.chunk},
+      [n, rounds](int member, int round, std::vector<Exchange>& out) {
+        const int distance = 1 << (rounds - 1 - round);
+        const int to = (member + distance) % n;
+        out.push_back(
+            {.to = to, .first = to, .count = std::min(distance, n - distance), .reduces = true});
+      });
+}
+
 /// A block that is to go d places on goes 2^k places in round k for each bit k of d, together with
 /// all others that do: ceil(log2 n) rounds of about half of the size, where a pairwise exchange has
 /// n-1 rounds of size/n (Bruck et al. 1997, IEEE TPDS 8(11), §3).

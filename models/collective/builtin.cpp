@@ -39,6 +39,8 @@ Registry<CollectiveFactory> builtin_collectives() {
        "rings across the nodes on every rail, then inside them"},
       {"reduce_scatter/recursive", make_recursive_reduce_scatter,
        "halves what is summed with partners ever nearer, log2(n) steps"},
+      {"reduce_scatter/bruck", make_bruck_reduce_scatter,
+       "halves what is summed around the circle, any number of members"},
       {"reduce_scatter/direct", make_direct_reduce_scatter,
        "every member sends each other that one's block"},
       {"reduce_scatter/hierarchical", make_hierarchical_reduce_scatter,

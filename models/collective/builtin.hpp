@@ -45,6 +45,7 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_all_gather(const Collective
 std::unique_ptr<CollectiveProgram> make_recursive_reduce_scatter(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_direct_reduce_scatter(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_bruck_reduce_scatter(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_bruck_all_to_all(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_hierarchical_all_to_all(const CollectiveCall& call);
 

@@ -71,6 +71,9 @@ struct CollectiveSite {
   std::vector<int> node;  // by member: its node, numbered as they first appear; empty: all in one
   std::vector<int> nic;   // by member: its adapter among those of its node, numbered likewise
   bool meshed = false;    // members of a node have a link of their own to each other
+  // Where members of one node have links of their own to some others, or different ones: rings over
+  // these that have no link in common (disjoint_cycles), each to be gone both ways.
+  std::vector<std::vector<int>> rings{};
   bool switch_adds = false;   // they meet in a switch that adds
   bool network_adds = false;  // the switches between the nodes add
   auto operator<=>(const CollectiveSite&) const = default;
@@ -99,8 +102,8 @@ struct CollectiveCall {
 
 using CollectiveFactory = std::unique_ptr<CollectiveProgram> (*)(const CollectiveCall& call);
 
-/// Named "<kind>/<algorithm>": "all_reduce/ring". The first of a kind is what "auto" takes without
-/// a library (library.hpp).
+/// Named "<kind>/<algorithm>": "all_reduce/ring". The first of a kind is what "auto" takes where
+/// neither a library (library.hpp) nor a prediction (prediction.hpp) chooses.
 Registry<CollectiveFactory> builtin_collectives();
 
 /// Why an algorithm cannot run at a site: it needs switches that add. Empty when it can.

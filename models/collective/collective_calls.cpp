@@ -1,20 +1,23 @@
 #include "models/collective/collective_calls.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "models/collective/collective_site.hpp"
 #include "sim/base/errors.hpp"
+#include "sim/base/unit_text.hpp"
 
 namespace orrery {
 
 const CollectiveCalls::Call& CollectiveCalls::call_for(const TaskGraph& graph, const Op& op,
                                                        std::span<const Rank> group) {
-  const auto [limit, site] = group_facts(group, op);
-  const Key key{key_of(op, group.size(), site), limit};
+  const GroupFacts& facts = group_facts(group, op);
+  const double limit = facts.port_limit;
+  const Key key{key_of(op, group.size(), facts), limit};
   const auto known = calls_.find(key);
   if (known != calls_.end()) return known->second;
-  const auto& [plan, program] = planned(graph, op, group.size(), site);
+  const auto& [plan, program] = planned(graph, op, group, facts);
   CollectiveRecord record;
   record.kind = op.collective;
   record.size = op.bytes;
@@ -34,9 +37,10 @@ const CollectiveCalls::Call& CollectiveCalls::call_for(const TaskGraph& graph, c
 }
 
 const CollectiveCalls::Planned& CollectiveCalls::planned(const TaskGraph& graph, const Op& op,
-                                                         std::size_t members,
-                                                         const CollectiveSite* site) {
-  Planned& planned = planned_[key_of(op, members, site)];
+                                                         std::span<const Rank> group,
+                                                         const GroupFacts& facts) {
+  const std::size_t members = group.size();
+  Planned& planned = planned_[key_of(op, members, facts)];
   if (planned.program == nullptr) {
     const std::shared_ptr<const SizeTable> sizes = graph.sizes_of(op);
     ORRERY_CHECK(op.root < members, "the root of a collective is none of its members");
@@ -47,16 +51,17 @@ const CollectiveCalls::Planned& CollectiveCalls::planned(const TaskGraph& graph,
                         .size = op.bytes,
                         .root = static_cast<int>(op.root),
                         .chunk = choice_.chunk,
-                        .site = *site,
+                        .site = *facts.site,
                         .sizes = sizes};
-    planned.plan = plan_for(call);
+    planned.plan = plan_for(call, group);
     if (call.chunk == Bytes(0)) call.chunk = planned.plan.chunk;
     planned.program = planned.plan.make(call);
   }
   return planned;
 }
 
-CollectivePlan CollectiveCalls::plan_for(const CollectiveCall& call) const {
+CollectivePlan CollectiveCalls::plan_for(const CollectiveCall& call,
+                                         std::span<const Rank> group) const {
   const auto& entry = algorithm_for(call.kind);
   const std::string& wanted = choice_.algorithm[static_cast<std::size_t>(call.kind)];
   const bool chooses = wanted.empty() || wanted == "auto";
@@ -65,9 +70,38 @@ CollectivePlan CollectiveCalls::plan_for(const CollectiveCall& call) const {
     if (chooses) plan = choice_.library->plan(call, nullptr);
     return plan.make != nullptr ? plan : choice_.library->plan(call, &entry);
   }
+  if (chooses && prediction_ != nullptr) return predicted_plan(call, group);
   plan.algorithm = entry.name.substr(entry.name.find('/') + 1);
   plan.make = entry.make;
   plan.reason = chooses ? "the first of its kind, as there is no library" : "asked for";
+  return plan;
+}
+
+/// The first of those with the least predicted time. Additions by switches are for who asks.
+CollectivePlan CollectiveCalls::predicted_plan(const CollectiveCall& call,
+                                               std::span<const Rank> group) const {
+  const std::string prefix = std::string(to_string(call.kind)) + "/";
+  constexpr double kNearly = 1 - 1e-6;  // sums in another order are no better
+  CollectivePlan plan;
+  double least = 0;
+  std::string predicted;
+  for (const auto& entry : registry_.entries()) {
+    if (!entry.name.starts_with(prefix) || !collective_refusal(entry.name, call.site).empty()) {
+      continue;
+    }
+    const std::unique_ptr<CollectiveProgram> program = entry.make(call);
+    if (program->in_network()) continue;
+    const double seconds = prediction_->seconds(*program, group);
+    const std::string algorithm = entry.name.substr(prefix.size());
+    predicted += (predicted.empty() ? "" : ", ") + algorithm + " " +
+                 (std::isfinite(seconds) ? to_text(duration_from_seconds(seconds))
+                                         : "not, of too many messages");
+    if (plan.make != nullptr && seconds >= least * kNearly) continue;
+    least = seconds;
+    plan.algorithm = algorithm;
+    plan.make = entry.make;
+  }
+  plan.reason = "predicted: " + predicted;
   return plan;
 }
 
@@ -104,6 +138,7 @@ const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const 
                         bandwidth_of(group, rank, Direction::out)});
     }
     known->second.site = &*sites_.insert(site_of(*fabric_, group)).first;
+    if (prediction_ != nullptr) known->second.reach = prediction_->reach(group);
   }
   return known->second;
 }

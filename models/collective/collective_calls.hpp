@@ -13,6 +13,7 @@
 
 #include "models/collective/collective.hpp"
 #include "models/collective/library.hpp"
+#include "models/collective/prediction.hpp"
 #include "models/fabric.hpp"
 
 namespace orrery {
@@ -24,7 +25,9 @@ struct CollectiveChoice {
   std::optional<Duration> launch{};  // before the first message; none: the library's, or the
                                      // device's own
   std::shared_ptr<const CollectiveLibrary> library{};  // that runs them; none: the algorithm alone,
-                                                       // over links as they are ("plain")
+                                                       // over links as they are
+  bool predicts = false;   // without a library "auto" is the algorithm of least predicted time
+                           // ("predicted"); else the first of its kind ("plain")
   std::int64_t cores = 0;  // of each device set apart for communication kernels; 0: none are
 };
 
@@ -56,14 +59,16 @@ class CollectiveCalls {
 
   CollectiveCalls(const Registry<CollectiveFactory>& registry, CollectiveChoice choice,
                   Fabric& fabric)
-      : registry_(registry), choice_(std::move(choice)), fabric_(&fabric) {}
+      : registry_(registry), choice_(std::move(choice)), fabric_(&fabric) {
+    if (choice_.predicts) prediction_ = std::make_unique<CollectivePrediction>(fabric);
+  }
 
   /// Requires a group of two or more, and the op's graph, or what it was folded into.
   const Call& call_for(const TaskGraph& graph, const Op& op, std::span<const Rank> group);
   /// The program alone. Requires two members or more.
   const CollectiveProgram& program_for(const TaskGraph& graph, const Op& op,
                                        std::span<const Rank> group) {
-    return *planned(graph, op, group.size(), group_facts(group, op).site).program;
+    return *planned(graph, op, group, group_facts(group, op)).program;
   }
   /// Why the algorithm that was chosen cannot run this; empty when it can.
   std::string refusal(const Op& op, std::span<const Rank> group) {
@@ -79,21 +84,24 @@ class CollectiveCalls {
   struct GroupFacts {
     double port_limit = 0;
     const CollectiveSite* site = nullptr;  // one address for all that are equal
+    std::uint64_t reach = 0;               // CollectivePrediction::reach, where that is asked
   };
-  using ProgramKey = std::tuple<CollectiveKind, std::int64_t, std::uint32_t, SizesId, std::size_t,
-                                const CollectiveSite*>;  // size, root, table, members
+  using ProgramKey =
+      std::tuple<CollectiveKind, std::int64_t, std::uint32_t, SizesId, std::size_t,
+                 const CollectiveSite*, std::uint64_t>;  // size, root, table, members, reach
   using Key = std::tuple<ProgramKey, double>;            // port limit
 
   struct Planned {
     CollectivePlan plan;
     std::shared_ptr<const CollectiveProgram> program;
   };
-  static ProgramKey key_of(const Op& op, std::size_t members, const CollectiveSite* site) {
-    return {op.collective, op.bytes.count(), op.root, op.sizes, members, site};
+  static ProgramKey key_of(const Op& op, std::size_t members, const GroupFacts& facts) {
+    return {op.collective, op.bytes.count(), op.root, op.sizes, members, facts.site, facts.reach};
   }
-  const Planned& planned(const TaskGraph& graph, const Op& op, std::size_t members,
-                         const CollectiveSite* site);
-  CollectivePlan plan_for(const CollectiveCall& call) const;
+  const Planned& planned(const TaskGraph& graph, const Op& op, std::span<const Rank> group,
+                         const GroupFacts& facts);
+  CollectivePlan plan_for(const CollectiveCall& call, std::span<const Rank> group) const;
+  CollectivePlan predicted_plan(const CollectiveCall& call, std::span<const Rank> group) const;
   const Registry<CollectiveFactory>::Entry& algorithm_for(CollectiveKind kind) const;
   const GroupFacts& group_facts(std::span<const Rank> group, const Op& op);
   double port_limit(std::span<const Rank> group);
@@ -103,6 +111,7 @@ class CollectiveCalls {
   Registry<CollectiveFactory> registry_;
   CollectiveChoice choice_;
   Fabric* fabric_;
+  std::unique_ptr<CollectivePrediction> prediction_;  // null where nothing is predicted
   std::map<ProgramKey, Planned> planned_;
   std::map<Key, Call> calls_;
   std::set<CollectiveSite> sites_;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
+
+#include "models/collective/disjoint_cycles.hpp"
 
 namespace orrery {
 namespace {
@@ -31,6 +34,53 @@ bool is_meshed(const Fabric& fabric, std::span<const Rank> group, const std::vec
   return std::adjacent_find(links.begin(), links.end()) == links.end();
 }
 
+/// Members of a node that are searched for rings, at most.
+constexpr int kMostSearched = 16;
+
+/// By pair of members how many links of their own join them, in units of the narrowest; empty
+/// where none do, or all pairs in the same way.
+std::vector<int> links_between(const Fabric& fabric, std::span<const Rank> group) {
+  std::vector<double> carried(group.size() * group.size(), 0.0);
+  std::set<int> seen;
+  std::vector<int> route;
+  for (std::size_t a = 0; a < group.size(); ++a) {
+    for (std::size_t b = 0; b < group.size(); ++b) {
+      if (a == b) continue;
+      route.clear();
+      fabric.append_route(group[a], group[b], route);
+      std::erase_if(
+          route, [&](int link) { return fabric.links()[static_cast<std::size_t>(link)].is_part; });
+      if (route.size() != 1) continue;
+      if (!seen.insert(route.front()).second) return {};  // one that several pairs share
+      carried[a * group.size() + b] =
+          fabric.links()[static_cast<std::size_t>(route.front())].capacity;
+    }
+  }
+  double least = 0;
+  for (const double bytes : carried) {
+    if (bytes > 0) least = least == 0 ? bytes : std::min(least, bytes);
+  }
+  if (seen.empty()) return {};
+  std::vector<int> links(carried.size(), 0);
+  for (std::size_t pair = 0; pair < links.size(); ++pair) {
+    const std::size_t back = pair % group.size() * group.size() + pair / group.size();
+    links[pair] = static_cast<int>(std::min(carried[pair], carried[back]) / least + 1e-9);
+  }
+  const bool all = seen.size() == group.size() * (group.size() - 1);
+  return all && *std::max_element(links.begin(), links.end()) == 1 ? std::vector<int>{} : links;
+}
+
+std::vector<std::vector<int>> rings_of(const Fabric& fabric, std::span<const Rank> group) {
+  if (group.size() < 3 || group.size() > kMostSearched || fabric.spreads()) return {};
+  std::vector<int> links = links_between(fabric, group);
+  if (links.empty()) return {};
+  std::vector<std::vector<int>> rings =
+      disjoint_cycles(std::move(links), static_cast<int>(group.size()));
+  // One in the members' own order is what a ring is anyway, one way or both.
+  if (rings.size() == 1 && std::is_sorted(rings.front().begin(), rings.front().end())) return {};
+  return rings;
+}
+
 }  // namespace
 
 CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group) {
@@ -53,6 +103,7 @@ CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group) {
   if (nodes.size() == 1) {
     site.node.clear();
     site.nic.clear();
+    site.rings = rings_of(fabric, group);
   }
   return site;
 }

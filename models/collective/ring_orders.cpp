@@ -31,6 +31,13 @@ std::vector<Order> mesh_rings(int n) {
   return rings;
 }
 
+std::vector<Order> both_ways(std::vector<Order> rings) {
+  for (std::size_t ring = rings.size(); ring-- > 0;) {
+    rings.emplace_back(rings[ring].rbegin(), rings[ring].rend());
+  }
+  return rings;
+}
+
 /// Through the members of a node, from the adapter of ring `channel` to another's, so that the
 /// paths of all channels begin and end at different adapters. Where each member has its own, and
 /// they are even in number, no two paths have a directed link in common.
@@ -75,6 +82,7 @@ std::vector<std::vector<int>> members_by_node(const CollectiveCall& call) {
 }
 
 bool rings_go_both_ways(const CollectiveCall& call) {
+  if (!call.site.rings.empty()) return true;
   return call.site.meshed && call.members > 2 && members_by_node(call).size() == 1;
 }
 
@@ -93,6 +101,7 @@ int adapters_of(const CollectiveCall& call) {
 
 std::vector<std::vector<int>> ring_orders(const CollectiveCall& call) {
   const std::vector<std::vector<int>> nodes = members_by_node(call);
+  if (!call.site.rings.empty()) return both_ways(call.site.rings);
   if (rings_go_both_ways(call)) return mesh_rings(call.members);
   if (nodes.size() == 1) return {Order{}};
   if (static_cast<int>(nodes.size()) == call.members) return {Order{}};

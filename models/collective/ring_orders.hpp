@@ -18,6 +18,8 @@ int adapters_of(const CollectiveCall& call);
 ///
 ///   one node behind a switch   one: a member has one port, which one ring fills
 ///   one node in a full mesh    rings without a link in common, both ways round
+///   one node with links        those of the site, likewise: a hybrid cube mesh of eight has three,
+///   between some members       which take all six links of each, as NCCL has them on DGX-1
 ///   several nodes              one ring for each adapter of a node; it enters a node by the
 ///   adapter
 ///                              of the number that it left the last by, and leaves by another, so

@@ -8,31 +8,22 @@
 namespace orrery {
 namespace {
 
-/// Of each round, by member: messages received; and the most blocks that any message holds.
-struct Survey {
-  std::vector<std::vector<int>> receives;
+/// The most blocks that any message holds.
+int widest_message(int members, int rounds, const RoundRule& rule) {
   int widest = 1;
-};
-
-Survey survey(int members, int rounds, const RoundRule& rule) {
-  Survey result;
-  result.receives.resize(static_cast<std::size_t>(rounds));
   std::vector<Exchange> exchanges;
   for (int round = 0; round < rounds; ++round) {
-    std::vector<int>& receives = result.receives[static_cast<std::size_t>(round)];
-    receives.resize(static_cast<std::size_t>(members), 0);
     for (int member = 0; member < members; ++member) {
       exchanges.clear();
       rule(member, round, exchanges);
       int blocks = 0;
       for (const Exchange& exchange : exchanges) {
         blocks = exchange.joined ? blocks + exchange.count : exchange.count;
-        result.widest = std::max(result.widest, blocks);
-        if (!exchange.joined) ++receives[static_cast<std::size_t>(exchange.to)];
+        widest = std::max(widest, blocks);
       }
     }
   }
-  return result;
+  return widest;
 }
 
 /// What a block may take of a chunk that holds `widest` of them: at least a byte.
@@ -43,11 +34,12 @@ Bytes share_of(Bytes chunk, int widest) {
 class InRounds final : public CollectiveProgram {
  public:
   InRounds(const CollectiveCall& call, const RoundShape& shape, RoundRule rule,
-           const Channel& channel, Survey seen)
-      : shape_(shape),
+           const Channel& channel, int widest)
+      : members_(call.members),
+        shape_(shape),
         rule_(std::move(rule)),
-        receives_(std::move(seen.receives)),
-        pieces_(call.size, shape.blocks, share_of(shape.chunk, seen.widest), channel.index,
+        receives_(static_cast<std::size_t>(shape.rounds)),
+        pieces_(call.size, shape.blocks, share_of(shape.chunk, widest), channel.index,
                 channel.count),
         ahead_(shape.ahead > 0 ? std::min(shape.ahead, pieces_.per_part()) : pieces_.per_part()) {}
 
@@ -56,7 +48,7 @@ class InRounds final : public CollectiveProgram {
   int receives(int member, int step) const override {
     int messages = 0;
     for (int round = first_round(step); round <= last_round(step); ++round) {
-      messages += receives_[static_cast<std::size_t>(round)][static_cast<std::size_t>(member)];
+      messages += received_in(round)[static_cast<std::size_t>(member)];
     }
     return messages;
   }
@@ -107,6 +99,21 @@ class InRounds final : public CollectiveProgram {
     const int over = step - pieces_.per_part();  // rounds before have sent all pieces
     return over < 0 ? 0 : over / ahead_ + 1;
   }
+  /// Messages that each member receives, counted when first asked for.
+  const std::vector<int>& received_in(int round) const {
+    std::vector<int>& received = receives_[static_cast<std::size_t>(round)];
+    if (!received.empty()) return received;
+    received.resize(static_cast<std::size_t>(members_), 0);
+    std::vector<Exchange> exchanges;
+    for (int member = 0; member < members_; ++member) {
+      exchanges.clear();
+      rule_(member, round, exchanges);
+      for (const Exchange& exchange : exchanges) {
+        if (!exchange.joined) ++received[static_cast<std::size_t>(exchange.to)];
+      }
+    }
+    return received;
+  }
   int last_round(int step) const { return std::min(shape_.rounds - 1, step / ahead_); }
   Bytes size_of(const Exchange& exchange, int piece) const {
     if (pieces_.equal()) return exchange.count * pieces_.size(0, 0);
@@ -117,9 +124,10 @@ class InRounds final : public CollectiveProgram {
     return bytes;
   }
 
+  int members_;
   RoundShape shape_;
   RoundRule rule_;
-  std::vector<std::vector<int>> receives_;  // by round and member
+  mutable std::vector<std::vector<int>> receives_;  // by round and member
   Pieces pieces_;
   int ahead_;
 };
@@ -128,8 +136,8 @@ class InRounds final : public CollectiveProgram {
 
 std::unique_ptr<CollectiveProgram> in_rounds(const CollectiveCall& call, const RoundShape& shape,
                                              RoundRule rule, const Channel& channel) {
-  Survey seen = survey(call.members, shape.rounds, rule);
-  return std::make_unique<InRounds>(call, shape, std::move(rule), channel, std::move(seen));
+  const int widest = shape.chunk == Bytes(0) ? 1 : widest_message(call.members, shape.rounds, rule);
+  return std::make_unique<InRounds>(call, shape, std::move(rule), channel, widest);
 }
 
 }  // namespace orrery

@@ -36,7 +36,8 @@ struct RoundShape {
 /// The program of a rule for one channel of a call. Where messages exceed the chunk, all blocks are
 /// cut into equally many pieces, and a message of a round into as many messages, of one piece of
 /// each of its blocks: piece c follows piece c of the round before, so that pieces are pipelined.
-/// The rule is asked for everything once, to count what is received: members × rounds must be few.
+/// The rule is asked for all members of a round to count what is received in it, and for everything
+/// once where there is a chunk: members × rounds must be few.
 std::unique_ptr<CollectiveProgram> in_rounds(const CollectiveCall& call, const RoundShape& shape,
                                              RoundRule rule, const Channel& channel = {});
 

@@ -173,6 +173,7 @@ const std::map<std::string, ClosedForm>& closed_forms() {
       {"reduce_scatter/ring", {kScatter, each, one, once_around, once, 1}},
       {"reduce_scatter/recursive",
        {kScatter, each, half_or_all, recursive, halved, kMembersDiffer}},
+      {"reduce_scatter/bruck", {kScatter, each, bruck_gathers, doublings, once, kByRounding}},
       {"reduce_scatter/direct", {kScatter, each, one, at_once, once, kByRounding}},
       {"reduce_scatter/hierarchical", {kScatter, each, one, once_around, once, 1}},
       {"all_to_all/pairwise", {kExchange, each, one, once_around, once, 1}},

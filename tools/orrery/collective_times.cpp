@@ -113,6 +113,7 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   if (!refusal.empty()) throw UsageError("--library: " + library + ": " + refusal);
   const std::vector<std::string>& libraries = collective_libraries();
   const bool is_one = std::find(libraries.begin(), libraries.end(), library) != libraries.end();
+  choice.predicts = library != "plain";
   if (device.vendor == kNvidia && is_one) {
     choice.library =
         make_library(library, impl_->cluster, *impl_->fabric,
@@ -142,11 +143,10 @@ std::string CollectiveTimes::provenance() const {
 
 CollectiveTime CollectiveTimes::time_of(Bytes size) const {
   const TaskGraph graph = graph_of(impl_->question.kind, size, impl_->question.ranks);
-  CollectiveCalls calls(impl_->builtins->collectives, impl_->choice, *impl_->fabric);
-  SimulatedJob simulated(graph, find_symmetry(graph, *impl_->fabric, calls));
   Engine engine;
   Machine machine(engine, impl_->cluster, *impl_->fabric, *impl_->cost,
                   impl_->builtins->collectives, impl_->choice);
+  SimulatedJob simulated(graph, find_symmetry(graph, *impl_->fabric, machine.collective_calls()));
   Executor executor(engine, simulated.graph(), simulated.runner_on(machine), {});
   machine.prepare(simulated.graph(), executor.listener(), simulated.symmetry());
   const Duration time = executor.run().since_start();

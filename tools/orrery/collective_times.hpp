@@ -17,7 +17,7 @@ struct CollectiveQuestion {
   int ranks = 0;        // 0: all
   std::string algorithm = "auto";
   std::string protocol = "auto";
-  std::string library = "nccl";  // one of collective_libraries() or "plain"
+  std::string library = "nccl";  // one of collective_libraries(), "plain" or "predicted"
   bool floats = true;            // what is reduced; switches add nothing else
 };
 
@@ -33,8 +33,8 @@ struct CollectiveTime {
 };
 
 /// Times collectives as NCCL would run them (models/nccl/library.hpp), the way `orrery run` does:
-/// each is a task graph of one op. Devices that do not run NCCL take the first algorithm of the
-/// kind, over links as the catalogue has them. Ranks that are alike are simulated once.
+/// each is a task graph of one op. Devices that do not run NCCL take the algorithm of least
+/// predicted time, over links as the catalogue has them. Ranks that are alike are simulated once.
 class CollectiveTimes {
  public:
   /// Throws ScenarioError for mistakes in the cluster, UsageError when it has fewer devices than

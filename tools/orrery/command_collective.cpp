@@ -47,9 +47,10 @@ CommandSyntax syntax() {
       "adds")("protocol", po::value<std::string>()->default_value("auto"),
               "auto, ll, ll128 or simple")(
       "library", po::value<std::string>()->default_value("nccl"),
-      "nccl; vllm: its custom all-reduce beside that; plain: links as the "
-      "catalogue has them")("datatype", po::value<std::string>()->default_value("float"),
-                            "float, half, bfloat16, or int8, which switches do not add")(
+      "nccl; vllm: its custom all-reduce beside that; predicted (what devices "
+      "that do not run NCCL take) or plain: links as the catalogue has them")(
+      "datatype", po::value<std::string>()->default_value("float"),
+      "float, half, bfloat16, or int8, which switches do not add")(
       "json", "as JSON on standard output, nothing else there");
   return syntax;
 }
@@ -110,9 +111,7 @@ CollectiveKind kind_from(const std::string& name) {
 /// Protocols are for what has several.
 void refuse_fixed_ways(const CollectiveQuestion& question) {
   if (question.protocol == "auto") return;
-  constexpr std::array kSimple = {"nvls", "sharp", "pat"};
-  const bool one = std::find(kSimple.begin(), kSimple.end(), question.algorithm) != kSimple.end();
-  if (one && question.protocol != "simple") {
+  if (has_one_protocol(question.algorithm) && question.protocol != "simple") {
     throw UsageError("--protocol: expected auto or simple, the only one of " + question.algorithm +
                      ", got \"" + question.protocol + "\"");
   }
@@ -150,7 +149,7 @@ CollectiveQuestion question_from(const po::variables_map& options, const Builtin
   refuse_fixed_ways(question);
   question.library = options["library"].as<std::string>();
   std::vector<std::string> libraries = collective_libraries();
-  libraries.emplace_back("plain");
+  libraries.insert(libraries.end(), {"predicted", "plain"});
   require_known("--library", question.library, libraries);
   const std::string type = options["datatype"].as<std::string>();
   require_known("--datatype", type, {"float", "half", "bfloat16", "int8"});

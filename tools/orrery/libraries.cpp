@@ -10,6 +10,8 @@ namespace orrery {
 namespace {
 
 constexpr const char* kVllm = "vllm";
+constexpr const char* kPlain = "plain";
+constexpr const char* kPredicted = "predicted";
 constexpr const char* kNcclFile = "nccl";
 constexpr const char* kCustomFile = "custom_all_reduce";
 
@@ -51,7 +53,24 @@ std::int64_t read_cores(JsonCursor cursor, const DeviceSpec& device) {
   return cores;
 }
 
+/// Of what is asked for by name some has one protocol.
+void refuse_protocol(JsonCursor protocol, const std::string& wanted,
+                     const CollectiveChoice& choice) {
+  for (std::size_t kind = 0; kind < choice.algorithm.size(); ++kind) {
+    const std::string& algorithm = choice.algorithm[kind];
+    if (wanted == "simple" || !has_one_protocol(algorithm)) continue;
+    protocol.expected("\"auto\" or \"simple\", the only one of " +
+                      std::string(to_string(static_cast<CollectiveKind>(kind))) + " by \"" +
+                      algorithm + "\"");
+    return;
+  }
+}
+
 }  // namespace
+
+bool has_one_protocol(const std::string& algorithm) {
+  return algorithm == "nvls" || algorithm == "sharp" || algorithm == "pat";
+}
 
 const std::vector<std::string>& collective_libraries() {
   static const std::vector<std::string> names = {"nccl", kVllm};
@@ -81,19 +100,22 @@ std::string library_refusal(const std::string& name, const ClusterSpec& cluster,
 void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
                   CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources) {
   choice.cores = read_cores(collectives.find("cores"), cluster.node.device);
-  std::vector<std::string> names = {"auto", "plain"};
+  std::vector<std::string> names = {"auto", kPlain, kPredicted};
   names.insert(names.end(), collective_libraries().begin(), collective_libraries().end());
   JsonCursor library = collectives.find("library");
   const std::string name = library.as_choice(names);
   JsonCursor protocol = collectives.find("protocol");
   const NcclOptions options{.protocol = protocol.as_choice({"auto", "ll", "ll128", "simple"})};
   const bool fixed = protocol.present() && options.protocol != "auto";
-  if (fixed && name == "plain") {
-    protocol.error("protocols are those of a library; \"library\" is \"plain\"");
+  if (fixed && (name == kPlain || name == kPredicted)) {
+    protocol.error("protocols are those of a library; \"library\" is \"" + name + "\"");
   }
-  if (fabric == nullptr || name == "plain" || !library.present()) return;
+  if (fixed) refuse_protocol(protocol, options.protocol, choice);
+  choice.predicts = name == kPredicted;
+  if (fabric == nullptr || name == kPlain || name == kPredicted || !library.present()) return;
   if (name == "auto" && !nccl_is_calibrated(link_inside(cluster, *fabric))) {
     if (fixed) protocol.error("no library was measured here; name it: \"library\": \"nccl\"");
+    choice.predicts = true;
     return;
   }
   const std::string refusal = library_refusal(name, cluster, *fabric);
@@ -112,9 +134,9 @@ std::string library_of(const Scenario& scenario) {
     return (name != nullptr && name->string != "auto" ? name->string : "nccl") + ", constants of " +
            scenario.collectives.library->constants();
   }
-  return name != nullptr && name->string == "plain"
-             ? "plain"
-             : "plain, as no library was measured over the links of these nodes";
+  return name != nullptr && name->string != "auto"
+             ? name->string
+             : "predicted, as no library was measured over the links of these nodes";
 }
 
 }  // namespace orrery

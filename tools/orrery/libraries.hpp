@@ -14,6 +14,9 @@ namespace orrery {
 /// "nccl", and "vllm": its custom all-reduce where that applies, NCCL for everything else.
 const std::vector<std::string>& collective_libraries();
 
+/// Whether an algorithm runs by NCCL's Simple protocol alone.
+bool has_one_protocol(const std::string& algorithm);
+
 /// One of them on a cluster, with the shipped constants. Throws IoError, or ScenarioError for
 /// mistakes in their files.
 std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
@@ -26,7 +29,9 @@ std::string library_refusal(const std::string& name, const ClusterSpec& cluster,
 
 /// Reads "library", "protocol" and "cores" of a scenario's "collectives" into `choice`, and adds
 /// the files that this took to `sources`. "auto" is NCCL where it, or a near relative, was measured
-/// over the links inside the nodes; "plain" is none. `fabric`: null where the cluster has mistakes.
+/// over the links inside the nodes, else "predicted": none, and the algorithm of least predicted
+/// time; "plain" is none, and the first algorithm of its kind. `fabric`: null where the cluster has
+/// mistakes.
 void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
                   CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources);
 

@@ -56,8 +56,8 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
 /// run one of the kernels, or a group of ranks not the algorithm that was chosen for it.
 Job build_job(const Scenario& scenario);
 
-/// What runs its collectives: "nccl, constants of nvlink4, measured on h100_sxm", or "plain", with
-/// the reason where it is nobody's choice.
+/// What runs its collectives: "nccl, constants of nvlink4, measured on h100_sxm", or "predicted",
+/// with the reason where it is nobody's choice.
 std::string library_of(const Scenario& scenario);
 
 /// fnv1a_hex of the compact text.

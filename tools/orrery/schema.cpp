@@ -31,10 +31,13 @@ JsonValue collectives_schema(const Builtins& builtins) {
     properties.emplace_back(name, enumeration(algorithms, "the algorithm that runs it"));
   }
   properties.emplace_back(
-      "library", enumeration({"auto", "plain", "nccl", "vllm"},
-                             "what runs them: \"plain\" takes links as they are; \"auto\" is "
-                             "\"nccl\" where its constants were measured, or a near relative's; "
-                             "\"vllm\" has a custom all-reduce beside it"));
+      "library",
+      enumeration({"auto", "plain", "predicted", "nccl", "vllm"},
+                  "what runs them: \"plain\" and \"predicted\" take links as they are, by the "
+                  "first algorithm of a kind or by that of least predicted time; "
+                  "\"auto\" is \"nccl\" where its constants were measured, or a near "
+                  "relative's, else \"predicted\"; "
+                  "\"vllm\" has a custom all-reduce beside it"));
   properties.emplace_back("protocol", enumeration({"auto", "ll", "ll128", "simple"},
                                                   "of NCCL; auto chooses as NCCL does"));
   properties.emplace_back(

@@ -2,6 +2,9 @@
 // is taken by itself.
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "sim/base/unit_text.hpp"
 #include "tests/tools/orrery/experiment.hpp"
 #include "tools/orrery/collective_times.hpp"
 #include "tools/orrery/data_folders.hpp"
@@ -61,12 +64,83 @@ TEST(CollectiveLibrary, IsTakenByItselfOnlyWhereItWasMeasured) {
     return result_on(cluster, collectives).find("collective_library")->string;
   };
   EXPECT_EQ(library(R"("l40s_pcie_8")", "{}"),
-            "plain, as no library was measured over the links of these nodes");
+            "predicted, as no library was measured over the links of these nodes");
   EXPECT_EQ(library(R"("dgx_h100")", R"({"library": "plain"})"), "plain");
   EXPECT_EQ(library(R"("l40s_pcie_8")", R"({"library": "nccl"})"),
             "nccl, constants of pcie, assumed, scaled to pcie4_x16");
   EXPECT_EQ(library(R"("dgx_b200")", "{}"),
             "nccl, constants of nvlink4, measured on h100_sxm, scaled to nvlink5");
+}
+
+CollectiveTime time_on(const std::string& cluster, int ranks, CollectiveKind kind,
+                       const std::string& algorithm, Bytes size, const Builtins& builtins) {
+  const Catalog catalog = open_catalog(find_data_folders());
+  return CollectiveTimes({.kind = kind,
+                          .cluster = cluster,
+                          .ranks = ranks,
+                          .algorithm = algorithm,
+                          .library = "predicted"},
+                         builtins, catalog)
+      .time_of(size);
+}
+
+/// Over a mesh, a torus, a ring, a fat tree of such meshes, planes of switches and a switch.
+TEST(CollectiveLibrary, PredictsAnAlgorithmThatIsNearlyTheBestOfThoseItCouldTake) {
+  constexpr double kNearly = 1.02;
+  struct Group {
+    std::string cluster;
+    int ranks;
+  };
+  const std::vector<Group> groups = {{"ascend_910b_8", 0},   {"tpu_v4_pod", 16},
+                                     {"t3_ring", 0},         {"ascend_910b_cluster", 32},
+                                     {"cloudmatrix384", 16}, {"dgx_h100_superpod", 12}};
+  const Builtins builtins;
+  std::set<std::string> taken;
+  for (const Group& group : groups) {
+    for (const CollectiveKind kind : {CollectiveKind::all_reduce, CollectiveKind::reduce_scatter,
+                                      CollectiveKind::all_to_all, CollectiveKind::broadcast}) {
+      for (const Bytes size : {Bytes(1 << 10), Bytes(1 << 20), Bytes(1 << 28)}) {
+        const CollectiveTime chosen =
+            time_on(group.cluster, group.ranks, kind, "auto", size, builtins);
+        EXPECT_TRUE(chosen.reason.starts_with("predicted: ")) << chosen.reason;
+        taken.insert(std::string(to_string(kind)) + "/" + chosen.algorithm);
+        for (const std::string& name : builtins.collectives.names()) {
+          const std::string prefix = std::string(to_string(kind)) + "/";
+          if (!name.starts_with(prefix) || name.ends_with("/nvls") || name.ends_with("/sharp")) {
+            continue;
+          }
+          const CollectiveTime other =
+              time_on(group.cluster, group.ranks, kind, name.substr(prefix.size()), size, builtins);
+          EXPECT_LE(to_seconds(chosen.time), kNearly * to_seconds(other.time))
+              << group.cluster << ", " << to_text(size) << ": " << chosen.algorithm
+              << " instead of " << name << "; " << chosen.reason;
+        }
+      }
+    }
+  }
+  EXPECT_GE(taken.size(), 8U);  // that there was something to choose
+}
+
+/// Its six NVLinks a device, in three rings both ways.
+TEST(CollectiveLibrary, RingsUseAllLinksOfADgx1) {
+  const JsonValue link =
+      load_json(ORRERY_SOURCE_DIR "/hw/catalog/links/nvlink2.json", "nvlink2.json");
+  const double one = 25e9;
+  const Builtins builtins;
+  const Bytes size(512 << 20);
+  const auto bus = [&](const std::string& library) {
+    const Catalog catalog = open_catalog(find_data_folders());
+    const CollectiveTime time =
+        CollectiveTimes({.cluster = "dgx1_v100", .library = library}, builtins, catalog)
+            .time_of(size);
+    EXPECT_EQ(time.algorithm, "ring");
+    return size.as_double() * 2 * 7 / 8 / to_seconds(time.time);
+  };
+  const double limit = 6 * one * number(*link.find("efficiency")->find("value"));
+  for (const char* library : {"plain", "predicted", "nccl"}) {
+    EXPECT_LE(bus(library), limit) << library;
+    EXPECT_GE(bus(library), 0.95 * limit) << library;
+  }
 }
 
 TEST(CollectiveLibrary, PlainSaysNoProtocolAndAFixedOneIsTaken) {

@@ -1,0 +1,256 @@
+#include "models/collective/prediction.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "models/collective/member_times.hpp"
+#include "models/transports.hpp"
+#include "sim/base/hash.hpp"
+
+namespace orrery {
+namespace {
+
+constexpr int kMostSteps = 64;                   // that are looked at, if none is repeated more
+constexpr int kMostAhead = 64;                   // steps before its receipts
+constexpr std::size_t kMostSends = 1024 * 1024;  // of a step; more are not looked at
+constexpr std::size_t kMostMessages = 32'768;    // of a step that are looked at
+constexpr std::size_t kMostHops = 1'048'576;     // the same
+constexpr std::size_t kMostWalked = 2'097'152;   // messages of a program, over all of its steps
+
+struct Sent {
+  int from = 0;
+  int to = 0;
+  Bytes bytes;
+};
+
+/// Steps in a row of which the first stands for all.
+struct Run {
+  int first = 0;
+  int count = 0;
+};
+
+std::vector<Run> runs_of(const CollectiveProgram& program) {
+  const int least = program.steps() / kMostSteps;  // for which one is looked at
+  std::vector<Run> runs;
+  int pattern = -1;
+  int alike = 0;  // in a row
+  const auto add = [&](int end) {
+    if (alike == 0) return;
+    if (!runs.empty() && runs.back().count + alike <= least) {
+      runs.back().count += alike;
+    } else {
+      runs.push_back({end - alike, alike});
+    }
+  };
+  for (int step = 0; step < program.steps(); ++step) {
+    if (program.pattern(step) != pattern) {
+      add(step);
+      alike = 0;
+      pattern = program.pattern(step);
+    }
+    ++alike;
+  }
+  add(program.steps());
+  return runs;
+}
+
+}  // namespace
+
+struct CollectivePrediction::Impl {
+  explicit Impl(Fabric& of_cluster)
+      : fabric(&of_cluster), busy(fabric->links().size(), 0.0), from_end(busy.size(), 0) {}
+
+  const Fabric::Link& link(int index) const {
+    return fabric->links()[static_cast<std::size_t>(index)];
+  }
+  Fabric::Route route(Rank from, Rank to);
+  bool collect(const CollectiveProgram& program, int step, int members);
+  std::size_t one_of(std::span<const Rank> group);
+  void time_messages(std::span<const Rank> group);
+  void add(const Sent& sent, Rank from, Rank to);
+  TransportTerms terms(const Sent& sent, Rank from, Rank to, const Fabric::Route& route) const;
+  void loads_to_seconds(std::size_t every);
+  void spread_evenly(std::size_t every);
+
+  Fabric* fabric;
+  std::vector<Sent> sends;              // of the step at hand
+  std::vector<TimedMessage> messages;   // those of them that are looked at
+  std::vector<int> hops;                // the links of all of these, one after the other
+  std::vector<std::size_t> first_hops;  // of each
+  std::vector<double> busy;             // by link: what it carries, then how long that takes
+  std::vector<int> way;                 // where routes are not kept
+  std::vector<double> shares;
+  std::vector<int> touched;   // links that carry something
+  std::vector<int> from_end;  // by link: how far it is from the nearer end of a route
+};
+
+/// Valid until the next. Where ways change, that of the fabric as it was built, at rest.
+Fabric::Route CollectivePrediction::Impl::route(Rank from, Rank to) {
+  if (!fabric->is_live()) return fabric->route(from, to);
+  way.clear();
+  shares.clear();
+  fabric->append_route(from, to, way, fabric->spreads() ? &shares : nullptr);
+  double latency = 0;
+  for (std::size_t i = 0; i < way.size(); ++i) {
+    latency += (shares.empty() ? 1 : shares[i]) * to_seconds(link(way[i]).latency);
+  }
+  return {way, duration_from_seconds(latency), shares};
+}
+
+/// The sends of a step. False where there are too many.
+bool CollectivePrediction::Impl::collect(const CollectiveProgram& program, int step, int members) {
+  sends.clear();
+  std::vector<Send> of_member;
+  for (int member = 0; member < members; ++member) {
+    of_member.clear();
+    program.sends(member, step, of_member);
+    for (const Send& send : of_member) sends.push_back({member, send.to, send.bytes});
+    if (sends.size() > kMostSends) return false;
+  }
+  return true;
+}
+
+/// Of how many sends one is looked at.
+std::size_t CollectivePrediction::Impl::one_of(std::span<const Rank> group) {
+  if (sends.empty()) return 1;
+  const Sent& first = sends.front();
+  const Fabric::Route of_first =
+      route(group[static_cast<std::size_t>(first.from)], group[static_cast<std::size_t>(first.to)]);
+  const std::size_t most = std::min(kMostMessages, kMostHops / of_first.links.size() + 1);
+  return (sends.size() - 1) / most + 1;
+}
+
+/// Makes messages of the sends that were collected.
+void CollectivePrediction::Impl::time_messages(std::span<const Rank> group) {
+  messages.clear();
+  hops.clear();
+  first_hops.clear();
+  const std::size_t every = one_of(group);
+  for (std::size_t number = 0; number < sends.size(); ++number) {
+    // Drawn, as what is counted out may always be of the same distance.
+    if (every > 1 && scramble(number) % every != 0) continue;
+    const Sent& sent = sends[number];
+    add(sent, group[static_cast<std::size_t>(sent.from)], group[static_cast<std::size_t>(sent.to)]);
+  }
+  first_hops.push_back(hops.size());
+  loads_to_seconds(every);
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    double busiest = 0;
+    for (std::size_t hop = first_hops[i]; hop < first_hops[i + 1]; ++hop) {
+      busiest = std::max(busiest, busy[static_cast<std::size_t>(hops[hop])]);
+    }
+    messages[i].leaves = messages[i].held + std::max(messages[i].least, busiest);
+  }
+  for (const int index : touched) busy[static_cast<std::size_t>(index)] = 0;
+  touched.clear();
+}
+
+void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
+  const Fabric::Route route = this->route(from, to);
+  first_hops.push_back(hops.size());
+  const std::size_t length = route.links.size();
+  for (std::size_t i = 0; i < length; ++i) {
+    const auto index = static_cast<std::size_t>(route.links[i]);
+    const int distance = static_cast<int>(std::min(i, length - 1 - i));
+    if (busy[index] == 0) {
+      touched.push_back(route.links[i]);
+      from_end[index] = distance;
+    }
+    from_end[index] = std::min(from_end[index], distance);
+    busy[index] += (route.shares.empty() ? 1 : route.shares[i]) *
+                   (link(route.links[i]).counts_messages ? 1 : sent.bytes.as_double());
+    hops.push_back(route.links[i]);
+  }
+  const TransportTerms adds = terms(sent, from, to, route);
+  messages.push_back({.from = sent.from,
+                      .to = sent.to,
+                      .held = to_seconds(adds.head),
+                      .least = sent.bytes.as_double() / adds.bound,
+                      .latency = to_seconds(route.latency)});
+}
+
+/// What its transport adds to a message.
+TransportTerms CollectivePrediction::Impl::terms(const Sent& sent, Rank from, Rank to,
+                                                 const Fabric::Route& route) const {
+  const Transports& transports = fabric->transports();
+  const bool leaves_node = fabric->place(from).node != fabric->place(to).node;
+  const LinkModel* model = transports.of(leaves_node, link(route.links.back()).model);
+  if (model == nullptr) return {};
+  double narrowest = kUnbounded;
+  for (const int index : route.links) {
+    if (!link(index).counts_messages) narrowest = std::min(narrowest, link(index).capacity);
+  }
+  return model->terms(
+      {.bytes = sent.bytes, .round_trip = 2 * route.latency, .capacity = narrowest});
+}
+
+/// In place of the load of each link how long it takes to carry it.
+void CollectivePrediction::Impl::loads_to_seconds(std::size_t every) {
+  for (const int index : touched) busy[static_cast<std::size_t>(index)] /= link(index).capacity;
+  if (every > 1) spread_evenly(every);
+}
+
+/// Of one in `every` message the average over links that are alike, scaled to all messages.
+void CollectivePrediction::Impl::spread_evenly(std::size_t every) {
+  struct Sum {
+    double seconds = 0;
+    int links = 0;
+  };
+  std::map<std::tuple<std::string_view, double, int>, Sum> sums;
+  const auto sum_of = [&](int index) -> Sum& {
+    const Fabric::Link& of = link(index);
+    return sums[{of.kind, of.capacity, from_end[static_cast<std::size_t>(index)]}];
+  };
+  for (const int index : touched) {
+    Sum& sum = sum_of(index);
+    sum.seconds += busy[static_cast<std::size_t>(index)];
+    ++sum.links;
+  }
+  for (const int index : touched) {
+    const Sum& sum = sum_of(index);
+    busy[static_cast<std::size_t>(index)] = sum.seconds / sum.links * static_cast<double>(every);
+  }
+}
+
+CollectivePrediction::CollectivePrediction(Fabric& fabric)
+    : impl_(std::make_unique<Impl>(fabric)) {}
+CollectivePrediction::~CollectivePrediction() = default;
+
+double CollectivePrediction::seconds(const CollectiveProgram& program,
+                                     std::span<const Rank> group) {
+  const int members = static_cast<int>(group.size());
+  MemberTimes times(members, std::min(program.lag(), kMostAhead));
+  const std::vector<Run> runs = runs_of(program);
+  for (const Run& run : runs) {
+    if (!impl_->collect(program, run.first, members)) {
+      return std::numeric_limits<double>::infinity();
+    }
+    impl_->time_messages(group);
+    times.walk(impl_->messages, run.count, kMostWalked / runs.size());
+  }
+  return times.end();
+}
+
+std::uint64_t CollectivePrediction::reach(std::span<const Rank> group) {
+  std::uint64_t hash = group.size();
+  const auto see = [&](Rank from, Rank to) {
+    const Fabric::Route route = impl_->route(from, to);
+    for (const int index : route.links) {
+      const Fabric::Link& link = impl_->link(index);
+      hash = scramble(hash ^ static_cast<std::uint64_t>(link.latency.count()));
+      hash = scramble(hash ^ std::bit_cast<std::uint64_t>(link.capacity));
+    }
+    hash = scramble(hash);
+  };
+  for (std::size_t away = 1; away < group.size(); away *= 2) see(group.front(), group[away]);
+  see(group.back(), group.front());
+  return hash;
+}
+
+}  // namespace orrery
