@@ -55,9 +55,8 @@ void merge_override(JsonValue& target, const JsonValue& patch, bool pending) {
   pending = pending || target.find("use") != nullptr;
   for (const auto& [key, value] : patch.members) {
     JsonValue* const here = target.find(key);
-    if (value.kind == Kind::null && (pending || here != nullptr)) {
-      target.origin = patch.origin;
-    }
+    // What is wrong with the whole, or missing from it, may be so by this.
+    if (value.kind != Kind::null || pending || here != nullptr) target.origin = patch.origin;
     if (value.kind == Kind::null && !pending) {
       erase(target, key);
       continue;

@@ -25,7 +25,8 @@ void erase(JsonValue& object, std::string_view key);
 /// what stood there (else the old overrides would apply to the new entry), and so does a fact with
 /// its "value" (else it would be given the old one's source). Overrides of a reference join it, and
 /// there a null is kept until the entry is known that it deletes a key of (`pending`). An object
-/// that lost a key stands where that was asked for: a complaint about the loss goes there.
+/// that lost a key, or was given one, stands where that was asked for: a complaint about the whole,
+/// or about what is missing from it, goes there.
 void merge_override(JsonValue& target, const JsonValue& patch, bool pending = false);
 
 /// Puts "name" first; `name` is for a value that has none or, with `replace`, another.

@@ -276,7 +276,9 @@ ClusterSpec read_cluster(JsonCursor cursor) {
     cursor.error("a cluster of " + std::to_string(spec.nodes) + " nodes needs a \"fabric\"");
   }
   if (spec.nodes > 1 && node_is_sound && spec.node.nics < 1) {
-    nodes.error(std::to_string(spec.nodes) + " nodes are joined through NICs, but \"nics\" is 0");
+    JsonCursor nics = node.find("nics");
+    (nics.present() ? nics : nodes)
+        .error(std::to_string(spec.nodes) + " nodes are joined through NICs, but \"nics\" is 0");
   }
   if (spec.device_count() > kMaximumDevices) {
     nodes.error(std::to_string(spec.nodes) + " nodes of " + std::to_string(spec.node.devices) +

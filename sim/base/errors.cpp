@@ -26,17 +26,26 @@ std::string escape_controls(std::string_view text) {
   return result;
 }
 
+/// What stands on the command line, "--cluster" or "DEVICE", is no document with places in it.
+std::string shown(const Diagnostic& diagnostic) {
+  const auto is_capital = [](char character) { return character >= 'A' && character <= 'Z'; };
+  const bool is_word = diagnostic.file.starts_with("--") ||
+                       std::all_of(diagnostic.file.begin(), diagnostic.file.end(), is_capital);
+  return is_word && diagnostic.pointer.empty() ? diagnostic.file + ": " + diagnostic.message
+                                               : diagnostic.text();
+}
+
 std::string joined(const std::vector<Diagnostic>& diagnostics) {
-  const std::size_t shown = std::min(diagnostics.size(), kMaximumShown);
+  const std::size_t count = std::min(diagnostics.size(), kMaximumShown);
   std::string result;
-  for (std::size_t index = 0; index < shown; ++index) {
+  for (std::size_t index = 0; index < count; ++index) {
     if (index > 0) {
       result += '\n';
     }
-    result += escape_controls(diagnostics[index].text());
+    result += escape_controls(shown(diagnostics[index]));
   }
-  if (shown < diagnostics.size()) {
-    result += "\n… and " + std::to_string(diagnostics.size() - shown) + " more";
+  if (count < diagnostics.size()) {
+    result += "\n… and " + std::to_string(diagnostics.size() - count) + " more";
   }
   return result;
 }

@@ -155,6 +155,17 @@ TEST_F(CatalogTest, WhoRemovesAFieldAnswersForItsAbsence) {
       << "also inside a reference of the entry";
 }
 
+TEST_F(CatalogTest, WhoOverridesAnswersForTheWhole) {
+  write("clusters/lone.json", R"({"node": "box", "nodes": {"value": 1, "source": "s"}})");
+  read(resolved(R"({"cluster": {"use": "lone", "with": {"nodes": 2}}})"));
+  EXPECT_EQ(reported(), "scenario.json#/cluster/with: a cluster of 2 nodes needs a \"fabric\"\n");
+  diagnostics_ = {};
+  read(resolved(R"({"cluster": {"use": "hall", "with": {"node": {"nics": 0}}}})"));
+  EXPECT_EQ(reported(),
+            "scenario.json#/cluster/with/node/nics: 3 nodes are joined through NICs, but \"nics\" "
+            "is 0\n");
+}
+
 TEST_F(CatalogTest, AReferenceThatIsOutOfPlaceIsReportedWhereItWasWritten) {
   write("mine.json", kDeviceText);
   read(resolved(R"({"cluster": {"use": "hall", "with": {"device": {"use": "./mine.json"}}}})"));

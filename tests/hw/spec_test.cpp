@@ -183,7 +183,7 @@ TEST(Spec, FabricsAreNeededWhereThereIsMoreThanOne) {
   EXPECT_EQ(cluster_mistakes("/fabric", "null"),
             "t.json#: a cluster of 3 nodes needs a \"fabric\"\n");
   EXPECT_EQ(cluster_mistakes("/node/nics", "0"),
-            "t.json#/nodes: 3 nodes are joined through NICs, but \"nics\" is 0\n");
+            "t.json#/node/nics: 3 nodes are joined through NICs, but \"nics\" is 0\n");
   const std::string one_node = R"({"node": )" + node_text() + R"(, "nodes": 1})";
   EXPECT_EQ(mistakes(read_cluster, parse_json(one_node, "t.json")), "");
 }

@@ -66,16 +66,20 @@ std::string kind_of(const JsonValue& section) {
          (routing == nullptr ? "" : ", routing " + routing->string);
 }
 
+/// Where it says nothing, or chooses between nothing.
+void refuse_of(const std::string& of, bool writes) {
+  if (of != "node" && of != "cluster") {
+    throw UsageError("--of: expected \"node\" or \"cluster\", got " + json_string(of).describe());
+  }
+  if (!writes) throw UsageError("--of: expected a --graphviz or --graphml file to write it to");
+}
+
 const Topology& part_to_write(const po::variables_map& options, const Fabric& fabric) {
   const Topology* node = fabric.node_topology();
   const Topology* cluster = fabric.cluster_topology();
   const Topology* part = cluster != nullptr ? cluster : node;
   if (options.count("of") > 0) {
-    const std::string of = options["of"].as<std::string>();
-    if (of != "node" && of != "cluster") {
-      throw UsageError("--of: expected \"node\" or \"cluster\", got " + json_string(of).describe());
-    }
-    part = of == "node" ? node : cluster;
+    part = options["of"].as<std::string>() == "node" ? node : cluster;
   }
   if (part == nullptr) throw UsageError("there is no such network to write in this scenario");
   return *part;
@@ -87,6 +91,9 @@ int topology_command(std::span<const std::string> words, const Builtins& builtin
   const CommandSyntax command = syntax();
   const po::variables_map options = parse_command_line(command, words);
   if (prints_help(options, kHelp, command)) return 0;
+  const bool graphviz = options.count("graphviz") > 0;
+  const bool graphml = options.count("graphml") > 0;
+  if (options.count("of") > 0) refuse_of(options["of"].as<std::string>(), graphviz || graphml);
   std::ostringstream text;
   const std::vector<std::string> overrides = overrides_of(options);
   const Scenario scenario =
@@ -113,8 +120,6 @@ int topology_command(std::span<const std::string> words, const Builtins& builtin
            << to_text(Bandwidth(std::llround(link.capacity))) << "\n";
     }
   }
-  const bool graphviz = options.count("graphviz") > 0;
-  const bool graphml = options.count("graphml") > 0;
   if (graphviz || graphml) {
     const Topology& part = part_to_write(options, fabric);
     if (graphviz) write_file(options["graphviz"].as<std::string>(), graphviz_text(part));

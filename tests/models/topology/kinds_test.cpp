@@ -1,6 +1,10 @@
 // Mistakes in the parameters of each kind, and what its wiring is where the suite cannot say it.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <set>
+
+#include "hw/catalog.hpp"
 #include "tests/models/topology/topology_making.hpp"
 
 namespace orrery {
@@ -48,6 +52,26 @@ TEST(Grids, PlacesAndRoutersMustBeAsMany) {
   EXPECT_EQ(mistakes_of(R"({"kind": "hyperx", "dimensions": [], "links_per_pair": 1, "link": L})",
                         devices(6)),
             "t.json#/dimensions: expected 1 to 16 sizes, got an array\n");
+}
+
+/// Its examples are of eight endpoints, a line each.
+TEST(TopologyReadme, HasAnExampleOfEachKindThatCanBeRead) {
+  const std::string root = ORRERY_SOURCE_DIR;
+  const Catalog catalog({{"links", root + "/hw/catalog/links"}});
+  std::ifstream page(root + "/models/topology/README.md");
+  std::set<std::string> kinds;
+  for (std::string line; std::getline(page, line);) {
+    if (!line.starts_with("{ \"kind\"")) continue;
+    Diagnostics mistakes;
+    JsonValue document = parse_json(line, "t.json");
+    catalog.resolve(document, mistakes);
+    std::string text = all_text(mistakes);
+    EXPECT_NE(make_topology(to_text(document, false), devices(8), &text), nullptr) << line << text;
+    EXPECT_EQ(text, "") << line;
+    kinds.insert(document.find("kind")->string);
+  }
+  const std::vector<std::string> names = builtin_topologies().names();
+  EXPECT_EQ(kinds, std::set<std::string>(names.begin(), names.end()));
 }
 
 TEST(Dragonfly, GroupsNeedAGlobalLinkToEachOther) {

@@ -30,6 +30,14 @@ TEST(ScenarioError, ShowsEachMistakeOnItsOwnLine) {
   EXPECT_EQ(error.diagnostics().size(), 2U);
 }
 
+TEST(ScenarioError, NamesNoPlaceInAWordOfTheCommandLine) {
+  EXPECT_STREQ(ScenarioError({{"--cluster", "", "no such cluster"}}).what(),
+               "--cluster: no such cluster");
+  EXPECT_STREQ(ScenarioError({{"DEVICE", "", "no such device"}}).what(), "DEVICE: no such device");
+  EXPECT_STREQ(ScenarioError({{"--set", "/seed", "wrong"}}).what(), "--set#/seed: wrong");
+  EXPECT_STREQ(ScenarioError({{"a.json", "", "wrong"}}).what(), "a.json#: wrong");
+}
+
 TEST(ScenarioError, ShowsFiftyMistakesAndCountsTheRest) {
   constexpr int kShown = 50;
   const std::string fifty = ScenarioError(numbered_mistakes(kShown)).what();

@@ -99,6 +99,13 @@ std::multiset<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
+TEST_F(NetworkTest, WhichNetworkToWriteNeedsAFileToWriteItTo) {
+  const Outcome outcome = run_orrery({"topology", scenario_, "--of", "node"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.err.find("--of: expected a --graphviz or --graphml file"), std::string::npos)
+      << outcome.err;
+}
+
 TEST_F(NetworkTest, AGraphMlThatWasWrittenIsReadToTheSameNetwork) {
   for (const char* fabric :
        {R"({"kind": "crossbar"})",
