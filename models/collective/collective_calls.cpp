@@ -82,6 +82,7 @@ CollectivePlan CollectiveCalls::predicted_plan(const CollectiveCall& call,
                                                std::span<const Rank> group) const {
   const std::string prefix = std::string(to_string(call.kind)) + "/";
   constexpr double kNearly = 1 - 1e-6;  // sums in another order are no better
+  constexpr double kLongest = 9e6;      // seconds that can be said
   CollectivePlan plan;
   double least = 0;
   std::string predicted;
@@ -93,9 +94,10 @@ CollectivePlan CollectiveCalls::predicted_plan(const CollectiveCall& call,
     if (program->in_network()) continue;
     const double seconds = prediction_->seconds(*program, group);
     const std::string algorithm = entry.name.substr(prefix.size());
-    predicted += (predicted.empty() ? "" : ", ") + algorithm + " " +
-                 (std::isfinite(seconds) ? to_text(duration_from_seconds(seconds))
-                                         : "not, of too many messages");
+    predicted +=
+        (predicted.empty() ? "" : ", ") + algorithm + " " +
+        (std::isfinite(seconds) ? to_text(duration_from_seconds(std::min(seconds, kLongest)))
+                                : "not, of too many messages");
     if (plan.make != nullptr && seconds >= least * kNearly) continue;
     least = seconds;
     plan.algorithm = algorithm;

@@ -75,8 +75,12 @@ struct CollectivePrediction::Impl {
   void time_messages(std::span<const Rank> group);
   void add(const Sent& sent, Rank from, Rank to);
   TransportTerms terms(const Sent& sent, Rank from, Rank to, const Fabric::Route& route) const;
+  void note_sender(Rank from, Rank to);
   void loads_to_seconds(std::size_t every);
   void spread_evenly(std::size_t every);
+
+  static constexpr int kNobody = -1;
+  static constexpr int kSeveral = -2;
 
   Fabric* fabric;
   std::vector<Sent> sends;              // of the step at hand
@@ -84,6 +88,7 @@ struct CollectivePrediction::Impl {
   std::vector<int> hops;                // the links of all of these, one after the other
   std::vector<std::size_t> first_hops;  // of each
   std::vector<double> busy;             // by link: what it carries, then how long that takes
+  std::vector<int> sender;              // by adapter, where incast matters: who sends into it
   std::vector<int> way;                 // where routes are not kept
   std::vector<double> shares;
   std::vector<int> touched;   // links that carry something
@@ -167,6 +172,7 @@ void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
                    (link(route.links[i]).counts_messages ? 1 : sent.bytes.as_double());
     hops.push_back(route.links[i]);
   }
+  if (!sender.empty()) note_sender(from, to);
   const TransportTerms adds = terms(sent, from, to, route);
   messages.push_back({.from = sent.from,
                       .to = sent.to,
@@ -190,9 +196,26 @@ TransportTerms CollectivePrediction::Impl::terms(const Sent& sent, Rank from, Ra
       {.bytes = sent.bytes, .round_trip = 2 * route.latency, .capacity = narrowest});
 }
 
-/// In place of the load of each link how long it takes to carry it.
+void CollectivePrediction::Impl::note_sender(Rank from, Rank to) {
+  const Fabric::Place source = fabric->place(from);
+  const Fabric::Place target = fabric->place(to);
+  if (source.node == target.node) return;
+  const Transports::Receiving ports = fabric->transports().receiving(source, target);
+  for (int port = ports.first; port < ports.first + ports.count; ++port) {
+    int& known = sender[static_cast<std::size_t>(port)];
+    known = known == kNobody || known == ports.source ? ports.source : kSeveral;
+  }
+}
+
+/// In place of the load of each link how long it takes to carry it. A port into which several
+/// adapters send carries less.
 void CollectivePrediction::Impl::loads_to_seconds(std::size_t every) {
   for (const int index : touched) busy[static_cast<std::size_t>(index)] /= link(index).capacity;
+  for (std::size_t port = 0; port < sender.size(); ++port) {
+    const auto index = static_cast<std::size_t>(fabric->transports().parts().incast) + port;
+    if (sender[port] == kSeveral) busy[index] /= fabric->transports().incast_efficiency();
+    sender[port] = kNobody;
+  }
   if (every > 1) spread_evenly(every);
 }
 
