@@ -38,7 +38,8 @@ void read_heads(JsonCursor& parameters, SequenceLayer& layer) {
 }
 
 /// Rows, and the sequences that they are packed from.
-void read_tokens(JsonCursor& parameters, std::uint64_t seed, SequenceLayer& layer) {
+void read_tokens(JsonCursor& parameters, std::uint64_t seed, SequenceLayer& layer,
+                 std::string& lengths_digest) {
   Division division;
   division.sequence_length = parameters.at("sequence_length").as_count(kLength);
   read_sequences(parameters, seed, division);
@@ -46,6 +47,7 @@ void read_tokens(JsonCursor& parameters, std::uint64_t seed, SequenceLayer& laye
     parameters.find("sequences").error("documents are cut in training; here rows are \"packed\"");
   }
   layer.lengths = division.packed;
+  lengths_digest = division.lengths_digest;
   if (layer.lengths.empty()) layer.lengths = {division.sequence_length};
   layer.batch = count_or(parameters, "batch", 1, {.minimum = 1, .maximum = 1 << 20});
   if (division.sequence_length > 0 && layer.batch > kMaximumTokens / division.sequence_length) {
@@ -107,7 +109,7 @@ std::optional<SequenceAttentionSettings> read_sequence_attention(JsonCursor para
   settings.method = read_sequence_method(parameters.at("method"));
   read_groups(parameters, settings, context.devices);
   read_heads(parameters, layer);
-  read_tokens(parameters, context.seed, layer);
+  read_tokens(parameters, context.seed, layer, settings.lengths_digest);
   JsonCursor mask = parameters.find("mask");
   if (mask.present() && mask.as_choice({"causal", "full"}) == "full") {
     layer.mask = AttentionMask::full;
@@ -158,6 +160,7 @@ JsonValue to_json(const SequenceAttentionSettings& settings) {
   if (layer.lengths.size() > 1) {
     Division packed;
     packed.packed = layer.lengths;
+    packed.lengths_digest = settings.lengths_digest;
     members.emplace_back("sequences", sequences_json(packed));
   }
   return json_object(std::move(members));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "sim/base/json_cursor.hpp"
 #include "workloads/sequence/sequence_method.hpp"
@@ -17,6 +18,7 @@ struct SequenceAttentionSettings {
   std::int64_t degree = 1;
   std::int64_t groups = 1;
   bool has_backward = false;
+  std::string lengths_digest;  // of the file of "sequences"; "" where there is none
 };
 
 /// Reads all keys but "kind"; nothing when there are mistakes, which go to the cursor's

@@ -32,9 +32,14 @@ void read_sequences(JsonCursor& parameters, std::uint64_t seed, Division& divisi
   }
   const std::size_t mistakes = sequences.diagnostics().count();
   const std::string kind = sequences.at("kind").as_choice({"fixed", "packed", "variable"});
+  const auto read = [&](JsonCursor& lengths) {
+    LengthList list = read_length_list(lengths, seed);
+    division.lengths_digest = std::move(list.digest);
+    return std::move(list.tokens);
+  };
   if (kind == "packed") {
     JsonCursor lengths = sequences.at("lengths");
-    division.packed = read_length_list(lengths, seed).tokens;
+    division.packed = read(lengths);
     const std::int64_t sum =
         std::accumulate(division.packed.begin(), division.packed.end(), std::int64_t{0});
     if (sequences.diagnostics().count() == mistakes && division.sequence_length > 0 &&
@@ -45,20 +50,25 @@ void read_sequences(JsonCursor& parameters, std::uint64_t seed, Division& divisi
   }
   if (kind == "variable") {
     JsonCursor lengths = sequences.at("lengths");
-    division.documents = read_length_list(lengths, seed).tokens;
+    division.documents = read(lengths);
     if (sequences.diagnostics().count() == mistakes) check_documents(lengths, division.documents);
   }
   sequences.reject_unknown_keys();
 }
 
 JsonValue sequences_json(const Division& division) {
-  std::vector<JsonValue> lengths;
   const bool packed = division.documents.empty();
+  const JsonValue kind = json_string(packed ? "packed" : "variable");
+  if (!division.lengths_digest.empty()) {
+    return json_object(
+        {{"kind", kind},
+         {"lengths", json_object({{"digest", json_string(division.lengths_digest)}})}});
+  }
+  std::vector<JsonValue> lengths;
   for (const std::int64_t length : packed ? division.packed : division.documents) {
     lengths.push_back(json_integer(length));
   }
-  return json_object({{"kind", json_string(packed ? "packed" : "variable")},
-                      {"lengths", json_array(std::move(lengths))}});
+  return json_object({{"kind", kind}, {"lengths", json_array(std::move(lengths))}});
 }
 
 }  // namespace orrery

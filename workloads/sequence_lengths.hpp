@@ -20,7 +20,8 @@ namespace orrery {
 /// packing they are padded, which costs as much as tokens do.
 void read_sequences(JsonCursor& parameters, std::uint64_t seed, Division& division);
 
-/// The key as read_sequences reads it; not for kind "fixed", which is the default.
+/// The key as read_sequences reads it; not for kind "fixed", which is the default. Of lengths that
+/// were read from a file the digest alone: their list goes with the scenario's own object.
 JsonValue sequences_json(const Division& division);
 
 }  // namespace orrery

@@ -86,6 +86,7 @@ struct Division {
   /// What attention does then depends on the micro-batch; the kernels of a Division count whole
   /// rows, as without documents.
   std::vector<std::int64_t> documents = {};
+  std::string lengths_digest = {};  // of the file that either was read from; "" where none was
 
   std::int64_t whole_tokens() const { return micro_batch * sequence_length; }
   /// Of a rank, or of its tensor-parallel group.

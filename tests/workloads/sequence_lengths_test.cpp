@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <numeric>
 
+#include "sim/base/hash.hpp"
 #include "tests/workloads/training_fixture.hpp"
 #include "workloads/document_stream.hpp"
 #include "workloads/kernel_forms.hpp"
@@ -63,6 +65,23 @@ TEST(SequenceLengths, WhatIsResolvedGivesTheSameAgain) {
   EXPECT_NE(variable.find(R"("sequences":{"kind":"variable","lengths":[3000,24]})"),
             std::string::npos);
   EXPECT_EQ(resolved(variable), variable);
+}
+
+TEST(SequenceLengths, WhatIsResolvedNamesTheDigestOfTheirFile) {
+  const std::string text = "1000\n24\n";
+  const std::string path = ::testing::TempDir() + "/sequence_lengths.txt";
+  std::ofstream(path) << text;
+  const auto lengths = [&](const std::string& more) {
+    return keys(R"({"kind": "packed", "lengths": {"kind": "list", "file": ")" + path + "\"" + more +
+                "}}");
+  };
+  const auto read = [&](const std::string& more) {
+    return read_training(workload_json(SmallGpt{}.json(), lengths(more)), 1);
+  };
+  const std::string digest = R"("digest":")" + fnv1a_hex(text) + "\"";
+  EXPECT_NE(to_text(read("").workload->resolved(), false).find(digest), std::string::npos);
+  EXPECT_NE(read("," + digest).workload, nullptr);
+  EXPECT_EQ(read(R"(,"digest":"0")").workload, nullptr);
 }
 
 TEST(SequenceLengths, AttentionStaysInsideEachSequence) {
