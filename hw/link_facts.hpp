@@ -22,7 +22,7 @@ struct RdmaFacts {
   std::optional<Bytes> rendezvous_threshold;      // from this size on; none: every message is eager
   std::optional<RegistrationFacts> registration;  // none: registrations are cached
   Duration queue_pair_setup;                      // before the first message between two devices
-  double incast_efficiency = 1;                   // of a port into which several adapters send
+  double incast_efficiency = 1;                   // of a port, by each doubling of its senders
   bool operator==(const RdmaFacts&) const = default;
 };
 

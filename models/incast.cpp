@@ -14,7 +14,7 @@ bool IncastPorts::begins(int port, int source) {
     return false;
   }
   sources.emplace_back(source, 1);
-  return sources.size() == 2;
+  return true;
 }
 
 bool IncastPorts::ends(int port, int source) {
@@ -24,7 +24,7 @@ bool IncastPorts::ends(int port, int source) {
   ORRERY_CHECK(entry != sources.end(), "a message ended that did not begin");
   if (--entry->second > 0) return false;
   sources.erase(entry);
-  return sources.size() == 1;
+  return true;
 }
 
 }  // namespace orrery

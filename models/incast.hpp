@@ -11,12 +11,11 @@ class IncastPorts {
   explicit IncastPorts(std::size_t ports) : sources_(ports) {}
 
   /// A message from adapter `source` into `port` begins, or ends. True when the port has come to
-  /// receive from several, or from one again.
+  /// receive from more of them, or from fewer.
   bool begins(int port, int source);
   bool ends(int port, int source);
-  bool receives_from_several(int port) const {
-    return sources_[static_cast<std::size_t>(port)].size() > 1;
-  }
+  /// How many adapters send into the port.
+  std::size_t senders(int port) const { return sources_[static_cast<std::size_t>(port)].size(); }
 
  private:
   using Sources = std::vector<std::pair<int, int>>;  // adapter, its messages on the way

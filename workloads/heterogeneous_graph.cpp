@@ -17,18 +17,28 @@ std::int64_t rounded_up(std::int64_t tokens, std::int64_t multiple) {
   return (tokens + multiple - 1) / multiple * multiple;
 }
 
-/// Attention over whole sequences with a part of the heads, between two all-to-alls.
-Steps with_exchanges(const Steps& steps, const Kernel& attention, Bytes before, Bytes after) {
+/// An all-to-all of tensors whose parts for one rank do not lie together: they are put together
+/// before and apart after it, out of place (DeepSpeed, sequence/layer.py, single_all_to_all: a
+/// transpose made contiguous on both sides).
+void exchange(Steps& steps, const std::string& label, Bytes bytes) {
+  const Kernel copy = elementwise({.read = bytes, .written = bytes});
+  steps.push_back(kernel_step(label + ".pack", copy));
+  steps.push_back(collective_step(label, CollectiveKind::all_to_all, bytes));
+  steps.push_back(kernel_step(label + ".unpack", copy));
+}
+
+/// Attention over whole sequences with a part of the heads; a group of several between two
+/// all-to-alls.
+Steps with_exchanges(const Steps& steps, const Kernel& attention, bool several, Bytes before,
+                     Bytes after) {
   Steps result;
   for (const Step& step : steps) {
-    if (step.label != "attention.flash") {
-      result.push_back(step);
-      continue;
-    }
-    result.push_back(collective_step("attention.exchange_in", CollectiveKind::all_to_all, before));
+    const bool is_attention = step.label == "attention.flash";
+    if (is_attention && several) exchange(result, "attention.exchange_in", before);
     result.push_back(step);
+    if (!is_attention) continue;
     result.back().kernel = attention;
-    result.push_back(collective_step("attention.exchange_out", CollectiveKind::all_to_all, after));
+    if (several) exchange(result, "attention.exchange_out", after);
   }
   return result;
 }
@@ -99,10 +109,11 @@ HeterogeneousGraph::GroupPasses HeterogeneousGraph::passes_of(const SequenceGrou
   if (tokens > group.tokens) heads.packed.push_back(tokens - group.tokens);
   const Bytes in = matrix_bytes(settings_.precision, own.tokens(), shape.qkv_size());
   const Bytes out = matrix_bytes(settings_.precision, own.tokens(), shape.context_size());
+  const bool several = group.devices > 1;
   passes.layer.forward =
-      with_exchanges(passes.layer.forward, flash_attention_forward(shape, heads), in, out);
-  passes.layer.backward =
-      with_exchanges(passes.layer.backward, flash_attention_backward(shape, heads), out, in);
+      with_exchanges(passes.layer.forward, flash_attention_forward(shape, heads), several, in, out);
+  passes.layer.backward = with_exchanges(passes.layer.backward,
+                                         flash_attention_backward(shape, heads), several, out, in);
   return passes;
 }
 
@@ -160,7 +171,6 @@ void HeterogeneousGraph::run(std::vector<Group>& groups, std::size_t unit, Pass 
 void HeterogeneousGraph::run(Group& group, const Steps& steps, Pass pass, OpId weights) {
   OpId before = group.last;
   for (const Step& step : steps) {
-    if (step.collective && group.devices == 1) continue;
     const OpId id = add(group, step, pass);
     if (before.valid() && graph_.op(before).stream != graph_.op(id).stream) {
       graph_.depend(id, before);

@@ -12,8 +12,9 @@ namespace orrery {
 /// every group over its sequences, side by side; ranks stand in the order of the groups, larger
 /// ones first, so that a group of up to a node's devices stays within a node. Then Adam.
 ///
-///   every layer, on each rank of a group of d:  (tokens/d) norm qkv  all-to-all
-///       attention of heads/d over all sequences  all-to-all  projection norm up down; and back
+///   every layer, on each rank of a group of d:  (tokens/d) norm qkv  pack all-to-all unpack
+///       attention of heads/d over all sequences  pack all-to-all unpack  projection norm up down;
+///       and back
 ///   beside it, over all ranks, unit by unit: all-gather of weights before forward and backward
 ///       pass, reduce-scatter of gradients (ZeRO stage 3, or FSDP: the next unit's gather runs
 ///       ahead, gradients of one unit are reduced while those of the next are made)

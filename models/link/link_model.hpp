@@ -29,7 +29,7 @@ struct LinkTraits {
   bool remembers_pairs = false;  // whether it matters which message is the first
   double duplex = 1;             // of both directions' capacity, when both are busy; in [0.5, 1]
   std::optional<double> message_rate = {};  // messages/s of a port, each direction
-  double incast_efficiency = 1;             // of a port into which several adapters send at once
+  double incast_efficiency = 1;             // of a port, by each doubling of adapters that send
   std::optional<Bandwidth> core_rate = {};  // what a core of the host moves
 };
 

@@ -181,6 +181,12 @@ TEST(Rdma, SeveralThatSendIntoOnePortLoseAPartOfItWhileTheyDo) {
   const Duration together = transfer_time(2 * kSize, Bandwidth(kBandwidth.count() * 8 / 10));
   EXPECT_EQ(done.end_of(small), together + kLatency);
   EXPECT_EQ(done.end_of(large), together + transfer_time(2 * kSize, kBandwidth) + kLatency);
+  GraphOf three(4);
+  for (Rank source = 1; source <= 3; ++source) three.transfer(source, 0, kSize);
+  const double left = std::pow(0.8, std::log2(3));
+  EXPECT_NEAR(to_seconds(run(cluster, three).end.since_start() - kLatency),
+              to_seconds(transfer_time(3 * kSize, kBandwidth)) / left, 1e-9)
+      << "each doubling of the senders takes its part";
   GraphOf from_one(4);
   from_one.transfer(1, 0, kSize, "first");
   from_one.transfer(1, 0, kSize, "second");

@@ -97,7 +97,8 @@ std::string to_text(const Configurations& all) {
   for (const Configurations::Figure& figure : all.figures) text += figure_line(figure);
   text += "\n" + case_table(all);
   for (const Configurations::Order& order : all.orders) {
-    text += "\n  each case slower than the next:";
+    text += "\n  " + (order.group.empty() ? "each case" : order.group + ", each case") +
+            " slower than the next:";
     for (const std::size_t c : order.configurations) text += " " + all.configurations[c].name;
     const std::size_t broken = order.broken.size();
     text += broken == 0 ? "; holds for all\n"

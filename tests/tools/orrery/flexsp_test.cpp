@@ -76,7 +76,7 @@ TEST(PlanSequence, SaysHowItIsCalled) {
 // say of arithmetic and exchanges the simulator says from kernels, links and their sharing, but for
 // weights and gradients, which in the fit are its fixed time.
 TEST(Flexsp, SimulatedArithmeticAndExchangesAreThoseThatThePlannersCostsWereFittedTo) {
-  constexpr double kAgreement = 0.10;  // seen: 2 to 8 %
+  constexpr double kAgreement = 0.06;  // seen: 1 and 5 %
   const double fixed = 0.62936;
   std::map<std::string, double> times;
   for (const std::string method : {"fixed", "heterogeneous"}) {
