@@ -196,6 +196,7 @@ void TrainingGraphBuilder::update(const Stage& stage, OpId ready, OpId norm) {
     const OpId id = graph_.add(op);
     depend_on(id, ready);
     depend_on(id, norm);
+    depend_on(id, stage.issued);
     return id;
   };
   if (separate && settings_.gradient_clipping) {

@@ -96,6 +96,7 @@ struct Stage {
   std::vector<OpId> last_of_use;     // kernels after which gathered weights were let go
   std::vector<OpId> unit_ends;       // last kernels of units; for offloaded activations
   Bytes made_gradients;              // where they are not kept from step to step
+  OpId issued;                       // the host has issued the step's kernels
 };
 
 /// Makes the graph of training_graph.hpp: passes in training_graph.cpp, transfers in

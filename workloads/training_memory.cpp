@@ -4,18 +4,27 @@
 
 namespace orrery {
 
-/// What the host does once a step, in front of it all.
+/// What the host does once a step, in front of it all, and beside it.
 void TrainingGraphBuilder::wait_for_host() {
-  if (settings_.host.step == Duration(0)) return;
-  for (const Stage& stage : stages_) {
+  const std::int64_t tokens =
+      settings_.division.sequence_length * settings_.division.micro_batch * settings_.micro_batches;
+  const Duration before = settings_.host.step + tokens * settings_.host.token;
+  const auto add = [&](const Stage& stage, const char* label, StreamId stream, Duration time) {
     Op op;
     op.kind = OpKind::delay;
-    op.stream = compute_;
+    op.stream = stream;
     op.ranks = stage.tensor_groups;
-    op.label = graph_.label("host.step");
+    op.label = graph_.label(label);
     op.category = graph_.label("host");
-    op.delay = settings_.host.step;
-    graph_.add(op);
+    op.delay = time;
+    return graph_.add(op);
+  };
+  for (Stage& stage : stages_) {
+    OpId ready;
+    if (before > Duration(0)) ready = add(stage, "host.step", compute_, before);
+    if (settings_.host.issue == Duration(0)) continue;
+    stage.issued = add(stage, "host.issue", graph_.stream("host"), settings_.host.issue);
+    depend_on(stage.issued, ready);
   }
 }
 

@@ -163,10 +163,10 @@ void read_division(JsonCursor& parameters, std::uint64_t seed, Division& divisio
 void read_host(JsonCursor& parameters, HostTimes& host) {
   JsonCursor object = parameters.find("host");
   if (!object.present()) return;
-  JsonCursor kernel = object.find("kernel");
-  JsonCursor step = object.find("step");
-  if (kernel.present()) host.kernel = kernel.as_duration();
-  if (step.present()) host.step = step.as_duration();
+  host = {.kernel = object.find("kernel").as_duration(),
+          .issue = object.find("issue").as_duration(),
+          .step = object.find("step").as_duration(),
+          .token = object.find("token").as_duration()};
   object.reject_unknown_keys();
 }
 
@@ -252,9 +252,11 @@ JsonValue to_json(const TrainingSettings& settings) {
   if (!division.packed.empty() || !division.documents.empty())
     members.emplace_back("sequences", sequences_json(division));
   if (!settings.keeps_gradients) members.emplace_back("gradient_memory", named("set_to_none"));
-  if (settings.host.kernel > Duration(0) || settings.host.step > Duration(0)) {
-    members.emplace_back("host", json_object({{"kernel", exact(settings.host.kernel)},
-                                              {"step", exact(settings.host.step)}}));
+  if (const HostTimes& host = settings.host; host != HostTimes()) {
+    members.emplace_back("host", json_object({{"kernel", exact(host.kernel)},
+                                              {"issue", exact(host.issue)},
+                                              {"step", exact(host.step)},
+                                              {"token", exact(host.token)}}));
   }
   if (settings.runtime_memory > Bytes(0)) {
     members.emplace_back("runtime_memory", exact(settings.runtime_memory));

@@ -46,12 +46,18 @@ struct PipelineTransfers {
                                 // the hidden state, which is gathered where it arrives
 };
 
-/// What the host that issues the kernels takes: for each of them, while the device runs what came
-/// before (Kernel::host), and for what it does once a step beside: reading the batch, logging,
-/// the optimizer's loop, in which the device waits.
+/// What the host that issues the kernels takes.
+///   kernel  for each of them, while the device runs what came before (Kernel::host)
+///   issue   for all of a step, beside the device: the optimizer waits until it is over
+///   step    for what it does once a step while the device waits: logging, reading the batch
+///   token   more of that for each token of the sequences of a rank's replica, of which each rank
+///           reads the whole, whatever part it works on
 struct HostTimes {
   Duration kernel;
+  Duration issue;
   Duration step;
+  Duration token;
+  bool operator==(const HostTimes&) const = default;
 };
 
 /// What is kept in the memory of the node's host instead of the device's.

@@ -11,6 +11,9 @@ class RankWalk {
  public:
   RankWalk(const TaskGraph& graph, bool pipelined) : graph_(&graph), pipelined_(pipelined) {
     result_.exposed.resize(graph.label_count());
+    for (std::size_t label = 0; label < graph.label_count(); ++label) {
+      if (graph.text(LabelId(label)) == "host") host_ = LabelId(label);
+    }
     for (const TrackerEffect& effect : graph.tracker_effects()) {
       if (effect.triggered == Bytes(0)) continue;
       if (is_trigger_.empty()) is_trigger_.resize(graph.ops().size());
@@ -42,10 +45,11 @@ class RankWalk {
     std::erase_if(running_, [now](const Span* span) { return span->end <= now; });
   }
 
-  /// A trigger is part of the communication that it starts: no core works on it.
+  /// A trigger is part of the communication that it starts: no core works on it. Nor on a delay of
+  /// the category "host", which the device waits for as for a communication.
   bool is_work(OpId op) const {
     const OpKind kind = graph_->op(op).kind;
-    if (kind == OpKind::delay) return true;
+    if (kind == OpKind::delay) return !host_.valid() || graph_->op(op).category != host_;
     return kind == OpKind::compute && (is_trigger_.empty() || !is_trigger_[op.index()]);
   }
 
@@ -76,6 +80,7 @@ class RankWalk {
   const TaskGraph* graph_;
   bool pipelined_;
   RankBreakdown result_;
+  LabelId host_;
   std::vector<bool> is_trigger_;  // by op; empty: none is
   std::vector<const Span*> running_;
 };

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/workloads/inference_fixture.hpp"
 #include "tests/workloads/strategy_fixture.hpp"
 #include "workloads/inference_graph.hpp"
@@ -14,6 +16,7 @@
 namespace orrery {
 namespace {
 
+using namespace literals;
 using testing::inference_job;
 using testing::mistakes;
 using testing::network_mistakes;
@@ -184,12 +187,23 @@ TEST(RuntimeMemory, IsThereAllTheTime) {
   EXPECT_EQ(testing::static_memory(job.graph, "runtime", 0), Bytes(600'000'000));
 }
 
-TEST(HostTimes, AreInEveryKernelAndInFrontOfTheStep) {
-  const Job job = training_job(SmallGpt{}.json(), R"({"sequence_length": 128, "micro_batch": 1,
-      "global_batch": 1, "host": {"kernel": "20 us", "step": "1 s"}})",
+TEST(HostTimes, AreInEveryKernelInFrontOfTheStepAndBesideIt) {
+  const Job job = training_job(SmallGpt{}.json(), R"({"sequence_length": 128, "micro_batch": 2,
+      "global_batch": 6, "host": {"kernel": "20 us", "step": "1 s", "token": "1 ms",
+      "issue": "2 s"}})",
                                1);
   EXPECT_EQ(job.graph.ops().front().kind, OpKind::delay);
-  EXPECT_EQ(job.graph.ops().front().delay, Duration(1'000'000'000'000));
+  EXPECT_EQ(job.graph.ops().front().delay, 1_s + 128 * 6 * 1_ms);
+  const OpId issue = ops_labelled(job.graph, "host.issue").front();
+  EXPECT_EQ(job.graph.op(issue).delay, 2_s);
+  EXPECT_NE(job.graph.op(issue).stream, job.graph.ops().front().stream);
+  const OpId adam = ops_labelled(job.graph, "optimizer.adam").front();
+  const auto waits_for = [&](OpId op, OpId on) {
+    const auto& all = job.graph.dependencies();
+    return std::any_of(all.begin(), all.end(),
+                       [&](const Dependency& each) { return each.op == op && each.on == on; });
+  };
+  EXPECT_TRUE(waits_for(issue, OpId(0)) && waits_for(adam, issue));
   const OpId product = ops_labelled(job.graph, "forward.feed_forward.up").front();
   EXPECT_EQ(job.graph.kernel(job.graph.op(product).kernel).host, Duration(20'000'000));
 }

@@ -57,8 +57,14 @@ JsonValue sharding_schema() {
 }
 
 JsonValue host_schema() {
-  return closed_object({{"kernel", reference("duration")}, {"step", reference("duration")}}, {},
-                       "What the host takes to issue a kernel, and once a step beside; default: 0");
+  return closed_object({{"kernel", reference("duration")},
+                        {"issue", reference("duration")},
+                        {"step", reference("duration")},
+                        {"token", reference("duration")}},
+                       {},
+                       "What the host takes to issue a kernel; to issue all of a step, beside the "
+                       "device; once a step and for each token of its sequences, while the device "
+                       "waits; default: 0");
 }
 
 /// workloads/offload_settings.cpp reads it.

@@ -71,6 +71,20 @@ TEST_F(BreakDown, ADelayCountsAsCompute) {
   EXPECT_EQ(exposed(rank, tensor), 5_us - 3_us);
 }
 
+TEST_F(BreakDown, TimeOfTheHostIsExposedWhereNothingIsComputed) {
+  Op op;
+  op.kind = OpKind::delay;
+  op.stream = graph.stream("host");
+  op.ranks = graph.rank_set({0});
+  op.label = op.category = graph.label("host");
+  const OpId host = graph.add(op);
+  runs(host, 0_us, 5_us);
+  runs(work, 1_us, 3_us);
+  const RankBreakdown rank = plain(5_us);
+  EXPECT_EQ(rank.compute, 3_us - 1_us);
+  EXPECT_EQ(exposed(rank, host), 5_us - (3_us - 1_us));
+}
+
 TEST_F(BreakDown, OfSeveralCommunicationsTheOneThatStartedFirstCounts) {
   runs(data, 3_us, 9_us);
   runs(tensor, 1_us, 5_us);

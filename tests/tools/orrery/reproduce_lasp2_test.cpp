@@ -29,7 +29,7 @@ TEST_P(ReproduceLasp2, HasThePublishedRateAndMemory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ReproduceLasp2,
-                         testing::Values("16 GPUs, 64K tokens", "64 GPUs, 64K tokens",
+                         testing::Values("16 GPUs, 64K tokens", "64 GPUs, 256K tokens",
                                          "16 GPUs, 256K tokens", "16 GPUs, 512K tokens"),
                          [](const auto& which) { return "case_" + std::to_string(which.index); });
 
