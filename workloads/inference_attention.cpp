@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "workloads/attended_pairs.hpp"
+#include "workloads/gpt_fast.hpp"
 #include "workloads/kernel_forms.hpp"
 #include "workloads/kv_cache.hpp"
 #include "workloads/linear_attention.hpp"
@@ -13,8 +14,7 @@
 namespace orrery {
 namespace {
 
-constexpr std::int64_t kRotary = 3;   // x cos + rotated x sin
-constexpr std::int64_t kSoftmax = 6;  // mask, maximum, difference, exponential, sum, quotient
+constexpr std::int64_t kRotary = 3;  // x cos + rotated x sin
 
 /// Latent attention's maps to queries, and to keys and values.
 LinearMap latent_down_map(const std::string& name, const NetworkShape& shape, std::int64_t width) {
@@ -104,39 +104,6 @@ Kernel flash(const PassSteps& steps, const Core& core) {
   return kernel;
 }
 
-Kernel math_product(const PassSteps& steps, const Core& core, const char* kind, std::int64_t read,
-                    std::int64_t written) {
-  const InferenceForm& form = steps.form();
-  const std::int64_t rows = steps.pass().sequences * core.heads;
-  Kernel kernel;
-  kernel.kind = kind;
-  kernel.precision = form.precision;
-  kernel.unit = MathUnit::matrix;
-  kernel.operations = Flops(2) * rows * form.static_keys * core.key_size;
-  kernel.read = matrix_bytes(form.precision, rows, read) +
-                matrix_bytes(form.kv, rows * form.static_keys, core.key_size);
-  kernel.written = matrix_bytes(form.precision, rows, written);
-  return kernel;
-}
-
-/// Scores, softmax and weighted sum as kernels of their own, over all of a cache of fixed size.
-void attend_by_products(PassSteps& steps, const Core& core, std::int64_t inputs) {
-  const InferenceForm& form = steps.form();
-  const std::int64_t rows = steps.pass().sequences * core.heads;
-  const Bytes scores = matrix_bytes(form.precision, rows, form.static_keys);
-  steps.add("attention.scores",
-            math_product(steps, core, "attention_scores", core.key_size, form.static_keys),
-            {.buffer = scores, .unbuffer = steps.activations(inputs)});
-  steps.add("attention.softmax", elementwise({.kind = "softmax",
-                                              .elements = rows * form.static_keys,
-                                              .operations_per_element = kSoftmax,
-                                              .read = scores,
-                                              .written = scores}));
-  steps.add("attention.values",
-            math_product(steps, core, "attention_values", form.static_keys, core.key_size),
-            {.buffer = steps.activations(core.heads * core.value_size), .unbuffer = scores});
-}
-
 /// `inputs`: width of what is attended with, and freed.
 void attend(PassSteps& steps, std::int64_t inputs) {
   const Core core = core_of(steps);
@@ -144,8 +111,8 @@ void attend(PassSteps& steps, std::int64_t inputs) {
     steps.share({.unbuffer = steps.activations(inputs)});
     return;
   }
-  if (steps.form().kernels == InferenceKernels::gpt_fast && steps.pass().decodes()) {
-    attend_by_products(steps, core, inputs);
+  if (steps.of_gpt_fast()) {
+    gpt_fast::attend(steps, inputs);
     return;
   }
   steps.add("attention.flash", flash(steps, core),
@@ -160,6 +127,7 @@ void rotate(PassSteps& steps, std::int64_t heads) {
                                              .operations_per_element = kRotary,
                                              .read = steps.activations(width),
                                              .written = steps.activations(width)}));
+  if (steps.eager()) gpt_fast::rotary_in_passes(steps.last().kernel);
 }
 
 /// Copies so wide a part of what the new tokens have.

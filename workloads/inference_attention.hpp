@@ -22,11 +22,7 @@ std::vector<LinearMap> attention_maps(const NetworkShape& shape, std::int64_t te
 /// output move once; keys and values that any new token sees are read once, in the size they have
 /// in the cache (in decode what FlashDecoding does; re-reading by blocks of queries hits in L2).
 ///
-/// With gpt-fast's kernels decode has three in flash's place, scores softmax values, over all
-/// tokens that the cache is laid out for (a static cache under a mask, keys and values repeated for
-/// the query heads that share them, SDPA's "math" kernel left to the compiler). Each query head
-/// reads its own copy; that the copies are not written first, but made while they are read, is
-/// assumed.
+/// What gpt-fast has in flash's place: gpt_fast.hpp.
 ///
 /// Latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1 and App. C) caches what comes down, which
 /// every rank has; without a query rank queries come straight from the hidden state:

@@ -14,6 +14,7 @@
 namespace orrery {
 namespace {
 
+using inference::add_crossing;
 using inference::add_shared;
 using inference::Phase;
 using inference::PreparedStep;
@@ -226,20 +227,25 @@ class InferenceGraphBuilder {
     op.ranks = stage.ranks;
     op.kernel = first ? step.started : op.kernel;
     if (step.staged) step.staged->add_kernels(stage.ranks);
+    const bool follows =
+        !step.shared && stage.last_op.valid() && graph_.op(stage.last_op).stream != op.stream;
+    std::vector<OpId> others;  // on another stream
+    if (follows) others.push_back(stage.last_op);
+    for (const Block block : step.waits_for) {
+      const OpId posted = stage.posted[static_cast<std::size_t>(block)];
+      if (posted.valid()) others.push_back(posted);
+    }
+    if (!others.empty() && settings_.stream_crossing > Duration(0)) {
+      others = {add_crossing(graph_, op, settings_.stream_crossing, others)};
+    }
     const OpId id = step.shared   ? add_shared(graph_, settings_, stage, step, compute_, buffers_)
                     : step.staged ? step.staged->first()
                                   : graph_.add(op);
     const OpId end = step.staged ? step.staged->last() : id;
-    if (!step.shared && stage.last_op.valid() && graph_.op(stage.last_op).stream != op.stream) {
-      graph_.depend(id, stage.last_op);
-    }
+    for (const OpId other : others) graph_.depend(id, other);
     graph_.take_memory(id, step.saved_as, step.memory.saved);
     if (!step.shared) graph_.take_memory(id, buffers_, step.memory.buffer);
     graph_.free_memory(end, buffers_, step.memory.unbuffer);
-    for (const Block block : step.waits_for) {
-      const OpId posted = stage.posted[static_cast<std::size_t>(block)];
-      if (posted.valid()) graph_.depend(id, posted);
-    }
     for (const OpId trigger : std::exchange(stage.scattered, {})) graph_.depend(id, trigger);
     if (step.staged) stage.scattered = step.staged->add_ring();
     (step.posts ? stage.posted[static_cast<std::size_t>(*step.posts)] : stage.last_op) = end;

@@ -1,5 +1,6 @@
 #include "workloads/inference_layer.hpp"
 
+#include "workloads/gpt_fast.hpp"
 #include "workloads/inference_attention.hpp"
 #include "workloads/kernel_forms.hpp"
 #include "workloads/parameter_count.hpp"
@@ -12,15 +13,15 @@ constexpr Bytes kTokenId{4};  // int32
 
 /// From the normed hidden state, which it frees, to an output that is not yet reduced.
 void feed_forward_steps(PassSteps& steps, PassSteps::Input input = PassSteps::Input::freed) {
+  if (steps.of_gpt_fast()) {
+    gpt_fast::feed_forward(steps, input);
+    return;
+  }
   const Division division = steps.division();
   if (input != PassSteps::Input::mapped) steps.linear(up_map(steps.shape(), division), input);
   Step activation = activation_step(steps.shape(), division);
   const StepMemory memory = {.buffer = activation.kernel.written,
                              .unbuffer = activation.kernel.read};
-  if (steps.eager() && steps.shape().activation == Activation::swiglu) {
-    activation.kernel.read += activation.kernel.written;  // the gate's function, then the product
-    activation.kernel.written = activation.kernel.written * 2;
-  }
   steps.add(activation.label, std::move(activation.kernel), memory);
   steps.linear(down_map(steps.shape(), division));
 }
@@ -56,6 +57,11 @@ void parallel_layer(PassSteps& steps) {
       steps.norm("feed_forward.norm", shape.hidden, {.buffer = steps.state()});
     }
     feed_forward_steps(steps);
+  }
+  if (steps.multiplies_rows()) {
+    gpt_fast::add_to_product(steps);
+    steps.all_reduce("layer");
+    return;
   }
   steps.add("layer.sum",
             elementwise({.elements = steps.pass().rows() * shape.hidden,
@@ -105,7 +111,7 @@ Steps inference_head(const NetworkShape& shape, const InferenceForm& form,
   steps.residual_norm("head.norm");
   const std::int64_t ranks = form.vocabulary_ranks();
   const std::int64_t vocabulary = padded_vocabulary(shape, ranks);
-  const std::int64_t rows = pass.sequences;
+  const std::int64_t rows = steps.eager() ? pass.rows() : pass.sequences;
   const Bytes all = matrix_bytes(form.precision, rows, vocabulary);
   Bytes held = matrix_bytes(form.precision, rows, vocabulary / ranks);
   steps.add("head.logits", steps.product(rows, vocabulary / ranks, shape.hidden),
@@ -115,10 +121,10 @@ Steps inference_head(const NetworkShape& shape, const InferenceForm& form,
     held += all;
   }
   steps.add("head.sample",
-            elementwise({.elements = rows * vocabulary,
+            elementwise({.elements = pass.sequences * vocabulary,
                          .operations_per_element = 1,
-                         .read = all,
-                         .written = kTokenId * rows}),
+                         .read = matrix_bytes(form.precision, pass.sequences, vocabulary),
+                         .written = kTokenId * pass.sequences}),
             {.unbuffer = held});
   return steps.take();
 }

@@ -37,7 +37,8 @@ Steps inference_layer(const NetworkShape& shape, const InferenceForm& form,
 Steps inference_embedding(const NetworkShape& shape, const InferenceForm& form,
                           const InferencePass& pass);
 
-/// Norm of all tokens; logits of the last token of each sequence only, gathered among the group;
+/// Norm of all tokens; logits of the last token of each sequence only (of gpt-fast's prefill of all
+/// tokens: its model.py leaves the choice to the caller), gathered among the group;
 /// the likeliest token. (vLLM gathers to one rank, which samples; here each does.)
 Steps inference_head(const NetworkShape& shape, const InferenceForm& form,
                      const InferencePass& pass);

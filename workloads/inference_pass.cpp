@@ -1,18 +1,9 @@
 #include "workloads/inference_pass.hpp"
 
+#include "workloads/gpt_fast.hpp"
 #include "workloads/kernel_forms.hpp"
 
 namespace orrery {
-namespace {
-
-/// Of a state of 2 bytes an element, by gpt-fast's RMSNorm, operation by operation (bytes read +
-/// written): to fp32 2 + 4, square 4 + 4, mean 4, times its inverse root 4 + 4, back 4 + 2, times
-/// the weights 2 + 2.
-constexpr std::int64_t kEagerNormReads = 10;
-constexpr std::int64_t kEagerNormWrites = 8;
-
-}  // namespace
-
 Bytes pass_state(const NetworkShape& shape, const InferenceForm& form, const InferencePass& pass) {
   return matrix_bytes(form.precision, pass.rows(), shape.hidden);
 }
@@ -34,10 +25,7 @@ void PassSteps::add(std::string label, Kernel kernel, StepMemory memory) {
 
 void PassSteps::norm(std::string label, std::int64_t width, StepMemory memory) {
   Kernel kernel = norm_kernel(shape_, form_.precision, pass_.rows(), width);
-  if (eager() && shape_.norm == Norm::rmsnorm) {
-    kernel.read = kernel.read * kEagerNormReads;
-    kernel.written = kernel.written * kEagerNormWrites;
-  }
+  if (eager() && shape_.norm == Norm::rmsnorm) gpt_fast::norm_in_passes(kernel);
   add(std::move(label), std::move(kernel), memory);
 }
 
@@ -76,8 +64,7 @@ void PassSteps::residual(std::string label, std::vector<Block> waits_for) {
 
 Kernel PassSteps::product(std::int64_t rows, std::int64_t out, std::int64_t in) const {
   Kernel kernel = gemm(form_.precision, rows, out, in);
-  const bool compiled = form_.kernels == InferenceKernels::gpt_fast && pass_.decodes();
-  if (compiled && rows == 1) kernel.kind = "gemv";
+  if (of_gpt_fast() && pass_.decodes() && rows == 1) kernel.kind = "gemv";
   return kernel;
 }
 

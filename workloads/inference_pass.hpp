@@ -14,15 +14,7 @@
 
 namespace orrery {
 
-/// Whose kernels run: those of vLLM, fused; or those of gpt-fast (PyTorch, gpt-fast, model.py and
-/// generate.py with its defaults: decode compiled, prefill not), which differ in
-///
-///   prefill   each sum of the residual stream, and each operation of an RMS norm and of SwiGLU,
-///             is a pass over memory of its own
-///   decode    products of one row are reductions that the compiler makes (kind "gemv", bound by
-///             memory like other passes); attention is plain products, see inference_attention.hpp
-///
-/// Left out of the prefill: the passes of its rotary positions, and logits of all tokens.
+/// Whose kernels run: those of vLLM, fused; or those of PyTorch's gpt-fast (gpt_fast.hpp).
 enum class InferenceKernels : unsigned char { fused, gpt_fast };
 
 /// How a tensor-parallel group holds a network for inference: no gradients, nothing saved but keys
@@ -98,8 +90,12 @@ class PassSteps {
   void linear(const LinearMap& map, Input input = Input::freed);
   /// Of so many rows, which are not those of the pass only for logits.
   Kernel product(std::int64_t rows, std::int64_t out, std::int64_t in) const;
+  bool of_gpt_fast() const { return form_.kernels == InferenceKernels::gpt_fast; }
   /// Whether each operation is a pass over memory of its own.
-  bool eager() const { return form_.kernels == InferenceKernels::gpt_fast && !pass_.decodes(); }
+  bool eager() const { return of_gpt_fast() && !pass_.decodes(); }
+  /// Whether linear maps have one row, and are reductions that a compiler makes.
+  bool multiplies_rows() const { return of_gpt_fast() && pass_.rows() == 1; }
+  Step& last() { return steps_.back(); }
   /// A linear map of each head apart, in one kernel: label, sizes of a head.
   void linear_by_head(const LinearMap& map, StepMemory memory);
   /// Of a hidden state; nothing on one rank, nor of the upper bound. Of a block's output in ladder

@@ -164,6 +164,8 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
   }
   JsonCursor host = parameters.find("host_launch");
   settings.host_launch = host.present() ? host.as_duration() : kHostLaunch;
+  JsonCursor crossing = parameters.find("stream_crossing");
+  if (crossing.present()) settings.stream_crossing = crossing.as_duration();
   JsonCursor kernels = parameters.find("kernels");
   if (kernels.present() && kernels.as_choice({"fused", "gpt_fast"}) == "gpt_fast") {
     settings.form.kernels = InferenceKernels::gpt_fast;
@@ -183,6 +185,17 @@ std::optional<InferenceSettings> read_inference_settings(JsonCursor& parameters,
   }
   return settings;
 }
+
+namespace {
+
+/// As people write it, where that says it exactly.
+JsonValue json_duration(Duration duration) {
+  const std::string for_people = to_text(duration);
+  return json_string(parse_duration(for_people) == duration ? for_people
+                                                            : text(duration.count()) + " ps");
+}
+
+}  // namespace
 
 JsonValue to_json(const InferenceSettings& settings) {
   auto members = members_of(settings.grid);
@@ -208,10 +221,10 @@ JsonValue to_json(const InferenceSettings& settings) {
   }
   if (!settings.form.divides_vocabulary) add("vocabulary", named("replicated"));
   if (settings.form.kernels == InferenceKernels::gpt_fast) add("kernels", named("gpt_fast"));
-  const std::string for_people = to_text(settings.host_launch);
-  add("host_launch", json_string(parse_duration(for_people) == settings.host_launch
-                                     ? for_people
-                                     : text(settings.host_launch.count()) + " ps"));
+  add("host_launch", json_duration(settings.host_launch));
+  if (settings.stream_crossing > Duration(0)) {
+    add("stream_crossing", json_duration(settings.stream_crossing));
+  }
   return json_object(std::move(members));
 }
 

@@ -28,6 +28,8 @@ struct InferenceSettings {
   std::int64_t output_length = 0;  // tokens made of it; the first comes from prefill
   Launch launch = Launch::graph;
   Duration host_launch;  // of one kernel, or of one graph
+  /// What an op on one stream waits beyond the end of an op on another that it follows.
+  Duration stream_crossing;
 
   /// The whole prompts of a micro-batch, as ranks that share them divide them.
   Division prompts() const {

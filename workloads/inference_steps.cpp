@@ -25,6 +25,20 @@ OpId inference::add_shared(TaskGraph& graph, const InferenceSettings& settings, 
   return id;
 }
 
+OpId inference::add_crossing(TaskGraph& graph, const Op& next, Duration delay,
+                             const std::vector<OpId>& after) {
+  Op op;
+  op.kind = OpKind::delay;
+  op.stream = next.stream;
+  op.ranks = next.ranks;
+  op.label = graph.label("stream_crossing");
+  op.category = next.category;
+  op.delay = delay;
+  const OpId id = graph.add(op);
+  for (const OpId each : after) graph.depend(id, each);
+  return id;
+}
+
 std::int64_t inference_ops(const InferenceSettings& settings) {
   const NetworkShape& network = settings.network;
   const InferencePass pass = {1, 1, 0};
@@ -35,7 +49,9 @@ std::int64_t inference_ops(const InferenceSettings& settings) {
                                      network.layers +
                                  count(inference_head(network, settings.form, pass)) +
                                  settings.grid.pipeline;
-  const Bytes all = Bytes(of_a_pass) * settings.micro_batches * settings.output_length;
+  const std::int64_t crossings =
+      settings.stream_crossing > Duration(0) ? 2 : 1;  // one each at most
+  const Bytes all = Bytes(of_a_pass) * crossings * settings.micro_batches * settings.output_length;
   return all.count();
 }
 

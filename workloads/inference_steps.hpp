@@ -51,4 +51,7 @@ struct Stage {
 OpId add_shared(TaskGraph& graph, const InferenceSettings& settings, const Stage& stage,
                 const PreparedStep& step, StreamId compute, LabelId buffers);
 
+/// A delay in front of `next`, on its stream, after ops on others.
+OpId add_crossing(TaskGraph& graph, const Op& next, Duration delay, const std::vector<OpId>& after);
+
 }  // namespace orrery::inference

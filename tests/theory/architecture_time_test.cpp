@@ -40,7 +40,7 @@ ClusterSpec cluster() {
 }
 
 /// One pass over two prompts of one token.
-Job pass(const std::string& architecture) {
+Job pass(const std::string& architecture, const std::string& crossing = "0 ns") {
   return inference_job(SmallGpt{.layers = kLayers,
                                 .hidden = 2048,
                                 .heads = 16,
@@ -50,7 +50,7 @@ Job pass(const std::string& architecture) {
                            .json(),
                        R"({"parallel": {"tensor": 2}, "batch": 2, "input_length": 1,
       "output_length": 1, "vocabulary": "divided", "host_launch": "0 ns", "architecture": ")" +
-                           architecture + "\"}",
+                           architecture + R"(", "stream_crossing": ")" + crossing + "\"}",
                        2);
 }
 
@@ -95,8 +95,9 @@ Duration messages_of(const Job& job) {
 
 /// `expected` with all-reduces that take no more than `reduce`; their messages come on top, as far
 /// as they are waited for.
-void expect_time(const std::string& architecture, Duration reduce, Duration expected) {
-  const Job job = pass(architecture);
+void expect_time(const std::string& architecture, Duration reduce, Duration expected,
+                 const std::string& crossing = "0 ns") {
+  const Job job = pass(architecture, crossing);
   const Duration found =
       run(cluster(), job.graph, {.launch = reduce}).end.since_start() - reduce;  // the gather's
   const Duration rounding(3 * static_cast<std::int64_t>(job.graph.ops().size()));
@@ -130,6 +131,21 @@ TEST(ArchitectureTime, FollowsFromBlocksAndAllReduces) {
                      : t < f ? partly
                              : chained));
   }
+}
+
+/// An all-reduce that is waited for is crossed to and from. Of ladder only the way back counts, in
+/// front of every block but the first of each kind. The gather of the logits is as all-reduces are.
+TEST(ArchitectureTime, StreamsThatWaitForEachOtherPayForIt) {
+  const Duration c = 3_us;
+  const Duration t = 4_us;
+  const Parts parts = parts_of(pass("standard"));
+  const Parts ladder = parts_of(pass("ladder"));
+  const Duration blocks = kLayers * (parts.attention + parts.feed_forward);
+  const Duration ends = parts.embedding + parts.head + 2 * c;
+  ASSERT_LT(t + 2 * c, ladder.attention);
+  expect_time("standard", t, ends + blocks + (2 * kLayers + 1) * (t + 2 * c), "3 us");
+  expect_time("upper_bound", t, ends + blocks, "3 us");
+  expect_time("ladder", t, ladder.all() + 2 * (t + 2 * c) + 2 * (kLayers - 1) * c + 2 * c, "3 us");
 }
 
 }  // namespace

@@ -51,13 +51,14 @@ TEST(InferenceSettings, WhatIsResolvedGivesTheSameAgain) {
       "parallel": {"tensor": 2, "pipeline": 2}, "placement": ["pipeline", "data", "tensor"],
       "batch": 8, "micro_batches": 4, "input_length": 100, "output_length": 10,
       "precision": "fp16", "weights_precision": "int4", "kv_precision": "fp8",
-      "launch": "eager", "host_launch": "7000001 ps"})";
+      "launch": "eager", "host_launch": "7000001 ps", "stream_crossing": "2500001 ps"})";
   const JsonValue value = inference_json(SmallGpt{}.json(), keys);
   const testing::Read first = read_inference(value, 16);
   ASSERT_NE(first.workload, nullptr);
   const std::string resolved = to_text(first.workload->resolved(), false);
-  for (const char* part : {R"("data":4)", R"(["pipeline","data","tensor"])", R"("micro_batches":4)",
-                           R"("fp16")", R"("int4")", R"("fp8")", R"("eager")", R"("7000001 ps")"}) {
+  for (const char* part :
+       {R"("data":4)", R"(["pipeline","data","tensor"])", R"("micro_batches":4)", R"("fp16")",
+        R"("int4")", R"("fp8")", R"("eager")", R"("7000001 ps")", R"("2500001 ps")"}) {
     EXPECT_NE(resolved.find(part), std::string::npos) << part << " in " << resolved;
   }
   const JsonValue again = inference_json(SmallGpt{}.json(), resolved);

@@ -38,7 +38,8 @@ JsonValue transformer_inference_schema(const Catalog& catalog) {
                                "whose they are: vLLM's (the default), or PyTorch's gpt-fast")},
        {"launch", enumeration({"graph", "eager"},
                               "decode: a step at once (the default), or kernel by kernel")},
-       {"host_launch", reference("duration")}},
+       {"host_launch", reference("duration")},
+       {"stream_crossing", reference("duration")}},
       {"kind", "network", "batch", "input_length", "output_length"},
       "Prefill and decode of a batch of equal requests by a dense decoder-only transformer");
 }

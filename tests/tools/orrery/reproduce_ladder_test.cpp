@@ -25,8 +25,8 @@ TEST_P(ReproduceLadder, FollowsFromStandardAndTheUpperBound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ReproduceLadder,
-                         testing::Values("ladder, tensor 8, batch 1, no P2P",
-                                         "parallel_attention, tensor 8, batch 1, NVLink"),
+                         testing::Values("ladder, tensor 8, batch 1, NVLink",
+                                         "parallel_attention, tensor 8, batch 1, no P2P"),
                          [](const auto& which) { return "case_" + std::to_string(which.index); });
 
 }  // namespace
