@@ -160,7 +160,7 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   run.start = impl_->engine->now();
   run.priority = op.priority;
   std::uint64_t groups = impl_->resources->alike(group.front());
-  Duration launch;
+  Duration launch = group.size() > 1 ? Duration(0) : impl_->exchange_alone(op);
   if (group.size() > 1) {
     const CollectiveCalls::Call& call = impl_->calls.call_for(*impl_->graph, op, group);
     run.call = &call;
@@ -180,6 +180,19 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   const std::uint32_t index = impl_->runs.take(std::move(run));
   impl_->engine->schedule(impl_->engine->now() + launch, Phase::issue, *impl_,
                           token_of(Topic::collective_begins, index));
+}
+
+/// An all-to-all of one rank copies the buffer, by the one channel that NCCL finds for it and
+/// doubles (connect.cc, "Duplication"; recalled), each one core; free where the device does not say
+/// what a core moves.
+Duration Machine::Impl::exchange_alone(const Op& op) const {
+  constexpr double kChannels = 2;
+  if (op.collective != CollectiveKind::all_to_all || !device.collective_core_rate) {
+    return Duration(0);
+  }
+  return device.collective_launch +
+         duration_from_seconds(op.bytes.as_double() /
+                               (kChannels * device.collective_core_rate->as_double()));
 }
 
 const std::shared_ptr<const FoldedProgram>& Machine::Impl::folded_program(

@@ -109,6 +109,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier, TriggerClient {
   Duration& stall_of(std::uint32_t kernel);
   /// One kernel more of a collective that has come to this member, or one less.
   void hold_cores(const CollectiveCalls::Call& call, Rank member, int sign);
+  Duration exchange_alone(const Op& op) const;
   void launch_kernel(std::uint32_t index);
   double jittered(const RunningKernel& kernel, double work);
   void start_kernel(std::uint32_t index);

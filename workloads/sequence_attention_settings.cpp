@@ -73,6 +73,18 @@ void read_groups(JsonCursor& parameters, SequenceAttentionSettings& settings,
   }
 }
 
+void read_host(JsonCursor& parameters, HostThread& host) {
+  JsonCursor object = parameters.find("host");
+  if (!object.present()) return;
+  const auto read = [&object](const char* key, Duration& into) {
+    if (JsonCursor found = object.find(key); found.present()) into = found.as_duration();
+  };
+  read("kernel", host.kernel);
+  read("messages", host.messages);
+  read("collective", host.collective);
+  object.reject_unknown_keys();
+}
+
 /// What the method cannot do, and amounts that leave 64 bits.
 void check(JsonCursor& parameters, const SequenceAttentionSettings& settings) {
   if (const auto refusal = settings.method->refusal(settings.layer, settings.degree)) {
@@ -124,7 +136,8 @@ std::optional<SequenceAttentionSettings> read_sequence_attention(JsonCursor para
   settings.has_backward =
       pass.present() && pass.as_choice({"forward", "forward_backward"}) == "forward_backward";
   layer.linear_block = count_or(parameters, "linear_block", 0, {.maximum = 1 << 20});
-  layer.host = parameters.find("host_launch").as_duration();
+  read_host(parameters, settings.host);
+  settings.repeats = count_or(parameters, "repeats", 1, {.minimum = 1, .maximum = 1000});
   JsonCursor kernels = parameters.find("kernels");
   if (kernels.present() && kernels.as_choice({"fused", "pytorch"}) == "pytorch") {
     layer.kernels = MergeKernels::pytorch;
@@ -138,6 +151,9 @@ std::optional<SequenceAttentionSettings> read_sequence_attention(JsonCursor para
 JsonValue to_json(const SequenceAttentionSettings& settings) {
   const SequenceLayer& layer = settings.layer;
   const auto named = [](std::string_view name) { return json_string(std::string(name)); };
+  const auto exact = [](Duration time) {
+    return json_string(std::to_string(time.count()) + " ps");
+  };
   std::vector<std::pair<std::string, JsonValue>> members = {
       {"method", settings.method->resolved()},
       {"degree", json_integer(settings.degree)},
@@ -153,7 +169,10 @@ JsonValue to_json(const SequenceAttentionSettings& settings) {
       {"gradient_precision", named(to_string(layer.gradients))},
       {"pass", named(settings.has_backward ? "forward_backward" : "forward")},
       {"kernels", named(layer.kernels == MergeKernels::fused ? "fused" : "pytorch")},
-      {"host_launch", json_string(std::to_string(layer.host.count()) + " ps")}};
+      {"repeats", json_integer(settings.repeats)},
+      {"host", json_object({{"kernel", exact(settings.host.kernel)},
+                            {"messages", exact(settings.host.messages)},
+                            {"collective", exact(settings.host.collective)}})}};
   if (layer.linear_block > 0) {
     members.emplace_back("linear_block", json_integer(layer.linear_block));
   }

@@ -19,6 +19,8 @@ struct SequenceAttentionSettings {
   std::int64_t groups = 1;
   bool has_backward = false;
   std::string lengths_digest;  // of the file of "sequences"; "" where there is none
+  HostThread host;
+  std::int64_t repeats = 1;
 };
 
 /// Reads all keys but "kind"; nothing when there are mistakes, which go to the cursor's

@@ -13,9 +13,11 @@ constexpr std::int64_t kMostRounds = 16;  // whose times are figures of their ow
 
 /// One attention layer over sequences that are divided among the ranks of a group: its kernels, the
 /// merges between them, and what a sequence-parallel method sends, forward and, on request,
-/// backward. Q, K and V (and the output's gradient) are there when it begins. Memory categories:
-/// activations (Q, K, V, output, log-sum-exp), buffers.
-/// Leaves out: linear maps, rotary positions and norms around it; dropout.
+/// backward; `repeats` times one behind the other, as a benchmark does whose host runs ahead into
+/// the next: headline, tokens and operations are then of all, other figures of the first. Q, K and
+/// V (and the output's gradient) are there when it begins. Memory categories: activations (Q, K, V,
+/// output, log-sum-exp), buffers. Leaves out: linear maps, rotary positions and norms around it;
+/// dropout.
 class SequenceAttention final : public Workload {
  public:
   explicit SequenceAttention(SequenceAttentionSettings settings) : settings_(std::move(settings)) {}
@@ -26,14 +28,28 @@ class SequenceAttention final : public Workload {
         .graph = TaskGraph(static_cast<Rank>(ranks)), .headline = "attention_time_s", .facts = {}};
     std::vector<Rank> all(static_cast<std::size_t>(ranks));
     std::iota(all.begin(), all.end(), 0);
-    SequenceGraph forward(job.graph, all, settings_.degree, labels(job.graph, "forward"));
+    for (std::int64_t repeat = 0; repeat < settings_.repeats; ++repeat) {
+      add_layer(job, all, repeat == 0 ? Figures::added : Figures::none);
+    }
+    add_work(job);
+    return job;
+  }
+
+  JsonValue resolved() const override { return to_json(settings_); }
+
+ private:
+  enum class Figures : unsigned char { added, none };
+
+  void add_layer(Job& job, const std::vector<Rank>& all, Figures figures) const {
+    SequenceGraph forward(job.graph, all, settings_.degree,
+                          labels(job.graph, "forward", settings_.host));
     const SequenceLayer& layer = settings_.layer;
     const std::int64_t own = layer.tokens() / settings_.degree;
     const OpId inputs = forward.marker("inputs");
     forward.take(inputs, forward.labels().activations, layer.query(own) + layer.key_value(own));
     const OpId output = settings_.method->forward(forward, layer, inputs);
-    add_figures(job, forward, output);
-    const OpId end = settings_.has_backward ? add_backward(job, all, output) : output;
+    if (figures == Figures::added) add_figures(job, forward, output);
+    const OpId end = settings_.has_backward ? add_backward(job, all, output, figures) : output;
     const OpId last = forward.marker("end");
     forward.depend(last, end);
     if (settings_.has_backward) {
@@ -43,29 +59,26 @@ class SequenceAttention final : public Workload {
                    layer.query(own) + layer.key_value(own) +
                        settings_.method->saved(layer, settings_.degree));
     }
-    add_work(job);
-    return job;
   }
 
-  JsonValue resolved() const override { return to_json(settings_); }
-
- private:
-  static SequenceGraph::Labels labels(TaskGraph& graph, const char* pass) {
+  static SequenceGraph::Labels labels(TaskGraph& graph, const char* pass, const HostThread& host) {
     return {.compute = graph.stream("compute"),
             .category = graph.label(pass),
             .activations = graph.label("activations"),
             .buffers = graph.label("buffers"),
-            .name = std::string(pass) + "."};
+            .name = std::string(pass) + ".",
+            .host = host};
   }
 
-  OpId add_backward(Job& job, const std::vector<Rank>& all, OpId output) const {
+  OpId add_backward(Job& job, const std::vector<Rank>& all, OpId output, Figures figures) const {
     const SequenceLayer& layer = settings_.layer;
-    SequenceGraph graph(job.graph, all, settings_.degree, labels(job.graph, "backward"));
+    SequenceGraph graph(job.graph, all, settings_.degree,
+                        labels(job.graph, "backward", settings_.host));
     const OpId gradient = graph.marker("output gradient");
     graph.depend(gradient, output);
     graph.take(gradient, graph.labels().buffers, layer.query(layer.tokens() / settings_.degree));
     const OpId end = settings_.method->backward(graph, layer, gradient);
-    job.timed_figures.push_back({"backward_s", output, end});
+    if (figures == Figures::added) job.timed_figures.push_back({"backward_s", output, end});
     return end;
   }
 
@@ -91,9 +104,10 @@ class SequenceAttention final : public Workload {
   /// scores again is not asked for.
   void add_work(Job& job) const {
     const SequenceLayer& layer = settings_.layer;
-    const double passes = static_cast<double>(settings_.groups) * (settings_.has_backward ? 3 : 1);
     const auto groups = static_cast<double>(settings_.groups);
-    job.tokens = groups * static_cast<double>(layer.batch) * static_cast<double>(layer.tokens());
+    const double layers = groups * static_cast<double>(settings_.repeats);
+    const double passes = layers * (settings_.has_backward ? 3 : 1);
+    job.tokens = layers * static_cast<double>(layer.batch) * static_cast<double>(layer.tokens());
     job.model_operations = passes * attention_operations(layer, layer.mask);
     job.model_operations_full_attention = passes * attention_operations(layer, AttentionMask::full);
     job.precision = layer.precision;
@@ -101,7 +115,7 @@ class SequenceAttention final : public Workload {
     const auto fact = [&job](const char* key, double value, const char* about) {
       job.facts.push_back({key, value, about});
     };
-    fact("tokens_on_rank", job.tokens / groups / degree, "Tokens of all rows that a rank holds.");
+    fact("tokens_on_rank", job.tokens / layers / degree, "Tokens of all rows that a rank holds.");
     fact("forward_sent_bytes",
          settings_.method->sent_forward(layer, settings_.degree).as_double() / degree,
          "What a rank sends in the forward pass, on average.");

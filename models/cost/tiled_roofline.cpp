@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <limits>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "models/cost/builtin.hpp"
@@ -29,7 +30,15 @@ constexpr std::array<Tile, 11> kTiles = {{{256, 128},
                                           {32, 32}}};
 /// Into how many parts the inner dimension may be cut when there are fewer tiles than cores.
 constexpr std::array<std::int64_t, 5> kSplits = {1, 2, 4, 8, 16};
+/// Attention in blocks: FlashAttention-2's of 128 queries (its forward pass at head size 128,
+/// flash_fwd_launch_template.h, recalled), and what starting and ending one takes, in keys.
+constexpr double kBlock = 128;
+constexpr double kStart = 70;  // derived: (block_us + rows_us) over the time of a key in a block,
+                               // of hw/calibration/a100_sxm_80gb.json, context_attention
+constexpr double kBackward = 2.5;      // operations over forward, as workloads count them
 constexpr double kPartialSum = 2 * 4;  // bytes: each part is written and read once, in fp32
+
+enum class AttentionBy : unsigned char { rate, blocks };
 
 std::int64_t quotient_up(std::int64_t dividend, std::int64_t divisor) {
   return (dividend + divisor - 1) / divisor;
@@ -53,7 +62,50 @@ Shape shape_of(const Kernel& kernel) {
   return shape;
 }
 
-/// Matrix products by tiles and waves; everything else as the roofline prices it.
+std::int64_t size_of(const Kernel& kernel, std::string_view name, std::int64_t fallback) {
+  for (const Kernel::Dimension& dimension : kernel.shape) {
+    if (dimension.name == name) return dimension.size;
+  }
+  return fallback;
+}
+
+/// FlashAttention by blocks of queries (of keys in the backward pass), as seconds of the device at
+/// the rate that it reaches inside a block, "efficiency": {"attention"}:
+///
+///   block   128 rows x (keys of a row on average + 64 under a causal mask + start) x 4 head size
+///   time    max(blocks / cores x block + longest / 2, longest)
+///
+/// Under a causal mask the tile on the diagonal is computed whole, half of it for nothing, and the
+/// longest block is twice the average one. Of list scheduling's end, between the average and one
+/// longest block more (Graham 1969, SIAM J. Appl. Math. 17(2)), the middle is taken. Of packed rows
+/// half a block is empty in each sequence. Leaves out: thread blocks that share a core.
+double attention_seconds(const Kernel& kernel, const DeviceSpec& device) {
+  const bool is_backward = kernel.kind == "attention_backward";
+  const auto size = [&kernel](std::string_view name, std::int64_t fallback) {
+    return static_cast<double>(size_of(kernel, name, fallback));
+  };
+  const double queries = size("queries", 1);
+  const double keys = size("keys", 1);
+  const double rows = is_backward ? keys : queries;
+  const double across = is_backward ? queries : keys;
+  const double width = size("batch", 1) * size("heads", 1);
+  const double per_pair = 4 * size("head_size", 1) * (is_backward ? kBackward : 1);
+  const double mean = kernel.operations.as_double() / (per_pair * width * rows);
+  const bool is_causal = size_of(kernel, "causal", 0) != 0;
+  const double packed = size("packed", 1);
+  const double blocks =
+      width * (packed > 1 ? rows / kBlock + packed / 2 : std::ceil(rows / kBlock));
+  const double block = mean + (is_causal ? kBlock / 2 : 0) + kStart;
+  const double longest = (is_causal ? std::min(across, 2 * mean) : mean) + kStart;
+  const auto cores = static_cast<double>(device.cores);
+  const double rate =
+      device.peak_of(kernel.precision)->as_double() * device.attention_efficiency / cores;
+  return std::max(blocks / cores * block + longest / 2 * std::min(1.0, blocks / cores), longest) *
+         kBlock * per_pair / rate;
+}
+
+/// Matrix products by tiles and waves, and with "attention": "blocks" fused attention over blocks
+/// of queries and keys (attention_seconds); everything else as the roofline prices it.
 ///
 ///   waves      ceil(tiles of the output x parts of the inner dimension / cores)
 ///   math       waves x 2 x rows x columns x (k / parts + fill_depth) / (efficiency x peak / cores)
@@ -67,10 +119,12 @@ Shape shape_of(const Kernel& kernel) {
 /// choice loses against the best tile, the clock falling under load, reuse in L2 between waves.
 class TiledRoofline final : public CostModel {
  public:
-  explicit TiledRoofline(std::unique_ptr<CostModel> roofline) : roofline_(std::move(roofline)) {}
+  TiledRoofline(std::unique_ptr<CostModel> roofline, AttentionBy attention)
+      : roofline_(std::move(roofline)), attention_(attention) {}
 
   KernelCost cost(const Kernel& kernel, const DeviceSpec& device) const override {
     KernelCost cost = roofline_->cost(kernel, device);
+    if (is_in_blocks(kernel)) price_attention(cost, kernel, device);
     if (!is_product(kernel)) return cost;
     const Shape shape = shape_of(kernel);
     const GemmSpec& gemm = *device.gemm;
@@ -95,6 +149,9 @@ class TiledRoofline final : public CostModel {
 
   std::string refusal(const Kernel& kernel, const DeviceSpec& device) const override {
     const std::string refusal = roofline_->refusal(kernel, device);
+    if (refusal.empty() && is_in_blocks(kernel) && device.cores <= 0) {
+      return device.name + " has no \"cores\", which attention in blocks needs";
+    }
     if (refusal.empty() && is_product(kernel) && !device.gemm) {
       return device.name + " has no \"gemm\" figures, which the cost model tiled_roofline needs";
     }
@@ -112,6 +169,30 @@ class TiledRoofline final : public CostModel {
 
   static bool is_product(const Kernel& kernel) {
     return kernel.kind == "gemm" && kernel.unit == MathUnit::matrix;
+  }
+
+  /// Of blocks of queries and keys; other kinds of attention say other sizes.
+  bool is_in_blocks(const Kernel& kernel) const {
+    return attention_ == AttentionBy::blocks && kernel.unit == MathUnit::matrix &&
+           (kernel.kind == "attention" || kernel.kind == "attention_backward") &&
+           size_of(kernel, "queries", 0) > 0 && size_of(kernel, "keys", 0) > 0;
+  }
+
+  static void price_attention(KernelCost& cost, const Kernel& kernel, const DeviceSpec& device) {
+    cost.math_seconds = attention_seconds(kernel, device);
+    const double memory_seconds = cost.memory_traffic / device.memory_bandwidth.as_double();
+    const double busy = std::max(cost.math_seconds, memory_seconds);
+    cost.launch = launch_of(kernel, device.kernel_launch, busy);
+    cost.bound = to_seconds(cost.launch) >= busy       ? Bound::launch
+                 : cost.math_seconds >= memory_seconds ? Bound::math
+                                                       : Bound::memory;
+    std::array<char, 160> text{};
+    std::snprintf(text.data(), text.size(),
+                  "%s-bound: attention in blocks of %.0f: math %.3g us, memory %.3g us, launch "
+                  "%.3g us",
+                  std::string(to_string(cost.bound)).c_str(), kBlock, cost.math_seconds * 1e6,
+                  memory_seconds * 1e6, to_seconds(cost.launch) * 1e6);
+    cost.why = text.data();
   }
 
   static Choice fastest(const Kernel& kernel, const Shape& shape, const DeviceSpec& device,
@@ -170,12 +251,16 @@ class TiledRoofline final : public CostModel {
   }
 
   std::unique_ptr<CostModel> roofline_;
+  AttentionBy attention_;
 };
 
 }  // namespace
 
 std::unique_ptr<CostModel> make_tiled_roofline(JsonCursor parameters, const CostSite& site) {
-  return with_stages(std::make_unique<TiledRoofline>(make_roofline(parameters, site)));
+  JsonCursor attention = parameters.find("attention");
+  const bool in_blocks = attention.present() && attention.as_choice({"rate", "blocks"}) == "blocks";
+  return with_stages(std::make_unique<TiledRoofline>(
+      make_roofline(parameters, site), in_blocks ? AttentionBy::blocks : AttentionBy::rate));
 }
 
 }  // namespace orrery

@@ -162,5 +162,52 @@ TEST_F(TiledRoofline, NoProductTakesLessThanTheHostNeedsToIssueIt) {
   EXPECT_EQ(cost(small).launch, kLaunch);
 }
 
+/// Fused attention over a block of queries and keys, of which a causal mask leaves half.
+Kernel attention(std::int64_t queries, std::int64_t keys, std::int64_t heads, bool causal,
+                 const char* kind = "attention") {
+  Kernel kernel;
+  kernel.kind = kind;
+  kernel.operations = Flops(4) * queries * keys * heads * 128;
+  if (causal) kernel.operations = kernel.operations / 2;
+  kernel.shape = {{"batch", 1},   {"heads", heads},   {"queries", queries},
+                  {"keys", keys}, {"head_size", 128}, {"causal", causal ? 1 : 0}};
+  return kernel;
+}
+
+// Blocks of 128 rows; starting one is worth 70 keys; a causal mask computes the diagonal's tile
+// whole, half of it for nothing, and its last block is the longest.
+TEST_F(TiledRoofline, AttentionInBlocksPaysForDiagonalsStartsAndTheLastBlock) {
+  const double share = 0.6;
+  device_.attention_efficiency = share;
+  const JsonValue parameters =
+      json_object({{"kind", json_string("tiled_roofline")}, {"attention", json_string("blocks")}});
+  const auto models = builtin_cost_models();
+  const auto blocks = models.find("tiled_roofline")->make(JsonCursor(parameters, diagnostics_), {});
+  const double per_key = 128 * 4 * 128 / (kPeak.as_double() * share / kCores);  // of a block
+  const double start = 70, diagonal = 64;
+  const std::int64_t length = 4096, heads = 8;
+  const double of_a_core = static_cast<double>(length) / 128 * heads / kCores;
+  const auto seconds = [&](const Kernel& kernel) {
+    return blocks->cost(kernel, device_).math_seconds;
+  };
+  const double full = of_a_core * (length + start) + (length + start) / 2;
+  const double causal = of_a_core * (length / 2.0 + diagonal + start) + (length + start) / 2;
+  EXPECT_NEAR(seconds(attention(length, length, heads, false)), full * per_key, 1e-9 * full);
+  EXPECT_NEAR(seconds(attention(length, length, heads, true)), causal * per_key, 1e-9 * causal);
+  EXPECT_NEAR(seconds(attention(128, length, 1, false)), (length + start) * per_key, 1e-12)
+      << "one block has one core";
+  Kernel backward = attention(length / 2, length, heads, false, "attention_backward");
+  backward.operations = backward.operations * 5 / 2;
+  const double over_keys = of_a_core * (length / 2 + start) + (length / 2 + start) / 2;
+  EXPECT_NEAR(seconds(backward), 2.5 * over_keys * per_key, 1e-9 * over_keys);
+  const Kernel by_rate = attention(length, length, heads, true);
+  EXPECT_DOUBLE_EQ(cost(by_rate).math_seconds,
+                   by_rate.operations.as_double() / (kPeak.as_double() * share))
+      << "by default as the roofline has it";
+  device_.cores = 0;
+  EXPECT_EQ(blocks->refusal(by_rate, device_),
+            "example has no \"cores\", which attention in blocks needs");
+}
+
 }  // namespace
 }  // namespace orrery

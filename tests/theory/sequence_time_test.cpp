@@ -43,9 +43,10 @@ Job job_of(const std::string& method, std::int64_t degree, std::int64_t tokens,
            const std::string& more, std::int64_t kv_heads = kHeads) {
   Diagnostics mistakes;
   const JsonValue keys = parse_json(
-      R"({"kind": "sequence_parallel_attention", "heads": 8, "head_size": 128, "method": ")" +
-          method + R"(", "sequence_length": )" + std::to_string(tokens) + R"(, "kv_heads": )" +
-          std::to_string(kv_heads) + ", " + more + "}",
+      R"({"kind": "sequence_parallel_attention", "heads": 8, "head_size": 128, "method": )" +
+          (method.starts_with("{") ? method : '"' + method + '"') + R"(, "sequence_length": )" +
+          std::to_string(tokens) + R"(, "kv_heads": )" + std::to_string(kv_heads) + ", " + more +
+          "}",
       "workload");
   const auto workloads = builtin_workloads();
   const auto workload = workloads.find("sequence_parallel_attention")
@@ -173,6 +174,83 @@ TEST(SequenceTime, CollectivesAndAttentionAddUpWhereNothingOverlaps) {
   for (const char* method : {"ring", "token_ring", "ulysses", "all_gather_kv", "megatron_sp"}) {
     EXPECT_NEAR(time_of(method, 1), attention * degree, 1e-9) << "alone all are the same";
   }
+}
+
+// In parts every gather but the first, and every reduce-scatter but the last, is beside attention.
+TEST(SequenceTime, PartsOfGatheredKeysHideBehindAttentionBothWays) {
+  const std::int64_t peak = 1'000'000'000'000;
+  const Bandwidth bandwidth(10'000'000'000);
+  const int degree = 4, parts = 4;
+  const std::int64_t tokens = 4096;
+  const double all = static_cast<double>(tokens) * kWidth * kElement;
+  const double part = 2 * all * (degree - 1) / degree / bandwidth.as_double() / parts;  // K and V
+  const double attention =
+      4.0 * static_cast<double>(tokens) * static_cast<double>(tokens) * kWidth / degree / peak;
+  ASSERT_GT(attention / parts, 2 * part);
+  const Job job = job_of(R"({"kind": "all_gather_kv", "gathers": 4})", degree, tokens,
+                         R"("mask": "full", "pass": "forward_backward")");
+  EXPECT_NEAR(to_seconds(run(crossbar(degree, peak, bandwidth), job.graph).end),
+              (1 + 2.5) * attention + 2 * part + part, 1e-8);
+}
+
+// Full mask, ring of P, one layer: P attentions, P-1 merges and a last rounding, P-1 groups of
+// messages. A host that is slower than its device decides alone, layer for layer; one that is
+// faster shows until the first attention only.
+TEST(SequenceTime, AHostThreadBoundsAFastDeviceAndRunsAheadOfASlowOne) {
+  const int degree = 4;
+  const std::int64_t own = 1024;
+  const int repeats = 3;
+  const double kernel = 10e-6, messages = 100e-6;
+  const Job job = job_of("ring", degree, degree * own,
+                         R"("mask": "full", "repeats": 3,
+                            "host": {"kernel": "10 us", "messages": "100 us"})");
+  const double host = 2 * degree * kernel + (degree - 1) * messages;
+  const auto time_on = [&](std::int64_t peak) {
+    return to_seconds(run(crossbar(degree, peak, kInstant), job.graph).end);
+  };
+  EXPECT_NEAR(time_on(kInstant.count()), repeats * host, 1e-7);
+  const std::int64_t slow = 1'000'000'000'000;
+  const double block = 4.0 * own * own * kWidth / static_cast<double>(slow);
+  ASSERT_GT(degree * block, host);
+  EXPECT_NEAR(time_on(slow), messages + kernel + repeats * degree * block, 1e-7);
+}
+
+// What rows are packed from is taken by index in zigzag, and the host waits for the device each
+// time: one that would be far ahead no longer is.
+TEST(SequenceTime, AnIndexMakesTheHostWaitForTheDevice) {
+  const int degree = 2;
+  const std::string host = R"("layout": "zigzag", "kernels": "pytorch", "repeats": 2,
+                              "host": {"kernel": "1 us"}, )";
+  const std::int64_t slow = 1'000'000'000'000;
+  const auto time_of = [&](const std::string& sequences) {
+    const Job job = job_of("ring", degree, 8192, host + sequences);
+    const double work = job.model_operations / degree / static_cast<double>(slow);
+    return to_seconds(run(crossbar(degree, slow, kInstant), job.graph).end) - work;
+  };
+  EXPECT_NEAR(time_of(R"("batch": 1)"), 1e-6, 1e-7) << "until the first attention";
+  const double packed = time_of(R"("sequences": {"kind": "packed", "lengths": [4096, 4096]})");
+  // Of each layer at least the bounds, 1 + 2 x 2 for both halves, and half of the queries.
+  EXPECT_GT(packed, 2 * 11 * 1e-6);
+}
+
+// With itself alone an all-to-all copies by two cores, where the device says what a core moves; so
+// does a message, by all that there are.
+TEST(SequenceTime, CoresMoveMessagesAndExchangesOfOneRank) {
+  const std::int64_t tokens = 2048;
+  const Bandwidth rate(1'000'000'000);
+  const auto added_by_cores = [&](const char* method, int degree) {
+    ClusterSpec cluster = crossbar(degree, kInstant.count(), kInstant);
+    const Job job = job_of(method, degree, tokens, R"("mask": "full")");
+    const double free = to_seconds(run(cluster, job.graph).end);
+    cluster.node.device.collective_core_rate = rate;
+    return to_seconds(run(cluster, job.graph).end) - free;
+  };
+  const double query = static_cast<double>(tokens) * kWidth * kElement;  // as K, V and the output
+  EXPECT_NEAR(added_by_cores("ring", 2), 2 * query / 2 / rate.as_double(), 1e-6)
+      << "a half of K and V to the other, by one core";
+  EXPECT_NEAR(added_by_cores(R"({"kind": "usp", "ulysses": 1})", 1),
+              4 * query / (2 * rate.as_double()), 1e-6);
+  EXPECT_NEAR(added_by_cores("ulysses", 1), 0, 1e-9) << "alone it exchanges nothing";
 }
 
 }  // namespace

@@ -379,5 +379,57 @@ TEST(SequenceMethods, RefuseWhatTheyCannotDivide) {
   EXPECT_FALSE(method_of("\"ring\"")->refusal(packed, 8).has_value());
 }
 
+/// Bytes that all ranks' kernels of these kinds read and write.
+std::int64_t moved_by(const SequenceLayer& layer, std::int64_t degree,
+                      const std::set<std::string>& kinds) {
+  TaskGraph graph(static_cast<Rank>(degree));
+  std::vector<Rank> ranks(static_cast<std::size_t>(degree));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  SequenceGraph into(graph, ranks, degree,
+                     {.compute = graph.stream("compute"),
+                      .category = graph.label("forward"),
+                      .activations = graph.label("activations"),
+                      .buffers = graph.label("buffers")});
+  method_of("\"ring\"")->forward(into, layer, OpId());
+  std::int64_t sum = 0;
+  for (const Op& op : graph.ops()) {
+    if (op.kind != OpKind::compute || !kinds.contains(graph.kernel(op.kernel).kind)) continue;
+    const Kernel& kernel = graph.kernel(op.kernel);
+    sum += (kernel.read + kernel.written).count() *
+           static_cast<std::int64_t>(graph.ranks(op.ranks).size());
+  }
+  return sum;
+}
+
+// ring-flash-attention by PyTorch's operations: of a slice the output and its log-sum-exp, fp32,
+// are written back to their place; of packed rows halves are copied out by an index, and back.
+TEST(SequenceMethods, PyTorchCopiesBackWhatItSlicedAndOutWhatItIndexes) {
+  const std::int64_t p = 4, tokens = 4096, heads = 8;
+  const std::int64_t own = tokens / p;
+  const std::int64_t row = heads * 128 * 4 + heads * 4;  // of a token
+  const std::int64_t pairs = p * (p - 1) / 2;            // of positions, either side
+  SequenceLayer striped =
+      layer_of(tokens, heads, heads, AttentionMask::causal, TokenLayout::striped);
+  striped.kernels = MergeKernels::pytorch;
+  SequenceLayer whole = striped;
+  whole.mask = AttentionMask::full;
+  const std::set<std::string> passes = {"elementwise"};
+  EXPECT_EQ(moved_by(striped, p, passes) - moved_by(whole, p, passes), pairs * own * row * 2);
+
+  SequenceLayer packed = layer_of(tokens, heads, heads, AttentionMask::causal, TokenLayout::zigzag);
+  packed.kernels = MergeKernels::pytorch;
+  packed.lengths = {tokens / 4, tokens / 2, tokens / 4};
+  const std::int64_t half = own / 2;
+  const std::int64_t queries = half * heads * 128 * kElement * 2;  // read and written
+  const std::int64_t bounds = 2 * (1 + 2 * 3) * 4 * 2;
+  EXPECT_EQ(moved_by(packed, p, {kIndexKernel}),
+            p * (queries + bounds) + pairs * (2 * queries + 2 * half * row * 2));
+  packed.lengths = {tokens};
+  EXPECT_EQ(moved_by(packed, p, {kIndexKernel}), 0) << "halves of one sequence are slices";
+  packed.lengths = {tokens / 2, tokens / 2};
+  packed.kernels = MergeKernels::fused;
+  EXPECT_EQ(moved_by(packed, p, {kIndexKernel}), 0);
+}
+
 }  // namespace
 }  // namespace orrery

@@ -17,6 +17,7 @@ using Measure = Configurations::Measure;
 using Statistic = Configurations::Statistic;
 
 constexpr RatioRange kFigures = {0, 1000};
+constexpr RatioRange kTimes = {1e-6, 1e6};
 
 /// Reads the form; scenarios bring their own mistakes when they run.
 class Reader {
@@ -67,6 +68,15 @@ class Reader {
       groups_.push_back(read.groups.back());
     }
     read.set = set_of(cursor);
+    JsonCursor set_for = cursor.find("set_for");
+    if (set_for.present()) {
+      read.set_for = set_for.value();
+      for (const std::string& name : set_for.keys()) {
+        if (std::find(names_.begin(), names_.end(), name) == names_.end()) {
+          set_for.at(name).error("no such configuration");
+        }
+      }
+    }
     cursor.reject_unknown_keys();
     into_->cases.push_back(std::move(read));
   }
@@ -100,6 +110,9 @@ class Reader {
         index_of(cursor.at("measure"), {"speedup", "saving", "slowdown", "share", "seconds"}));
     const bool alone = figure.measure == Measure::seconds;
     figure.over = alone ? figure.configuration : index_of(cursor.at("over"), names_);
+    if (JsonCursor times = cursor.find("over_times"); times.present()) {
+      figure.over_times = times.as_ratio(kTimes);
+    }
     figure.statistic =
         static_cast<Statistic>(index_of(cursor.at("statistic"), {"geomean", "maximum", "mean"}));
     if (alone && figure.statistic == Statistic::geomean) {
@@ -163,6 +176,7 @@ std::vector<double> run_one(const Configurations& all, const Configurations::Cas
   Diagnostics mistakes;
   put_all(document, of.set, mistakes);
   put_all(document, as.set, mistakes);
+  if (const JsonValue* more = of.set_for.find(as.name)) put_all(document, *more, mistakes);
   const Scenario scenario =
       scenario_from(std::move(document), std::move(mistakes), builtins, catalog);
   const Job job = build_job(scenario);
@@ -194,7 +208,7 @@ void take(const Configurations& all, Configurations::Figure& figure) {
   for (const Configurations::Case& of : all.cases) {
     if (!is_in(of, figure.group)) continue;
     const double value = of.values[figure.configuration][figure.pointer];
-    const double over = of.values[figure.over][figure.pointer];
+    const double over = of.values[figure.over][figure.pointer] * figure.over_times;
     logarithms += std::log(value / over);
     most = std::max(most, measured(figure.measure, value, over));
     sum += value;

@@ -26,12 +26,14 @@ struct Configurations : ReproduceFile {
     std::string label;
     std::vector<std::string> groups;  // of cases, over which figures are taken
     JsonValue set;
+    JsonValue set_for;  // by the name of a configuration: overrides after those of that
     std::vector<std::vector<double>> values;  // by configuration, then pointer; NaN: not simulated
   };
   struct Figure {
     std::string name;
     std::size_t configuration = 0;
-    std::size_t over = 0;  // the configuration that it is compared with; itself of seconds
+    std::size_t over = 0;   // the configuration that it is compared with; itself of seconds
+    double over_times = 1;  // so many runs of it are one of this
     std::size_t pointer = 0;
     Measure measure = Measure::speedup;
     Statistic statistic = Statistic::geomean;

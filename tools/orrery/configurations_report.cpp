@@ -41,7 +41,8 @@ std::string case_table(const Configurations& all) {
     std::snprintf(cell, sizeof cell, "  %-28s", of.label.c_str());
     text += cell;
     for (std::size_t c = 1; c < of.values.size(); ++c) {
-      const double ratio = of.values[0].front() / of.values[c].front();
+      const double ratio =
+          all.figures.front().over_times * of.values[0].front() / of.values[c].front();
       std::snprintf(cell, sizeof cell, " %14.3f", shares ? 1 / ratio : ratio);
       text += cell;
     }

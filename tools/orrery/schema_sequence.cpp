@@ -51,6 +51,15 @@ JsonValue shared_sequences_schema() {
       "(default all_gather_kv) is that of layers with a softmax");
 }
 
+static JsonValue host_thread_schema() {
+  return closed_object({{"kernel", reference("duration")},
+                        {"messages", reference("duration")},
+                        {"collective", reference("duration")}},
+                       {},
+                       "What issuing takes a thread of the host, which runs ahead of the device "
+                       "where it can: a kernel, the messages of a round, a collective; default: 0");
+}
+
 JsonValue sequence_parallel_attention_schema() {
   JsonValue sequences =
       closed_object({{"kind", enumeration({"fixed", "packed"}, "default fixed: one a row")},
@@ -81,7 +90,8 @@ JsonValue sequence_parallel_attention_schema() {
        {"kernels", enumeration({"fused", "pytorch"},
                                "merges of partial outputs: one kernel (default), or a pass over "
                                "memory for each operation")},
-       {"host_launch", reference("duration")}},
+       {"repeats", or_wrapped(count(1, "of the layer, one behind the other; default 1"))},
+       {"host", host_thread_schema()}},
       {"kind", "method", "heads", "head_size", "sequence_length"},
       "One attention layer whose tokens are divided among ranks");
 }

@@ -13,6 +13,8 @@ namespace {
 /// gathered again, and dK and dV are reduce-scattered. `gathers`: in so many parts of the key-value
 /// heads, each beside the attention of the one before (heads_k_stride of
 /// zhuzilin/ring-flash-attention, llama3_flash_attn_varlen.py); at most two are held at a time.
+/// Reduce-scatters run beside the next part's attention; with MergeKernels::pytorch it waits for
+/// them, as that code does, which also copies each part out and back (recalled).
 class AllGatherKv final : public SequenceMethod {
  public:
   explicit AllGatherKv(std::int64_t gathers) : gathers_(gathers) {}
@@ -78,11 +80,11 @@ class AllGatherKv final : public SequenceMethod {
     graph.depend(first, after);
     std::vector<std::vector<OpId>> kernels;
     OpId last;
+    OpId next = gather(graph, layer, 0, {first});
     for (std::int64_t i = 0; i < gathers_; ++i) {
-      OpId gather = first;
-      if (degree > 1) {
-        gather = graph.collective(named("all_gather kv", i), CollectiveKind::all_gather, gathered);
-        graph.depend(gather, i < 2 ? std::vector<OpId>{first} : kernels[kernels.size() - 2]);
+      const OpId here = next.valid() ? next : first;
+      if (i + 1 < gathers_) {
+        next = gather(graph, layer, i + 1, i == 0 ? std::vector<OpId>{first} : kernels.back());
       }
       kernels.emplace_back();
       for (const auto& [block, where] : alike<AttentionBlock>(
@@ -90,13 +92,23 @@ class AllGatherKv final : public SequenceMethod {
         kernels.back().push_back(graph.kernel(
             named(is_forward ? "attention" : "attention_backward", i), where,
             is_forward ? attention_kernel(part, block) : attention_backward_kernel(part, block)));
-        graph.depend(kernels.back().back(), gather);
+        graph.depend(kernels.back().back(), here);
+        if (layer.kernels == MergeKernels::pytorch) graph.depend(kernels.back().back(), last);
       }
       if (is_forward) graph.end_round(kernels.back().back());
       if (is_forward || degree == 1) continue;
       last = graph.collective(named("reduce_scatter dkv", i), CollectiveKind::reduce_scatter,
                               gradients);
       graph.depend(last, kernels.back());
+      const auto placing = graph
+                               .kernels(named("place dkv", i), graph.all(),
+                                        copying_kernels(layer, gradients / degree))
+                               .first;
+      if (placing.valid()) graph.depend(placing, last);
+    }
+    if (is_forward && gathers_ > 1) {
+      graph.kernels("join heads", graph.all(),
+                    copying_kernels(layer, layer.query(layer.tokens() / degree)));
     }
     const OpId end = graph.marker("end");
     graph.depend(end, last);
@@ -106,6 +118,24 @@ class AllGatherKv final : public SequenceMethod {
       graph.free(end, graph.labels().buffers, buffers);
     }
     return {first, end};
+  }
+
+  /// None on one rank.
+  OpId gather(SequenceGraph& graph, const SequenceLayer& layer, std::int64_t part,
+              const std::vector<OpId>& after) const {
+    if (graph.degree() == 1) return OpId();
+    const auto [cutting, cut] = graph.kernels(
+        named("cut kv", part), graph.all(),
+        copying_kernels(layer, layer.key_value(layer.tokens() / graph.degree()) / gathers_));
+    const OpId gathering =
+        graph.collective(named("all_gather kv", part), CollectiveKind::all_gather,
+                         layer.key_value(layer.tokens()) / gathers_);
+    graph.depend(gathering, after);
+    if (cut.valid()) {
+      graph.depend(cutting, after);
+      graph.depend(gathering, cut);
+    }
+    return gathering;
   }
 
   static std::string named(const char* what, std::int64_t part) {

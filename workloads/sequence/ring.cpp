@@ -19,7 +19,7 @@ namespace {
 ///
 /// A round's messages begin when all of the round before is done, as that code waits for them. With
 /// layout contiguous and a causal mask positions skip the blocks of those behind them, and wait.
-/// Leaves out: cores that messages take, messages of half a block where zigzag needs no more.
+/// Leaves out: messages of half a block where zigzag needs no more.
 class Ring final : public SequenceMethod {
  public:
   std::optional<SequenceRefusal> refusal(const SequenceLayer& layer,
@@ -40,16 +40,19 @@ class Ring final : public SequenceMethod {
       kernels.clear();
       for (const auto& [block, where] : blocks(graph, layer, s)) {
         if (block.queries == 0) continue;
-        kernels.push_back(
-            graph.kernel(named("attention", s), where, attention_kernel(layer, block)));
-        graph.depend(kernels.back(), received);
-        if (s == 0) first = kernels.front();
-        graph.end_round(kernels.back());
-        if (s > 0) {
-          kernels.push_back(
-              graph.kernels(named("merge", s), where, merge_kernels(layer, block.queries, own))
-                  .second);
-        }
+        std::vector<Kernel> work = before_attention(layer, block, own, s, SequencePass::forward);
+        work.push_back(attention_kernel(layer, block));
+        const auto [begun, attended] = graph.kernels(named("attention", s), where, std::move(work));
+        graph.depend(begun, received);
+        graph.end_round(attended);
+        kernels.push_back(attended);
+        if (s == 0) first = begun;
+        const OpId merged = graph
+                                .kernels(named("merge", s), where,
+                                         s > 0 ? merge_kernels(layer, block)
+                                               : beginning_kernels(layer, degree > 1 ? own : 0, 0))
+                                .second;
+        if (merged.valid()) kernels.push_back(merged);
       }
       received = sent.valid() ? sent : received;
     }
@@ -76,14 +79,21 @@ class Ring final : public SequenceMethod {
       kernels.clear();
       for (const auto& [block, where] : blocks(graph, layer, s)) {
         if (block.queries == 0) continue;
-        kernels.push_back(graph.kernel(named("attention_backward", s), where,
-                                       attention_backward_kernel(layer, block)));
-        graph.depend(kernels.back(), received);
-        if (s == 0) first = kernels.front();
-        if (s == 0) continue;
-        const Kernel sum = accumulate_kernel(layer, block.queries, s > 1 ? block.keys : 0);
-        kernels.push_back(graph.kernel(named("accumulate", s), where, sum));
-        graph.depend(kernels.back(), returned);
+        std::vector<Kernel> work = before_attention(layer, block, own, s, SequencePass::backward);
+        work.push_back(attention_backward_kernel(layer, block));
+        const auto [begun, attended] =
+            graph.kernels(named("attention_backward", s), where, std::move(work));
+        graph.depend(begun, received);
+        kernels.push_back(attended);
+        if (s == 0) first = begun;
+        const std::int64_t all = degree > 1 ? own : 0;
+        const auto [summing, summed] =
+            graph.kernels(named("accumulate", s), where,
+                          s > 0 ? accumulate_kernels(layer, block, own, s > 1 ? block.keys : 0)
+                                : beginning_kernels(layer, all, all));
+        if (!summed.valid()) continue;
+        graph.depend(summing, returned);
+        kernels.push_back(summed);
       }
       if (s > 0) {
         const OpId gradient =
@@ -111,6 +121,13 @@ class Ring final : public SequenceMethod {
  private:
   static std::string named(const char* what, std::int64_t round) {
     return std::string(what) + " " + std::to_string(round);
+  }
+
+  static std::vector<Kernel> before_attention(const SequenceLayer& layer,
+                                              const AttentionBlock& block, std::int64_t own,
+                                              std::int64_t round, SequencePass pass) {
+    return round == 0 && own < layer.tokens() ? halving_kernels(layer, own, pass)
+                                              : selecting_kernels(layer, block, own);
   }
 
   static std::vector<std::pair<AttentionBlock, Places>> blocks(const SequenceGraph& graph,

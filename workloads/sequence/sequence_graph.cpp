@@ -7,9 +7,14 @@
 #include <utility>
 
 #include "sim/base/errors.hpp"
+#include "sim/graph/analysis.hpp"
 
 namespace orrery {
 namespace {
+
+/// FlashAttention-2's backward pass is three: row sums of dO * O, the loop over keys, dQ from fp32
+/// (flash_bwd_launch_template.h, recalled).
+constexpr int kBackwardLaunches = 3;
 
 std::size_t index_of(std::int64_t number) {
   return static_cast<std::size_t>(number);
@@ -79,14 +84,19 @@ OpId SequenceGraph::kernel(const std::string& label, const Places& where, Kernel
   op.ranks = ranks_at(where);
   op.label = graph_->label(labels_.name + label);
   op.category = labels_.category;
+  const int launches = kernel.kind == "attention_backward" ? kBackwardLaunches : 1;
   op.kernel = graph_->shared_kernel(std::move(kernel));
-  return graph_->add(op);
+  return issued(graph_->add(op), labels_.host.kernel * launches);
 }
 
 std::pair<OpId, OpId> SequenceGraph::kernels(const std::string& label, const Places& where,
                                              std::vector<Kernel> kernels) {
   OpId first, last;
   for (Kernel& each : kernels) {
+    if (each.kind == kIndexKernel && labels_.host.kernel > Duration(0)) {
+      const OpId waits = host_waits(where);
+      if (!first.valid()) first = waits;
+    }
     last = kernel(label, where, std::move(each));
     if (!first.valid()) first = last;
   }
@@ -109,6 +119,7 @@ OpId SequenceGraph::send(const std::string& label, Lane lane, const Places& wher
   const std::string suffix = lane == Lane::around ? "" : "_back";
   Op op;
   op.kind = OpKind::transfer;
+  op.movement = Movement::core_copy;
   op.stream = graph_->stream("sequence_send" + suffix);
   op.peer_stream = graph_->stream("sequence_receive" + suffix);
   op.ranks = ranks_at(where);
@@ -116,7 +127,7 @@ OpId SequenceGraph::send(const std::string& label, Lane lane, const Places& wher
   op.label = graph_->label(labels_.name + label);
   op.category = graph_->label("sequence_parallel");
   op.bytes = bytes;
-  return graph_->add(op);
+  return issued(graph_->add(op), labels_.host.messages);
 }
 
 OpId SequenceGraph::collective(const std::string& label, CollectiveKind kind, Bytes bytes) {
@@ -129,7 +140,39 @@ OpId SequenceGraph::collective(const std::string& label, CollectiveKind kind, By
   op.label = graph_->label(labels_.name + label);
   op.category = graph_->label("sequence_parallel");
   op.bytes = bytes;
-  return graph_->add(op);
+  return issued(graph_->add(op), labels_.host.collective);
+}
+
+OpId SequenceGraph::issued(OpId op, Duration takes) {
+  if (takes == Duration(0)) return op;
+  std::vector<Rank> ranks = participants(*graph_, op, Side::both);
+  ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+  const std::string label = "issue " + graph_->text(graph_->op(op).label);
+  graph_->depend(op, host_op(graph_->rank_set(std::move(ranks)), label, takes));
+  return op;
+}
+
+OpId SequenceGraph::host_op(RankSetId ranks, const std::string& label, Duration takes) {
+  Op host;
+  host.kind = OpKind::delay;
+  host.stream = graph_->stream(kHostStream);
+  host.ranks = ranks;
+  host.label = graph_->label(label);
+  host.category = graph_->label("host");
+  host.delay = takes;
+  return graph_->add(host);
+}
+
+OpId SequenceGraph::host_waits(const Places& where) {
+  Op reached;
+  reached.kind = OpKind::delay;
+  reached.stream = labels_.compute;
+  reached.ranks = ranks_at(where);
+  reached.label = graph_->label(labels_.name + "reached");
+  reached.category = labels_.category;
+  const OpId on_device = graph_->add(reached);
+  graph_->depend(host_op(reached.ranks, "wait for the device", Duration(0)), on_device);
+  return on_device;
 }
 
 void SequenceGraph::depend(OpId op, OpId on, Side side) {

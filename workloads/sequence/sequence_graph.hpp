@@ -16,10 +16,22 @@ using Places = std::vector<std::int64_t>;
 /// of one lane follow each other.
 enum class Lane : unsigned char { around, back };
 
+/// What issuing takes a thread of the host: a kernel, the messages of one round (a group of sends
+/// and receives), a collective. None: the host is far ahead.
+struct HostThread {
+  Duration kernel{};
+  Duration messages{};
+  Duration collective{};
+};
+
 /// Puts the ops of one attention layer into a task graph, on all groups at once: one op is what
 /// some positions of every group do. Kernels share one stream with the caller's; messages have the
 /// streams "sequence_send" and "sequence_receive", and with "_back" those of the other lane;
-/// collectives the stream "sequence". The category of all that moves is "sequence_parallel".
+/// collectives the stream "sequence". Messages are moved by cores, as NCCL's are. The category of
+/// all that moves is "sequence_parallel". Where issuing takes time, each rank has a thread of the
+/// host (kHostStream) that issues what the rank takes part in, one after the other in the order in
+/// which it is put here. It runs ahead of the device where it can, and waits for it only before a
+/// kIndexKernel.
 class SequenceGraph {
  public:
   struct Labels {
@@ -28,6 +40,7 @@ class SequenceGraph {
     LabelId activations;    // of memory: what the forward pass leaves to the backward pass
     LabelId buffers;        // of memory: everything else
     std::string name = {};  // in front of what people read: "attention."
+    HostThread host = {};
   };
 
   /// `ranks`: the groups one behind the other, each in order of positions; borrows the graph.
@@ -71,6 +84,9 @@ class SequenceGraph {
 
  private:
   RankSetId ranks_at(const Places& where, std::int64_t hops = 0);
+  OpId issued(OpId op, Duration takes);  // the same op
+  OpId host_op(RankSetId ranks, const std::string& label, Duration takes);
+  OpId host_waits(const Places& where);  // for what it waits, on the device
   bool covers_all(OpId op) const;
 
   TaskGraph* graph_;

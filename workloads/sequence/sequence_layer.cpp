@@ -8,6 +8,7 @@
 namespace orrery {
 namespace {
 
+constexpr std::int64_t kBound = 4;  // bytes of a bound between sequences, int32
 constexpr std::int64_t kMerge = 6;  // two products, a sum, a quotient; exponentials by the row
 
 /// Of one sequence.
@@ -22,12 +23,12 @@ AttentionBlock block_of_sequence(const SequenceLayer& layer, std::int64_t length
       return k < q ? AttentionBlock{own, own, 2 * own * own, false} : AttentionBlock{};
     case TokenLayout::zigzag:
       return k < q ? AttentionBlock{own, half, own * own, false}
-                   : AttentionBlock{half, own, own * own, false};
+                   : AttentionBlock{half, own, own * own, false, true};
     case TokenLayout::striped:
       break;
   }
   // The i-th query of stripe q sees i keys of stripe k before its own place, and one more if k < q.
-  return {own, own, k < q ? own * (own + 1) : own * (own - 1), true};
+  return {own, own, k < q ? own * (own + 1) : own * (own - 1), true, k > q};
 }
 
 void add(AttentionBlock& sum, const AttentionBlock& block) {
@@ -35,6 +36,7 @@ void add(AttentionBlock& sum, const AttentionBlock& block) {
   sum.keys += block.keys;
   sum.twice_pairs += block.twice_pairs;
   sum.causal = sum.causal || block.causal;
+  sum.part = sum.part || block.part;
 }
 
 Kernel block_kernel(const SequenceLayer& layer, const AttentionBlock& block, const char* kind) {
@@ -69,6 +71,26 @@ Kernel pass_over(const SequenceLayer& layer, std::int64_t elements, std::int64_t
                                .written = written});
   kernel.host = layer.host;
   return kernel;
+}
+
+/// Of keys and values together, those of one.
+Kernel half_of(Kernel kernel) {
+  kernel.operations = kernel.operations / 2;
+  kernel.read = kernel.read / 2;
+  kernel.written = kernel.written / 2;
+  return kernel;
+}
+
+std::vector<Kernel> indexing_kernels(const SequenceLayer& layer,
+                                     const std::vector<Bytes>& tensors) {
+  std::vector<Kernel> kernels;
+  for (const Bytes bytes : tensors) {
+    for (Kernel& copy : copying_kernels(layer, bytes)) {
+      copy.kind = kIndexKernel;
+      kernels.push_back(std::move(copy));
+    }
+  }
+  return kernels;
 }
 
 }  // namespace
@@ -116,6 +138,7 @@ AttentionBlock block_of_row(const SequenceLayer& layer, std::int64_t degree, std
   for (std::int64_t k = 0; k < degree; ++k) add(sum, block_between(layer, degree, q, k));
   sum.queries = layer.tokens() / degree;
   sum.keys = layer.tokens();
+  sum.part = false;
   return sum;
 }
 
@@ -139,8 +162,8 @@ Kernel attention_backward_kernel(const SequenceLayer& layer, const AttentionBloc
   return kernel;
 }
 
-std::vector<Kernel> merge_kernels(const SequenceLayer& layer, std::int64_t tokens,
-                                  std::int64_t of) {
+std::vector<Kernel> merge_kernels(const SequenceLayer& layer, const AttentionBlock& block_of) {
+  const std::int64_t tokens = block_of.queries;
   const Bytes sum = accumulator(layer, tokens);
   const Bytes block = layer.query(tokens);
   const Bytes row = layer.log_sum_exp(tokens);
@@ -160,11 +183,49 @@ std::vector<Kernel> merge_kernels(const SequenceLayer& layer, std::int64_t token
                                  difference,
                                  function,
                                  difference};
-  if (tokens < of) {
-    kernels.push_back(pass_over(layer, all, 0, sum, sum));
-    kernels.push_back(pass_over(layer, rows, 0, row, row));
+  if (!block_of.part) return kernels;
+  std::vector<Kernel> back = {pass_over(layer, all, 0, sum, sum),
+                              pass_over(layer, rows, 0, row, row)};
+  if (layer.lengths.size() > 1) {
+    for (Kernel& each : back) each.kind = kIndexKernel;
+    kernels.insert(kernels.begin(), back.begin(), back.end());
   }
+  kernels.insert(kernels.end(), back.begin(), back.end());
   return kernels;
+}
+
+std::vector<Kernel> copying_kernels(const SequenceLayer& layer, Bytes bytes) {
+  if (layer.kernels == MergeKernels::fused || bytes == Bytes(0)) return {};
+  return {pass_over(layer, bytes.count(), 0, bytes, bytes)};
+}
+
+std::vector<Kernel> halving_kernels(const SequenceLayer& layer, std::int64_t own,
+                                    SequencePass pass) {
+  if (layer.lengths.size() == 1 || layer.layout != TokenLayout::zigzag) return {};
+  std::vector<Bytes> taken;
+  if (pass == SequencePass::forward) {
+    const std::int64_t bounds = 1 + 2 * static_cast<std::int64_t>(layer.lengths.size());
+    taken.assign(static_cast<std::size_t>(2 * bounds), Bytes(kBound));
+  } else {
+    taken = {layer.query(own / 2), layer.query(own / 2), layer.log_sum_exp(own / 2)};
+  }
+  taken.push_back(layer.query(own / 2));
+  return indexing_kernels(layer, taken);
+}
+
+std::vector<Kernel> selecting_kernels(const SequenceLayer& layer, const AttentionBlock& block,
+                                      std::int64_t own) {
+  if (layer.lengths.size() == 1 || block.keys >= own) return {};
+  return indexing_kernels(layer,
+                          {layer.key_value(block.keys) / 2, layer.key_value(block.keys) / 2});
+}
+
+std::vector<Kernel> beginning_kernels(const SequenceLayer& layer, std::int64_t query_tokens,
+                                      std::int64_t key_tokens) {
+  if (layer.kernels == MergeKernels::fused || query_tokens == 0) return {};
+  return {pass_over(layer, elements(layer, query_tokens, key_tokens), 0,
+                    layer.query(query_tokens) + layer.key_value(key_tokens),
+                    accumulator(layer, query_tokens) + layer.kv_gradient(key_tokens))};
 }
 
 Kernel finish_kernel(const SequenceLayer& layer, std::int64_t tokens) {
@@ -177,6 +238,26 @@ Kernel accumulate_kernel(const SequenceLayer& layer, std::int64_t query_tokens,
   const Bytes sums = accumulator(layer, query_tokens) + layer.kv_gradient(key_tokens);
   return pass_over(layer, elements(layer, query_tokens, key_tokens), 1,
                    sums + layer.query(query_tokens) + layer.key_value(key_tokens), sums);
+}
+
+std::vector<Kernel> accumulate_kernels(const SequenceLayer& layer, const AttentionBlock& block,
+                                       std::int64_t own, std::int64_t key_tokens) {
+  std::vector<Bytes> indexed;
+  if (layer.lengths.size() > 1) {
+    if (block.queries < own) indexed.push_back(accumulator(layer, block.queries));
+    if (block.keys < own) indexed.insert(indexed.end(), 2, layer.kv_gradient(key_tokens) / 2);
+  }
+  const std::vector<Kernel> copies = indexing_kernels(layer, indexed);
+  std::vector<Kernel> kernels = copies;
+  if (layer.kernels == MergeKernels::fused) {
+    kernels.push_back(accumulate_kernel(layer, block.queries, key_tokens));
+  } else {
+    kernels.push_back(accumulate_kernel(layer, block.queries, 0));
+    const Kernel both = accumulate_kernel(layer, 0, key_tokens);
+    if (key_tokens > 0) kernels.insert(kernels.end(), 2, half_of(both));
+  }
+  kernels.insert(kernels.end(), copies.begin(), copies.end());
+  return kernels;
 }
 
 Bytes accumulator(const SequenceLayer& layer, std::int64_t tokens) {

@@ -25,8 +25,10 @@ std::string_view to_string(AttentionMask mask);
 std::string_view to_string(TokenLayout layout);
 
 /// How partial outputs are merged: in one kernel, as FlashAttention's own merge of splits does; or
-/// as PyTorch runs the operations of zhuzilin/ring-flash-attention (utils.py, update_out_and_lse)
-/// where its compiler fuses nothing, each a pass over memory.
+/// as PyTorch runs the operations of zhuzilin/ring-flash-attention (utils.py, update_out_and_lse;
+/// recalled) where its compiler fuses nothing, each a pass over memory. Then also what else that
+/// code has PyTorch do between its kernels: sums begun in fp32, slices and halves of packed rows
+/// copied out and back, buffers made contiguous.
 enum class MergeKernels : unsigned char { fused, pytorch };
 
 /// One attention layer whose tokens are divided among the ranks of a sequence-parallel group. Every
@@ -60,6 +62,7 @@ struct AttentionBlock {
   std::int64_t keys = 0;         // tokens
   std::int64_t twice_pairs = 0;  // of a query and a key that the mask leaves, the diagonal half
   bool causal = false;           // a mask inside the block
+  bool part = false;             // its queries are a slice of those that the position has
 
   friend bool operator==(const AttentionBlock&, const AttentionBlock&) = default;
 };
@@ -70,7 +73,8 @@ struct AttentionBlock {
 ///   contiguous   k < q: all; k = q: the lower half; k > q: none
 ///   zigzag       k < q: all queries, the first half of keys; k > q: the second half of queries,
 ///                all keys; k = q: causal over both chunks
-///   striped      causal over the whole block, with the diagonal or without
+///   striped      causal over the whole block, with the diagonal or without (k > q: a slice without
+///                the first query and the last key, here with them)
 ///
 /// Over all pairs of positions twice_pairs sums to length^2 of each sequence (full: 2 length^2).
 AttentionBlock block_between(const SequenceLayer& layer, std::int64_t degree, std::int64_t q,
@@ -87,20 +91,42 @@ AttentionBlock whole_row(const SequenceLayer& layer);
 Kernel attention_kernel(const SequenceLayer& layer, const AttentionBlock& block);
 Kernel attention_backward_kernel(const SequenceLayer& layer, const AttentionBlock& block);
 
+/// Kind of a copy to or from the rows that a mask selects. PyTorch counts them first, for which the
+/// host waits for the device (torch.nonzero, "Notes": "causes host-device synchronization").
+inline constexpr const char* kIndexKernel = "index";
+
 /// Takes a block's output into the sum so far, by both log-sum-exps:
 ///   m = max(l, l_b), o <- (o e^(l-m) + o_b e^(l_b-m)) / (e^(l-m) + e^(l_b-m)),
 ///   l <- m + ln(e^(l-m) + e^(l_b-m))                (Liu et al. 2023, arXiv:2310.01889, §3.1).
-/// The sum is kept in fp32. `tokens`: those whose output the block has, of `of` tokens in the sum.
-/// One kernel, or with MergeKernels::pytorch
+/// The sum is kept in fp32. One kernel, or with MergeKernels::pytorch
 ///   o_b in fp32; l_b - l; its sigmoid g; o - o_b; g (o - o_b); o - that; l - l_b; its log-sigmoid;
-///   l - that; and where the block has some tokens only, o and l are written back to their place.
-std::vector<Kernel> merge_kernels(const SequenceLayer& layer, std::int64_t tokens, std::int64_t of);
+///   l - that; and where the block is a part, o and l are written back to their place, of packed
+///   rows (an index) copied from there too.
+std::vector<Kernel> merge_kernels(const SequenceLayer& layer, const AttentionBlock& block);
+/// With MergeKernels::pytorch alone, else none: of packed rows in zigzag, what is taken by index
+/// once at the start (half of the queries; of their output, its gradient and log-sum-exp too in the
+/// backward pass; in the forward pass the host also reads the bounds of each sequence, and the last
+/// one, for either half) and before a round's attention (half of the keys, half of the values), of
+/// `own` tokens; and after the first round's, where the fp32 sums of a pass begin.
+enum class SequencePass : unsigned char { forward, backward };
+std::vector<Kernel> halving_kernels(const SequenceLayer& layer, std::int64_t own,
+                                    SequencePass pass);
+std::vector<Kernel> selecting_kernels(const SequenceLayer& layer, const AttentionBlock& block,
+                                      std::int64_t own);
+std::vector<Kernel> beginning_kernels(const SequenceLayer& layer, std::int64_t query_tokens,
+                                      std::int64_t key_tokens);
 /// The sum rounded to the precision of the run.
 Kernel finish_kernel(const SequenceLayer& layer, std::int64_t tokens);
 /// Adds what a block's backward pass gave to the sums so far: dQ of so many tokens, in fp32, and dK
 /// and dV of so many, in `gradients`.
 Kernel accumulate_kernel(const SequenceLayer& layer, std::int64_t query_tokens,
                          std::int64_t key_tokens);
+/// What a block gives, likewise; with MergeKernels::pytorch halves of packed rows, of `own` tokens,
+/// are copied out and back.
+std::vector<Kernel> accumulate_kernels(const SequenceLayer& layer, const AttentionBlock& block,
+                                       std::int64_t own, std::int64_t key_tokens);
+/// Copies so much, where MergeKernels::pytorch does.
+std::vector<Kernel> copying_kernels(const SequenceLayer& layer, Bytes bytes);
 /// The fp32 sum of outputs, or of dQ.
 Bytes accumulator(const SequenceLayer& layer, std::int64_t tokens);
 

@@ -171,6 +171,11 @@ class TokenRing final : public SequenceMethod {
     }
   }
 
+  static AttentionBlock block_of(const SequenceLayer& layer, std::int64_t degree,
+                                 std::int64_t tokens) {
+    return {.queries = tokens, .part = tokens < layer.tokens() / degree};
+  }
+
   /// What others gave for the own queries in a round.
   static void take_in(SequenceGraph& graph, const SequenceLayer& layer, std::int64_t round,
                       const std::vector<OpId>& outputs, Way way, std::vector<OpId>& kernels) {
@@ -182,7 +187,7 @@ class TokenRing final : public SequenceMethod {
       if (tokens == 0) continue;
       const auto [first, last] =
           graph.kernels(named("merge", round), where,
-                        way == Way::forward ? merge_kernels(layer, tokens, layer.tokens() / degree)
+                        way == Way::forward ? merge_kernels(layer, block_of(layer, degree, tokens))
                                             : std::vector{accumulate_kernel(layer, tokens, 0)});
       graph.depend(first, outputs);
       kernels.push_back(last);

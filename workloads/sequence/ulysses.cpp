@@ -10,7 +10,8 @@ namespace {
 /// some heads to each rank, attention runs on whole sequences, an all-to-all brings the output back
 /// to the owners of the tokens; backward the mirror of it. USP (Fang and Zhao 2024,
 /// arXiv:2405.07719, §3) does so among neighbours, and has a ring in place of the attention on one
-/// rank among those of the same heads.
+/// rank among those of the same heads; with one neighbour only, each rank exchanges with itself, as
+/// feifeibear/long-context-attention did (comm/all_to_all.py, recalled).
 ///
 ///   q, k, v     three all-to-alls, one behind the other, nothing beside them
 ///   attention   of heads/U query heads and kv_heads/U key-value heads, by the inner method
@@ -46,7 +47,7 @@ class Ulysses final : public SequenceMethod {
   }
 
   OpId forward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const override {
-    if (ranks_of(graph.degree()) == 1) return inner_->forward(graph, layer, after);
+    if (!exchanges(graph.degree())) return inner_->forward(graph, layer, after);
     const auto& labels = graph.labels();
     const Bytes query = layer.query(layer.tokens() / graph.degree());
     const OpId heads = exchange_qkv(graph, layer, "all_to_all ", after);
@@ -60,7 +61,7 @@ class Ulysses final : public SequenceMethod {
   }
 
   OpId backward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const override {
-    if (ranks_of(graph.degree()) == 1) return inner_->backward(graph, layer, after);
+    if (!exchanges(graph.degree())) return inner_->backward(graph, layer, after);
     const auto& labels = graph.labels();
     const Bytes query = layer.query(layer.tokens() / graph.degree());
     const OpId heads = exchange(graph, "all_to_all dout", query);
@@ -76,7 +77,7 @@ class Ulysses final : public SequenceMethod {
   Bytes saved(const SequenceLayer& layer, std::int64_t degree) const override {
     const std::int64_t ranks = ranks_of(degree);
     return inner_->saved(inner_layer(layer, degree), degree / ranks) +
-           (ranks > 1 ? layer.query(layer.tokens() / degree) : Bytes(0));
+           (exchanges(degree) ? layer.query(layer.tokens() / degree) : Bytes(0));
   }
 
   Bytes sent_forward(const SequenceLayer& layer, std::int64_t degree) const override {
@@ -98,6 +99,8 @@ class Ulysses final : public SequenceMethod {
 
  private:
   std::int64_t ranks_of(std::int64_t degree) const { return ranks_ == 0 ? degree : ranks_; }
+  /// USP does so even with itself alone.
+  bool exchanges(std::int64_t degree) const { return ranks_ > 0 || degree > 1; }
 
   SequenceLayer inner_layer(SequenceLayer layer, std::int64_t degree) const {
     layer.heads /= ranks_of(degree);

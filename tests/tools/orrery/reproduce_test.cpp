@@ -247,5 +247,30 @@ TEST_F(ReproduceTest, WithoutANameAllAreListedAndAWrongNameGetsTheNearest) {
   EXPECT_EQ(run_orrery({"reproduce", "/nowhere"}).exit_code, 5);
 }
 
+// A case may be another one in one configuration, and one run of a configuration worth several of
+// what it is compared with.
+TEST_F(ReproduceTest, ConfigurationsMayDifferInACaseAndInTheirNumberOfRuns) {
+  const auto text = [](const std::string& of) {
+    return R"({"orrery_reproduce": 1, "description": "d", "source": "s",
+      "scenario": "scenario.json",
+      "configurations": {"base": {"about": "a"},
+                         "half": {"about": "b", "set": {"/workload/precision": "fp16"}}},
+      "cases": [{"label": "c", "groups": ["g"],
+                 "set_for": {")" +
+           of + R"(": {"/workload/global_batch": 8}}}],
+      "figures": [{"name": "f", "configuration": "half", "over": "base", "over_times": 2,
+                   "pointer": "/step_time_s", "measure": "speedup", "statistic": "mean",
+                   "group": "g", "published": {"value": 1, "source": "t"}}]})";
+  };
+  const double base = step_time({"/workload/global_batch=8"});
+  const double half = step_time({"/workload/precision=fp16"});
+  ASSERT_NE(base, step_time());
+  const JsonValue report = reproduce_json(text("base"), 0);
+  EXPECT_DOUBLE_EQ(value_at(report, "/figures/0/simulated")->real, 2 * base / half);
+  EXPECT_EQ(
+      mistakes(text("bsae")),
+      std::vector<std::string>{"reproduce.json#/cases/0/set_for/bsae: no such configuration"});
+}
+
 }  // namespace
 }  // namespace orrery
