@@ -83,7 +83,7 @@ Bytes product_reads(const ProductShape& shape, const ProducerSettings& producer,
 }
 
 UnusedSlots unused_slots(const ProductShape& shape, const ProducerSettings& producer) {
-  if (!producer.whole_stages) return {};
+  if (!producer.main_loop) return {};
   const std::int64_t tile = producer.tile;
   const std::int64_t tiles = quotient_up(shape.m, tile) * quotient_up(shape.n, tile);
   const std::int64_t stages = (tiles + producer.workgroups - 1) / producer.workgroups;

@@ -15,8 +15,10 @@ struct ProducerSettings {
   std::int64_t band = 0;        // tiles of a row before the next row follows; 0: all of a row
   Bytes cache;                  // what one stage read may still be there in the next
   std::int64_t cache_ways = 16;
-  double exposed_reads = 0;   // share of the operands' reads that arithmetic does not hide
-  bool whole_stages = false;  // arithmetic takes whole stages of whole tiles
+  double exposed_reads = 0;  // share of the operands' reads that arithmetic does not hide
+  /// The device's efficiency is that of a product's main loop: arithmetic takes whole stages of
+  /// whole tiles, and stores follow it. Else it is that of whole products, with all of this in it.
+  bool main_loop = false;
 };
 
 /// C(m, n) = A(m, k) B(k, n).
@@ -54,7 +56,7 @@ double hit_share(Bytes size, std::int64_t ways, double distance);
 Bytes product_reads(const ProductShape& shape, const ProducerSettings& producer, bool bypass);
 
 /// What workgroups without a tile in the last stage, and tiles beyond the output's edges, would
-/// have computed: they take as long as if they had. Nothing unless `whole_stages`.
+/// have computed: they take as long as if they had. Nothing unless `main_loop`.
 struct UnusedSlots {
   Flops edges;       // of all stages
   Flops last_stage;  // of the last one

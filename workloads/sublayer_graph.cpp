@@ -40,7 +40,7 @@ StagedProduct::Plan SublayerGraph::plan() {
           .reads = product_reads(settings_.product(), settings_.producer, triggered),
           .exposed_reads = settings_.producer.exposed_reads,
           .unused = unused.last_stage,
-          .stores_apart = true,
+          .stores_apart = settings_.producer.main_loop,
           .output = settings_.output(),
           .chunks = settings_.tensor,
           .blocks = settings_.blocks,

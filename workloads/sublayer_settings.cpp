@@ -20,6 +20,7 @@ const std::vector<std::string> kSublayers = {"op", "fc2", "fc1", "ip"};
 const std::vector<std::string> kCommunications = {"ring_reduce_scatter", "direct_reduce_scatter",
                                                   "all_to_all"};
 const std::vector<std::string> kOverlaps = {"none", "reduce_scatter", "all_reduce", "triggered"};
+const std::vector<std::string> kEfficiencies = {"product", "main_loop"};
 const std::vector<std::string> kReductions = {"cores", "near_memory", "library"};
 
 /// One of the names, which stand in the order of the enumerators; the first when left out.
@@ -54,8 +55,8 @@ ProducerSettings read_producer(JsonCursor cursor, const WorkloadContext& context
   if (JsonCursor ways = cursor.find("cache_ways"); ways.present()) {
     producer.cache_ways = ways.as_count({.minimum = 1, .maximum = kMostWays});
   }
-  if (JsonCursor whole = cursor.find("whole_stages"); whole.present()) {
-    producer.whole_stages = whole.as_boolean();
+  if (JsonCursor of = cursor.find("efficiency_of"); of.present()) {
+    producer.main_loop = of.as_choice(kEfficiencies) == "main_loop";
   }
   if (JsonCursor exposed = cursor.find("exposed_reads"); exposed.present()) {
     producer.exposed_reads = exposed.as_ratio();
@@ -163,7 +164,7 @@ JsonValue to_json(const SublayerSettings& settings) {
                      {"band", json_integer(producer.band)},
                      {"cache", json_string(std::to_string(producer.cache.count()) + " B")},
                      {"cache_ways", json_integer(producer.cache_ways)},
-                     {"whole_stages", json_boolean(producer.whole_stages)},
+                     {"efficiency_of", json_string(kEfficiencies[producer.main_loop ? 1 : 0])},
                      {"exposed_reads", json_real(producer.exposed_reads)}})}});
 }
 

@@ -189,7 +189,7 @@ TEST(UnusedSlots, FillUpTheLastStageAndTheTilesAtTheEdges) {
   const std::int64_t workgroups = 7;  // 30 tiles: five stages, of which the last has two
   whole.workgroups = workgroups;
   EXPECT_EQ(unused_slots(shape, whole).edges, Flops(0));
-  whole.whole_stages = true;
+  whole.main_loop = true;
   const UnusedSlots unused = unused_slots(shape, whole);
   const Flops tile = Flops(2) * kTile * kTile * shape.k;
   EXPECT_EQ(unused.last_stage, tile * (workgroups - 2));

@@ -7,7 +7,6 @@ namespace orrery {
 
 using schema::closed_object;
 using schema::count;
-using schema::described;
 using schema::enumeration;
 using schema::or_wrapped;
 using schema::reference;
@@ -25,10 +24,9 @@ JsonValue tensor_parallel_sublayer_schema() {
        {"band", or_wrapped(count(0, "tiles of a row before the next row follows; default 0: all"))},
        {"cache", reference("bytes")},
        {"cache_ways", or_wrapped(count(1, "lines of a set of the cache; default 16"))},
-       {"whole_stages", or_wrapped(described("boolean",
-                                             "whether the last stage and tiles at the "
-                                             "edges take as long as others; default false: the "
-                                             "device's efficiency has that in it"))},
+       {"efficiency_of", enumeration({"product", "main_loop"},
+                                     "of what the device's efficiency is; main_loop: the last "
+                                     "stage takes as long as others, and stores follow")},
        {"exposed_reads", std::move(share)}},
       {}, "how the matrix product is written for its device; cache: default the device's l2");
   return closed_object(
