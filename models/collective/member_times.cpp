@@ -10,7 +10,7 @@ MemberTimes::MemberTimes(int members, int lag)
       begins_(left_) {}
 
 void MemberTimes::walk(std::span<const TimedMessage> messages, int count, std::size_t most) {
-  constexpr std::size_t kLeast = 16;
+  constexpr std::size_t kLeast = 64;
   const std::size_t affordable = std::max(kLeast, most / std::max<std::size_t>(1, messages.size()));
   const int walked = static_cast<int>(std::min(affordable, static_cast<std::size_t>(count)));
   double halfway = 0;

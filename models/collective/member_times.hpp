@@ -23,7 +23,7 @@ class MemberTimes {
   MemberTimes(int members, int lag);
 
   /// The next step, `count` times. A step is repeated as often as `most` messages allow, at least
-  /// 16 times; the rest goes on at the pace of the second half of these.
+  /// 64 times; the rest goes on at the pace of the second half of these.
   void walk(std::span<const TimedMessage> messages, int count, std::size_t most);
   /// When the last member has sent and received everything.
   double end() const;

@@ -20,7 +20,7 @@ constexpr int kMostSteps = 64;                   // that are looked at, if none 
 constexpr int kMostAhead = 64;                   // steps before its receipts
 constexpr std::size_t kMostSends = 1024 * 1024;  // of a step; more are not looked at
 constexpr std::size_t kMostMessages = 32'768;    // of a step that are looked at
-constexpr std::size_t kMostHops = 1'048'576;     // the same
+constexpr std::size_t kMostHops = 262'144;       // the same
 constexpr std::size_t kMostWalked = 2'097'152;   // messages of a program, over all of its steps
 
 struct Sent {
