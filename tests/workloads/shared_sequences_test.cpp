@@ -2,6 +2,7 @@
 // forms from the sizes; LASP-2's from arXiv:2502.07563, §3.4.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "tests/workloads/inference_fixture.hpp"
@@ -88,19 +89,42 @@ TEST(SharedSequences, Lasp2SendsAsMuchWhateverTheLength) {
 TEST(SharedSequences, LaspPassesOneStateFromRankToRank) {
   const std::int64_t degree = 8;
   const std::int64_t head = kHidden / kHeads;
-  const Job job = training_job(network("L"), keys(degree, R"("lasp")", 4096), degree);
-  std::map<std::string, std::int64_t> hops;
-  for (const Op& op : job.graph.ops()) {
-    if (op.kind != OpKind::transfer) continue;
-    ++hops[job.graph.text(op.label)];
-    EXPECT_EQ(op.bytes, Bytes(kHeads * head * head * 2));
-    const Rank from = job.graph.ranks(op.ranks)[0];
-    const Rank to = job.graph.ranks(op.peers)[0];
-    const bool forward = job.graph.text(op.label).starts_with("forward");
-    EXPECT_EQ(to - from, forward ? 1 : -1);
+  for (const std::string method : {R"("lasp")", R"({"kind": "lasp", "overlapped": false})"}) {
+    const Job job = training_job(network("L"), keys(degree, method, 4096), degree);
+    std::map<std::string, std::int64_t> hops;
+    for (const Op& op : job.graph.ops()) {
+      if (op.kind != OpKind::transfer) continue;
+      ++hops[job.graph.text(op.label)];
+      EXPECT_EQ(op.bytes, Bytes(kHeads * head * head * 2));
+      const Rank from = job.graph.ranks(op.ranks)[0];
+      const Rank to = job.graph.ranks(op.peers)[0];
+      const bool forward = job.graph.text(op.label).starts_with("forward");
+      EXPECT_EQ(to - from, forward ? 1 : -1);
+    }
+    EXPECT_EQ(hops.size(), static_cast<std::size_t>(2 * (degree - 1)));
+    for (const auto& [label, count] : hops) EXPECT_EQ(count, 2 * kLayers) << label;
   }
-  EXPECT_EQ(hops.size(), static_cast<std::size_t>(2 * (degree - 1)));
-  for (const auto& [label, count] : hops) EXPECT_EQ(count, 2 * kLayers) << label;
+}
+
+/// One kernel of a rank does in a layer's forward pass what two kernels of all and one of the chain
+/// do, and every send waits for it.
+TEST(SharedSequences, LaspAsReleasedHasItsWholeAttentionOnTheChain) {
+  const std::int64_t degree = 8;
+  const Job job = training_job(
+      network("L"), keys(degree, R"({"kind": "lasp", "overlapped": false})", 4096), degree);
+  const auto labelled = [&](const std::string& label) { return ops_labelled(job.graph, label); };
+  EXPECT_TRUE(labelled("forward.attention.intra").empty());
+  const std::vector<OpId> kernels = labelled("forward.attention.attention 3");
+  const std::vector<OpId> sends = labelled("forward.attention.send state 3");
+  ASSERT_EQ(kernels.size(), static_cast<std::size_t>(2 * kLayers));
+  ASSERT_EQ(sends.size(), kernels.size());
+  const auto& all = job.graph.dependencies();
+  for (std::size_t i = 0; i < sends.size(); ++i) {
+    EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const Dependency& each) {
+      return each.op == sends[i] && each.on == kernels[i];
+    }));
+    EXPECT_EQ(job.graph.kernel(job.graph.op(kernels[i]).kernel).kind, "linear_attention");
+  }
 }
 
 TEST(SharedSequences, EachRankHasItsPartOfTheTokensInAllLayers) {

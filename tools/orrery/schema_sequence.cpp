@@ -22,11 +22,12 @@ JsonValue sequence_method_schema() {
                                     "parts of the key-value heads, each gathered beside the "
                                     "attention of the one before; default 1"))}},
       {"kind"}, "with its keys");
-  JsonValue lasp2 = closed_object(
-      {{"kind", json_object({{"const", text("lasp2")}})},
-       {"overlapped", json_object({{"type", text("boolean")},
-                                   {"description", text("whether the states are gathered beside a "
-                                                        "rank's own attention; default: true")}})}},
+  JsonValue lasp = closed_object(
+      {{"kind", enumeration({"lasp", "lasp2"}, "of linear attention")},
+       {"overlapped",
+        json_object({{"type", text("boolean")},
+                     {"description", text("whether the states of other ranks come beside a rank's "
+                                          "own attention; default: true")}})}},
       {"kind"}, "with its keys");
   JsonValue usp = closed_object(
       {{"kind", json_object({{"const", text("usp")}})},
@@ -35,7 +36,7 @@ JsonValue sequence_method_schema() {
   return json_object(
       {{"description", text("`orrery list sequence_methods`")},
        {"oneOf", json_array({enumeration(methods.names(), "without keys of its own"),
-                             std::move(all_gather), std::move(lasp2), std::move(usp)})}});
+                             std::move(all_gather), std::move(lasp), std::move(usp)})}});
 }
 
 JsonValue shared_sequences_schema() {

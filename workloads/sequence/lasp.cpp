@@ -13,13 +13,19 @@ namespace {
 /// ranks one after another, P-1 messages of heads d^2 elements that wait for each other, forward
 /// from the first rank to the last, backward the other way.
 ///
-///   all        intra, as if nothing came before
-///   rank r     [receive]  update  [send]  apply        update: M + K^T V, on the chain's way
+///   overlapped    all      intra, as if nothing came before
+///                 rank r   [receive]  update  [send]  apply      update: M + K^T V, on the
+///                                                                chain's way
+///   synchronous   rank r   [receive]  attention  [send]          output and new state by one
+///                                                                kernel, as the released code has
+///                                                                it (OpenNLPLab/LASP)
 ///
 /// Backward the update is dM + Q^T dO. The sum of what comes before stays for the backward pass.
 /// Leaves out: that the released code waits on the host for its message.
 class Lasp final : public SequenceMethod {
  public:
+  explicit Lasp(bool overlapped) : overlapped_(overlapped) {}
+
   bool is_linear() const override { return true; }
 
   std::optional<SequenceRefusal> refusal(const SequenceLayer& layer,
@@ -75,7 +81,10 @@ class Lasp final : public SequenceMethod {
     return sent_forward(layer, degree);
   }
 
-  JsonValue resolved() const override { return json_string("lasp"); }
+  JsonValue resolved() const override {
+    if (overlapped_) return json_string("lasp");
+    return json_object({{"kind", json_string("lasp")}, {"overlapped", json_boolean(false)}});
+  }
 
  private:
   struct Work {
@@ -92,19 +101,26 @@ class Lasp final : public SequenceMethod {
   };
 
   /// Ranks in the order of the chain. The last one's state goes nowhere, but is made.
-  static Chain pass(SequenceGraph& graph, const SequenceLayer& layer, OpId after, Work work) {
+  Chain pass(SequenceGraph& graph, const SequenceLayer& layer, OpId after, Work work) const {
     const std::int64_t degree = graph.degree();
     const Bytes state = linear_core(layer, degree).state();
+    if (!overlapped_) {
+      const Bytes made = work.update.written;
+      work.update = work.intra;
+      work.update.written += made;
+    }
     for (Kernel* kernel : {&work.intra, &work.update, &work.apply}) kernel->host = layer.host;
     work.update.read += state;
-    const OpId first = graph.kernel("intra" + work.suffix, graph.all(), work.intra);
+    const std::string chain = (overlapped_ ? "update" : "attention") + work.suffix;
+    const OpId first = overlapped_ ? graph.kernel("intra" + work.suffix, graph.all(), work.intra)
+                                   : graph.marker("start" + work.suffix);
     graph.depend(first, after);
     OpId received;
     for (std::int64_t step = 0; step < degree; ++step) {
       const bool forward = work.lane == Lane::around;
       const Places where = {forward ? step : degree - 1 - step};
       const std::string number = " " + std::to_string(step);
-      const OpId update = graph.kernel("update" + work.suffix + number, where, work.update);
+      const OpId update = graph.kernel(chain + number, where, work.update);
       graph.depend(update, received);
       const OpId before = received;
       if (step + 1 < degree) {
@@ -112,7 +128,7 @@ class Lasp final : public SequenceMethod {
             graph.send("send state" + work.suffix + number, work.lane, where, work.hop, state);
         graph.depend(received, update, Side::source);
       }
-      if (step == 0) continue;
+      if (step == 0 || !overlapped_) continue;
       const OpId apply = graph.kernel("apply" + work.suffix + number, where, work.apply);
       graph.depend(apply, before);
     }
@@ -121,14 +137,18 @@ class Lasp final : public SequenceMethod {
     graph.free(last, graph.labels().buffers, state * 2);
     return {first, last};
   }
+
+  bool overlapped_;
 };
 
 }  // namespace
 
 std::unique_ptr<SequenceMethod> make_lasp(JsonCursor parameters) {
   parameters.has("kind");
+  JsonCursor overlapped = parameters.find("overlapped");
+  const bool value = !overlapped.present() || overlapped.as_boolean();
   parameters.reject_unknown_keys();
-  return std::make_unique<Lasp>();
+  return std::make_unique<Lasp>(value);
 }
 
 }  // namespace orrery
