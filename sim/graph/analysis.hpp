@@ -2,16 +2,11 @@
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "sim/graph/observer.hpp"
 
 namespace orrery {
-
-/// A stream of this name is a thread of the host, which issues what others run: its delays keep no
-/// device busy.
-inline constexpr std::string_view kHostStream = "host";
 
 /// Where the time of one rank went; the parts sum to the whole run, exactly.
 ///
@@ -21,8 +16,7 @@ inline constexpr std::string_view kHostStream = "host";
 /// else does); else nothing runs, which in a pipelined job is `bubble` (it waits for another stage,
 /// or has no more to do), but `idle` where it waits inside a collective for partners that come
 /// later. In a job without a pipeline all of that is `idle`. An op runs from its start: waiting for
-/// partners is no running. What a one-sided transfer brings in does not count, nor what a host does
-/// on kHostStream.
+/// partners is no running. What a one-sided transfer brings in does not count.
 struct RankBreakdown {
   Duration compute;
   std::vector<Duration> exposed;  // index: LabelId of the category

@@ -92,8 +92,7 @@ std::vector<RankBreakdown> break_down(const TaskGraph& graph, std::span<const Sp
   std::vector<std::vector<const Span*>> by_rank(static_cast<std::size_t>(graph.world_size()));
   for (const Span& span : spans) {
     // What a one-sided transfer brings in occupies no stream: the rank does not take part.
-    if (!span.stream.valid() || graph.stream_name(span.stream) == kHostStream) continue;
-    by_rank[static_cast<std::size_t>(span.rank)].push_back(&span);
+    if (span.stream.valid()) by_rank[static_cast<std::size_t>(span.rank)].push_back(&span);
   }
   std::vector<RankBreakdown> result;
   result.reserve(by_rank.size());

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "sim/base/errors.hpp"
-#include "sim/graph/analysis.hpp"
 
 namespace orrery {
 namespace {
@@ -155,7 +154,7 @@ OpId SequenceGraph::issued(OpId op, Duration takes) {
 OpId SequenceGraph::host_op(RankSetId ranks, const std::string& label, Duration takes) {
   Op host;
   host.kind = OpKind::delay;
-  host.stream = graph_->stream(kHostStream);
+  host.stream = graph_->stream("host");
   host.ranks = ranks;
   host.label = graph_->label(label);
   host.category = graph_->label("host");

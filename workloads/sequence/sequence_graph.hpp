@@ -29,9 +29,9 @@ struct HostThread {
 /// streams "sequence_send" and "sequence_receive", and with "_back" those of the other lane;
 /// collectives the stream "sequence". Messages are moved by cores, as NCCL's are. The category of
 /// all that moves is "sequence_parallel". Where issuing takes time, each rank has a thread of the
-/// host (kHostStream) that issues what the rank takes part in, one after the other in the order in
-/// which it is put here. It runs ahead of the device where it can, and waits for it only before a
-/// kIndexKernel.
+/// host (stream and category "host") that issues what the rank takes part in, one after the other
+/// in the order in which it is put here. It runs ahead of the device where it can, and waits for it
+/// only before a kIndexKernel.
 class SequenceGraph {
  public:
   struct Labels {

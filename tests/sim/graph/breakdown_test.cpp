@@ -57,16 +57,6 @@ TEST_F(BreakDown, ComputeHidesCommunication) {
   EXPECT_EQ(rank.idle + rank.bubble, Duration(0));
 }
 
-TEST_F(BreakDown, AHostThatIssuesKeepsNoDeviceBusy) {
-  runs(tensor, 0_us, 4_us);
-  const OpId issue = delay(kHostStream, {0}, 1_us);
-  spans.push_back(Span{{issue, 0}, 0, 0, graph.stream(kHostStream), Time(), Time(), Time(10_us)});
-  const RankBreakdown rank = plain(10_us);
-  EXPECT_EQ(rank.compute, Duration(0));
-  EXPECT_EQ(exposed(rank, tensor), 4_us);
-  EXPECT_EQ(rank.idle, 10_us - 4_us);
-}
-
 TEST_F(BreakDown, ComputeOnTwoStreamsCountsOnce) {
   runs(work, 0_us, 6_us);
   runs(work, 4_us, 9_us);
