@@ -1,10 +1,15 @@
 #include "models/incast.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/base/errors.hpp"
 
 namespace orrery {
+
+double incast_share(double efficiency, std::size_t senders) {
+  return senders < 2 ? 1 : std::pow(efficiency, std::log2(static_cast<double>(senders)));
+}
 
 bool IncastPorts::begins(int port, int source) {
   Sources& sources = sources_[static_cast<std::size_t>(port)];

@@ -1,9 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <utility>
 #include <vector>
 
 namespace orrery {
+
+/// What is left of a port into which so many adapters send: what two of them leave of it is left
+/// again by each doubling of their number. Fitted to all-to-alls among one, three and seven nodes
+/// beside a receiver's (hw/catalog/clusters/a100_40gb_ib_400g.json), no more than that.
+double incast_share(double efficiency, std::size_t senders);
 
 /// Which ports several adapters send into at once.
 class IncastPorts {

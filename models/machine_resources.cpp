@@ -205,9 +205,7 @@ TransportTerms MachineResources::terms_now(const Course& course, bool is_first) 
   return terms;
 }
 
-/// A port into which several adapters send carries less, as long as they do: what two of them leave
-/// of it is left again by each doubling of their number. Fitted to all-to-alls of one and of
-/// several nodes (hw/catalog/clusters/a100_40gb_ib_400g.json), no more than that.
+/// A port into which several adapters send carries less, as long as they do.
 void MachineResources::count_incast(Rank source, Rank destination, bool begins) {
   const Fabric::Place from = fabric_->place(source);
   const Fabric::Place to = fabric_->place(destination);
@@ -219,9 +217,7 @@ void MachineResources::count_incast(Rank source, Rank destination, bool begins) 
         begins ? incast_->begins(port, ports.source) : incast_->ends(port, ports.source);
     if (!changed) continue;
     const auto link = static_cast<std::size_t>(transports.parts().incast + port);
-    const std::size_t senders = std::max<std::size_t>(1, incast_->senders(port));
-    const double share =
-        std::pow(transports.incast_efficiency(), std::log2(static_cast<double>(senders)));
+    const double share = incast_share(transports.incast_efficiency(), incast_->senders(port));
     activities_->set_capacity(links_[link], share * fabric_->links()[link].capacity);
   }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/collective/member_times.hpp"
+#include "models/incast.hpp"
 #include "models/transports.hpp"
 #include "sim/base/hash.hpp"
 
@@ -64,7 +65,12 @@ std::vector<Run> runs_of(const CollectiveProgram& program) {
 
 struct CollectivePrediction::Impl {
   explicit Impl(Fabric& of_cluster)
-      : fabric(&of_cluster), busy(fabric->links().size(), 0.0), from_end(busy.size(), 0) {}
+      : fabric(&of_cluster), busy(fabric->links().size(), 0.0), from_end(busy.size(), 0) {
+    const Transports& transports = fabric->transports();
+    if (transports.watches_incast()) {
+      senders.resize(static_cast<std::size_t>(transports.nics()));
+    }
+  }
 
   const Fabric::Link& link(int index) const {
     return fabric->links()[static_cast<std::size_t>(index)];
@@ -79,17 +85,14 @@ struct CollectivePrediction::Impl {
   void loads_to_seconds(std::size_t every);
   void spread_evenly(std::size_t every);
 
-  static constexpr int kNobody = -1;
-  static constexpr int kSeveral = -2;
-
   Fabric* fabric;
-  std::vector<Sent> sends;              // of the step at hand
-  std::vector<TimedMessage> messages;   // those of them that are looked at
-  std::vector<int> hops;                // the links of all of these, one after the other
-  std::vector<std::size_t> first_hops;  // of each
-  std::vector<double> busy;             // by link: what it carries, then how long that takes
-  std::vector<int> sender;              // by adapter, where incast matters: who sends into it
-  std::vector<int> way;                 // where routes are not kept
+  std::vector<Sent> sends;                // of the step at hand
+  std::vector<TimedMessage> messages;     // those of them that are looked at
+  std::vector<int> hops;                  // the links of all of these, one after the other
+  std::vector<std::size_t> first_hops;    // of each
+  std::vector<double> busy;               // by link: what it carries, then how long that takes
+  std::vector<std::vector<int>> senders;  // by adapter, where incast matters: who send into it
+  std::vector<int> way;                   // where routes are not kept
   std::vector<double> shares;
   std::vector<int> touched;   // links that carry something
   std::vector<int> from_end;  // by link: how far it is from the nearer end of a route
@@ -172,7 +175,7 @@ void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
                    (link(route.links[i]).counts_messages ? 1 : sent.bytes.as_double());
     hops.push_back(route.links[i]);
   }
-  if (!sender.empty()) note_sender(from, to);
+  if (!senders.empty()) note_sender(from, to);
   const TransportTerms adds = terms(sent, from, to, route);
   messages.push_back({.from = sent.from,
                       .to = sent.to,
@@ -202,8 +205,10 @@ void CollectivePrediction::Impl::note_sender(Rank from, Rank to) {
   if (source.node == target.node) return;
   const Transports::Receiving ports = fabric->transports().receiving(source, target);
   for (int port = ports.first; port < ports.first + ports.count; ++port) {
-    int& known = sender[static_cast<std::size_t>(port)];
-    known = known == kNobody || known == ports.source ? ports.source : kSeveral;
+    std::vector<int>& known = senders[static_cast<std::size_t>(port)];
+    if (std::find(known.begin(), known.end(), ports.source) == known.end()) {
+      known.push_back(ports.source);
+    }
   }
 }
 
@@ -211,10 +216,10 @@ void CollectivePrediction::Impl::note_sender(Rank from, Rank to) {
 /// adapters send carries less.
 void CollectivePrediction::Impl::loads_to_seconds(std::size_t every) {
   for (const int index : touched) busy[static_cast<std::size_t>(index)] /= link(index).capacity;
-  for (std::size_t port = 0; port < sender.size(); ++port) {
+  for (std::size_t port = 0; port < senders.size(); ++port) {
     const auto index = static_cast<std::size_t>(fabric->transports().parts().incast) + port;
-    if (sender[port] == kSeveral) busy[index] /= fabric->transports().incast_efficiency();
-    sender[port] = kNobody;
+    busy[index] /= incast_share(fabric->transports().incast_efficiency(), senders[port].size());
+    senders[port].clear();
   }
   if (every > 1) spread_evenly(every);
 }
