@@ -2,6 +2,8 @@
 // here with numbers that give whole picoseconds.
 #include <cmath>
 
+#include "models/collective/builtin.hpp"
+#include "models/collective/prediction.hpp"
 #include "models/transports.hpp"
 #include "tests/theory/transport_cluster.hpp"
 
@@ -193,6 +195,24 @@ TEST(Rdma, SeveralThatSendIntoOnePortLoseAPartOfItWhileTheyDo) {
   EXPECT_EQ(run(cluster, from_one).end.since_start(),
             transfer_time(2 * kSize, kBandwidth) + kLatency)
       << "two messages of one adapter are no incast";
+}
+
+/// A gather of four adapters into one, whose port keeps 0.8 by each doubling.
+TEST(Rdma, APredictionKnowsWhatSeveralSendersLoseAndWhatHoldsThemBack) {
+  const ClusterSpec cluster =
+      star_of({.nodes = 5}, rdma(R"(, "incast_efficiency": 0.8, "per_message": "3 us")"));
+  Diagnostics mistakes;
+  const auto fabric = Fabric::build(cluster, builtin_topologies(), mistakes);
+  mistakes.throw_if_any();
+  const std::vector<Rank> group = {0, 1, 2, 3, 4};
+  const auto program = make_direct_gather({.kind = CollectiveKind::gather,
+                                           .members = 5,
+                                           .size = 5 * kSize,
+                                           .root = 2,
+                                           .chunk = Bytes(0)});
+  const double carried = to_seconds(transfer_time(4 * kSize, kBandwidth)) / (0.8 * 0.8);
+  const double expected = to_seconds(3_us + kLatency) + carried;
+  EXPECT_NEAR(CollectivePrediction(*fabric).seconds(*program, group), expected, 1e-12);
 }
 
 TEST(Tcp, AWindowARoundTripForEachSocket) {
