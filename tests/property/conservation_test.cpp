@@ -69,7 +69,12 @@ TEST(FabricVertices, RoutesAreContiguousFromDeviceToDevice) {
   }
 }
 
-// Whole bytes below 2^53 add up without rounding, whatever the order; so these are equalities.
+// Each of at most some thousand terms is off by 2^-53 of the sum at most.
+constexpr double kRounding = 1e-12;
+
+// Whole bytes below 2^53 add up without rounding, whatever the order, so that sums are equal; but
+// of a message that ends in a switch a link carries a share (CollectiveProgram::Load), which need
+// not be a double.
 TEST(Conservation, EveryLinkCarriesTheMessagesWhoseRouteCrossesIt) {
   std::uint64_t messages = 0;
   for (std::uint64_t seed = 0; seed < kCases; ++seed) {
@@ -86,17 +91,16 @@ TEST(Conservation, EveryLinkCarriesTheMessagesWhoseRouteCrossesIt) {
     EXPECT_EQ(outcome.counters.bytes_sent, tally.bytes);
     EXPECT_EQ(outcome.counters.bytes_received, tally.bytes);
     for (std::size_t link = 0; link < tally.links.size(); ++link) {
-      EXPECT_EQ(outcome.carried_by_link(devices, link), tally.links[link])
+      EXPECT_NEAR(outcome.carried_by_link(devices, link), tally.links[link],
+                  kRounding * tally.links[link])
           << fabric->links()[link].name;
     }
   }
   EXPECT_GE(messages, 10 * kCases);
 }
 
-// A byte in memory counts 1/efficiency, which need not be a double: each of at most some thousand
-// terms is off by 2^-53 of the sum at most.
+// A byte in memory counts 1/efficiency, which need not be a double.
 TEST(Conservation, EveryMemoryCarriesWhatItsDeviceReadsAndWrites) {
-  constexpr double kRounding = 1e-12;
   for (std::uint64_t seed = 0; seed < kCases; ++seed) {
     SCOPED_TRACE(seed);
     const RandomCluster cluster(seed, shape_of(seed));
