@@ -98,8 +98,10 @@ TEST(CollectiveCommand, RunsOnEveryNodeOfTheCatalogueAndOverSeveral) {
     if (node.name == "tpu_v4_chip") continue;  // one device
     for (int draw = 0; draw < 3; ++draw) {
       const std::string& kind = kinds[next++ % kinds.size()];
-      EXPECT_NE(output_of({kind, "--cluster", node.name, "--sizes", "1MiB"}), "")
-          << kind << " on " << node.name;
+      std::vector<std::string> words = {kind, "--cluster", node.name, "--sizes", "1MiB"};
+      // 147 000 pairs, each with 238 links, are more than a test needs.
+      if (node.name == "cloudmatrix384") words.insert(words.end(), {"--ranks", "64"});
+      EXPECT_NE(output_of(words), "") << kind << " on " << node.name;
     }
   }
   for (const std::string& kind : kinds) {

@@ -217,10 +217,13 @@ TEST_F(NetworkTest, EveryShapeOfTheCatalogueRuns) {
   // Of the largest two pods of one scalable unit each, of four nodes.
   const std::string pods = R"({"use": "dgx_h100_superpod_3_level",
                                "with": {"nodes": 8, "fabric": {"nodes_per_leaf": 1}}})";
-  for (const Job& job : {Job{"dgx1_v100", 4, 2, "fp16"}, Job{"gb200_nvl72", 4, 18, "bf16"},
-                         Job{"a10_pcie_tree_4", 2, 2, "bf16"}, Job{"ascend_910b_8", 4, 2, "bf16"},
-                         Job{"tpu_v4_pod", 4, 16, "bf16"}, Job{"cloudmatrix384", 4, 96, "bf16"},
-                         Job{pods, 4, 16, "bf16"}}) {
+  // Eight boards of 48: a message is sprayed over all ways, 238 links, and there are many pairs.
+  const std::string boards = R"({"use": "cloudmatrix384",
+                                 "with": {"node": {"devices": 64, "nics": 64}}})";
+  for (const Job& job :
+       {Job{"dgx1_v100", 4, 2, "fp16"}, Job{"gb200_nvl72", 4, 18, "bf16"},
+        Job{"a10_pcie_tree_4", 2, 2, "bf16"}, Job{"ascend_910b_8", 4, 2, "bf16"},
+        Job{"tpu_v4_pod", 4, 16, "bf16"}, Job{boards, 4, 16, "bf16"}, Job{pods, 4, 16, "bf16"}}) {
     const JsonValue found = result({"/cluster=" + job.cluster, "/workload/parallel/pipeline=1",
                                     "/workload/parallel/tensor=" + std::to_string(job.tensor),
                                     "/workload/parallel/data=" + std::to_string(job.data),
