@@ -13,6 +13,8 @@ namespace {
 
 constexpr CountRange kCount = {.minimum = 1, .maximum = 1'000'000'000'000};
 
+constexpr double kLeastIncast = 0.1;
+
 /// A share that may be left out.
 double read_share_or_all(const JsonCursor& cursor) {
   return cursor.present() ? read_share(cursor) : 1;
@@ -96,7 +98,12 @@ void read_rdma(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {
     registration.reject_unknown_keys();
   }
   rdma.queue_pair_setup = link.find("queue_pair_setup").as_duration();
-  rdma.incast_efficiency = read_share_or_all(link.find("incast_efficiency"));
+  JsonCursor incast = link.find("incast_efficiency");
+  rdma.incast_efficiency = read_share_or_all(incast);
+  if (rdma.incast_efficiency > 0 && rdma.incast_efficiency < kLeastIncast) {
+    incast.expected("a share of at least 0.1, as each doubling of the senders takes it again");
+    rdma.incast_efficiency = 1;
+  }
 }
 
 void read_tcp(JsonCursor& link, LinkSpec& spec, LinkFacts& facts) {

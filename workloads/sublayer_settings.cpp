@@ -68,7 +68,8 @@ ProducerSettings read_producer(JsonCursor cursor, const WorkloadContext& context
 /// As many as the stages that make a chunk, if not said otherwise.
 std::int64_t read_blocks(JsonCursor cursor, const SublayerSettings& settings) {
   if (cursor.present()) return cursor.as_count({.minimum = 1, .maximum = kMostBlocks});
-  if (settings.tensor < 1) return 1;
+  const ProducerSettings& producer = settings.producer;
+  if (settings.tensor < 1 || producer.tile < 1 || producer.workgroups < 1) return 1;  // mistakes
   const double stages = tiles_of(settings.product(), settings.producer) /
                         static_cast<double>(settings.producer.workgroups) /
                         static_cast<double>(settings.tensor);

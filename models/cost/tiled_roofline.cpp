@@ -149,6 +149,12 @@ class TiledRoofline final : public CostModel {
 
   std::string refusal(const Kernel& kernel, const DeviceSpec& device) const override {
     const std::string refusal = roofline_->refusal(kernel, device);
+    if (refusal.empty() && attention_ == AttentionBy::blocks && is_attention(kernel) &&
+        !is_in_blocks(kernel)) {
+      return "\"attention\": \"blocks\" of /cost needs kernels that say their queries and keys, "
+             "those "
+             "of sequence parallelism";
+    }
     if (refusal.empty() && is_in_blocks(kernel) && device.cores <= 0) {
       return device.name + " has no \"cores\", which attention in blocks needs";
     }
@@ -171,10 +177,14 @@ class TiledRoofline final : public CostModel {
     return kernel.kind == "gemm" && kernel.unit == MathUnit::matrix;
   }
 
+  static bool is_attention(const Kernel& kernel) {
+    return kernel.unit == MathUnit::matrix &&
+           (kernel.kind == "attention" || kernel.kind == "attention_backward");
+  }
+
   /// Of blocks of queries and keys; other kinds of attention say other sizes.
   bool is_in_blocks(const Kernel& kernel) const {
-    return attention_ == AttentionBy::blocks && kernel.unit == MathUnit::matrix &&
-           (kernel.kind == "attention" || kernel.kind == "attention_backward") &&
+    return attention_ == AttentionBy::blocks && is_attention(kernel) &&
            size_of(kernel, "queries", 0) > 0 && size_of(kernel, "keys", 0) > 0;
   }
 

@@ -14,6 +14,9 @@ class RankWalk {
     for (std::size_t label = 0; label < graph.label_count(); ++label) {
       if (graph.text(LabelId(label)) == "host") host_ = LabelId(label);
     }
+    for (std::size_t stream = 0; stream < graph.stream_count(); ++stream) {
+      if (graph.stream_name(StreamId(stream)) == "host") host_stream_ = StreamId(stream);
+    }
     for (const TrackerEffect& effect : graph.tracker_effects()) {
       if (effect.triggered == Bytes(0)) continue;
       if (is_trigger_.empty()) is_trigger_.resize(graph.ops().size());
@@ -30,7 +33,7 @@ class RankWalk {
       const bool more = next < by_start.size();
       Time until = more ? std::min(by_start[next]->start, total) : total;
       for (const Span* span : running_) until = std::min(until, span->end);
-      account(until - now, more && until == by_start[next]->start ? by_start[next] : nullptr);
+      account(now, until, more && until == by_start[next]->start ? by_start[next] : nullptr);
       now = until;
     }
     return result_;
@@ -53,16 +56,24 @@ class RankWalk {
     return kind == OpKind::compute && (is_trigger_.empty() || !is_trigger_[op.index()]);
   }
 
-  /// `ender`: the span whose start ends this stretch, if one does.
-  void account(Duration stretch, const Span* ender) {
+  /// `ender`: the span whose start ends this stretch, if one does. A host that issues beside the
+  /// device counts where nothing else runs and what comes next waited for it.
+  void account(Time now, Time until, const Span* ender) {
+    const Duration stretch = until - now;
     const Span* communication = nullptr;  // running_ is in order of start
+    const Span* issuing = nullptr;
     for (const Span* span : running_) {
       if (is_work(span->instance.op)) {
         result_.compute += stretch;
         return;
       }
-      if (communication == nullptr) communication = span;
+      if (span->stream == host_stream_) {
+        if (span->end == until) issuing = span;
+      } else if (communication == nullptr) {
+        communication = span;
+      }
     }
+    if (communication == nullptr) communication = issuing;
     if (communication != nullptr) {
       const LabelId category = graph_->op(communication->instance.op).category;
       ORRERY_CHECK(category.index() < result_.exposed.size(), "a communication needs a category");
@@ -81,6 +92,7 @@ class RankWalk {
   bool pipelined_;
   RankBreakdown result_;
   LabelId host_;
+  StreamId host_stream_;          // none: no span has it
   std::vector<bool> is_trigger_;  // by op; empty: none is
   std::vector<const Span*> running_;
 };

@@ -25,7 +25,8 @@ JsonValue tensor_parallel_sublayer_schema() {
        {"cache", reference("bytes")},
        {"cache_ways", or_wrapped(count(1, "lines of a set of the cache; default 16"))},
        {"efficiency_of", enumeration({"product", "main_loop"},
-                                     "of what the device's efficiency is; main_loop: the last "
+                                     "of what the device's efficiency is; main_loop, for the "
+                                     "roofline (other models price waves themselves): the last "
                                      "stage takes as long as others, and stores follow")},
        {"exposed_reads", std::move(share)}},
       {}, "how the matrix product is written for its device; cache: default the device's l2");

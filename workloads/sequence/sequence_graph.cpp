@@ -85,14 +85,16 @@ OpId SequenceGraph::kernel(const std::string& label, const Places& where, Kernel
   op.category = labels_.category;
   const int launches = kernel.kind == "attention_backward" ? kBackwardLaunches : 1;
   op.kernel = graph_->shared_kernel(std::move(kernel));
-  return issued(graph_->add(op), labels_.host.kernel * launches);
+  const OpId added = graph_->add(op);
+  issue({added}, labels_.host.kernel * launches);
+  return added;
 }
 
 std::pair<OpId, OpId> SequenceGraph::kernels(const std::string& label, const Places& where,
                                              std::vector<Kernel> kernels) {
   OpId first, last;
   for (Kernel& each : kernels) {
-    if (each.kind == kIndexKernel && labels_.host.kernel > Duration(0)) {
+    if (each.kind == kIndexKernel && labels_.host.issues()) {
       const OpId waits = host_waits(where);
       if (!first.valid()) first = waits;
     }
@@ -114,19 +116,32 @@ OpId SequenceGraph::marker(const std::string& label) {
 
 OpId SequenceGraph::send(const std::string& label, Lane lane, const Places& where,
                          std::int64_t hops, Bytes bytes) {
+  return send(label, lane, {{where, bytes}}, hops).front();
+}
+
+std::vector<OpId> SequenceGraph::send(const std::string& label, Lane lane,
+                                      const std::vector<Message>& messages, std::int64_t hops) {
   ORRERY_CHECK(hops > 0 && hops < degree_, "a message to oneself");
+  std::vector<OpId> sent;
+  for (const Message& message : messages) sent.push_back(put(label, lane, message, hops));
+  issue(sent, labels_.host.messages);
+  return sent;
+}
+
+OpId SequenceGraph::put(const std::string& label, Lane lane, const Message& message,
+                        std::int64_t hops) {
   const std::string suffix = lane == Lane::around ? "" : "_back";
   Op op;
   op.kind = OpKind::transfer;
   op.movement = Movement::core_copy;
   op.stream = graph_->stream("sequence_send" + suffix);
   op.peer_stream = graph_->stream("sequence_receive" + suffix);
-  op.ranks = ranks_at(where);
-  op.peers = ranks_at(where, hops);
+  op.ranks = ranks_at(message.where);
+  op.peers = ranks_at(message.where, hops);
   op.label = graph_->label(labels_.name + label);
   op.category = graph_->label("sequence_parallel");
-  op.bytes = bytes;
-  return issued(graph_->add(op), labels_.host.messages);
+  op.bytes = message.bytes;
+  return graph_->add(op);
 }
 
 OpId SequenceGraph::collective(const std::string& label, CollectiveKind kind, Bytes bytes) {
@@ -139,16 +154,23 @@ OpId SequenceGraph::collective(const std::string& label, CollectiveKind kind, By
   op.label = graph_->label(labels_.name + label);
   op.category = graph_->label("sequence_parallel");
   op.bytes = bytes;
-  return issued(graph_->add(op), labels_.host.collective);
+  const OpId added = graph_->add(op);
+  issue({added}, labels_.host.collective);
+  return added;
 }
 
-OpId SequenceGraph::issued(OpId op, Duration takes) {
-  if (takes == Duration(0)) return op;
-  std::vector<Rank> ranks = participants(*graph_, op, Side::both);
+void SequenceGraph::issue(const std::vector<OpId>& ops, Duration takes) {
+  if (takes == Duration(0) || ops.empty()) return;
+  std::vector<Rank> ranks;
+  for (const OpId op : ops) {
+    const std::vector<Rank> of_op = participants(*graph_, op, Side::both);
+    ranks.insert(ranks.end(), of_op.begin(), of_op.end());
+  }
+  std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
-  const std::string label = "issue " + graph_->text(graph_->op(op).label);
-  graph_->depend(op, host_op(graph_->rank_set(std::move(ranks)), label, takes));
-  return op;
+  const std::string label = "issue " + graph_->text(graph_->op(ops.front()).label);
+  const OpId host = host_op(graph_->rank_set(std::move(ranks)), label, takes);
+  for (const OpId op : ops) graph_->depend(op, host);
 }
 
 OpId SequenceGraph::host_op(RankSetId ranks, const std::string& label, Duration takes) {

@@ -22,6 +22,9 @@ struct HostThread {
   Duration kernel{};
   Duration messages{};
   Duration collective{};
+  bool issues() const {
+    return kernel > Duration(0) || messages > Duration(0) || collective > Duration(0);
+  }
 };
 
 /// Puts the ops of one attention layer into a task graph, on all groups at once: one op is what
@@ -63,6 +66,13 @@ class SequenceGraph {
   /// From each of `where` to the position that many hops on, around the end; needs 1 <= hops < P.
   OpId send(const std::string& label, Lane lane, const Places& where, std::int64_t hops,
             Bytes bytes);
+  /// What some positions send and others, of one round: messages of different sizes.
+  struct Message {
+    Places where;
+    Bytes bytes;
+  };
+  std::vector<OpId> send(const std::string& label, Lane lane, const std::vector<Message>& messages,
+                         std::int64_t hops);
   /// Of all positions of each group; sizes as TaskGraph has them.
   OpId collective(const std::string& label, CollectiveKind kind, Bytes bytes);
 
@@ -84,7 +94,9 @@ class SequenceGraph {
 
  private:
   RankSetId ranks_at(const Places& where, std::int64_t hops = 0);
-  OpId issued(OpId op, Duration takes);  // the same op
+  OpId put(const std::string& label, Lane lane, const Message& message, std::int64_t hops);
+  /// All at once, by the host of each rank that takes part.
+  void issue(const std::vector<OpId>& ops, Duration takes);
   OpId host_op(RankSetId ranks, const std::string& label, Duration takes);
   OpId host_waits(const Places& where);  // for what it waits, on the device
   bool covers_all(OpId op) const;

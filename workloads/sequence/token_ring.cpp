@@ -110,9 +110,12 @@ class TokenRing final : public SequenceMethod {
   template <class Tokens, class Size>
   static void send(SequenceGraph& graph, const std::string& label, Lane lane, std::int64_t hops,
                    Tokens tokens_at, Size size_of, std::vector<OpId>& sent) {
+    std::vector<SequenceGraph::Message> messages;
     for (const auto& [tokens, where] : alike<std::int64_t>(graph.degree(), tokens_at)) {
-      if (tokens > 0) sent.push_back(graph.send(label, lane, where, hops, size_of(tokens)));
+      if (tokens > 0) messages.push_back({where, size_of(tokens)});
     }
+    const std::vector<OpId> ops = graph.send(label, lane, messages, hops);
+    sent.insert(sent.end(), ops.begin(), ops.end());
   }
 
   static OpId go_around(SequenceGraph& graph, const SequenceLayer& layer, OpId after, Way way) {
