@@ -85,6 +85,23 @@ TEST_F(BreakDown, TimeOfTheHostIsExposedWhereNothingIsComputed) {
   EXPECT_EQ(exposed(rank, host), 5_us - (3_us - 1_us));
 }
 
+TEST_F(BreakDown, AHostBesideTheDeviceCountsWhereWhatComesNextWaitedForIt) {
+  Op op;
+  op.kind = OpKind::delay;
+  op.stream = graph.stream("host");
+  op.ranks = graph.rank_set({0});
+  op.label = op.category = graph.label("host");
+  const OpId host = graph.add(op);
+  spans.push_back(Span{{host, 0}, 0, 0, op.stream, Time(), Time(), Time(9_us)});
+  runs(tensor, 1_us, 3_us);
+  runs(work, 5_us, 6_us);
+  const RankBreakdown rank = plain(10_us);
+  EXPECT_EQ(exposed(rank, tensor), 3_us - 1_us) << "whoever started first";
+  EXPECT_EQ(exposed(rank, host), 9_us - 6_us);
+  EXPECT_EQ(rank.compute, 6_us - 5_us);
+  EXPECT_EQ(rank.idle, 1_us + (5_us - 3_us) + (10_us - 9_us)) << "nothing waited for the host";
+}
+
 TEST_F(BreakDown, OfSeveralCommunicationsTheOneThatStartedFirstCounts) {
   runs(data, 3_us, 9_us);
   runs(tensor, 1_us, 5_us);
