@@ -36,9 +36,21 @@ bool is_meshed(const Fabric& fabric, std::span<const Rank> group, const std::vec
 
 /// Members of a node that are searched for rings, at most.
 constexpr int kMostSearched = 16;
+/// Of links between members, at most, that are searched; one thinner than that is left out.
+constexpr double kWidest = 8;
 
-/// By pair of members how many links of their own join them, in units of the narrowest; empty
-/// where none do, or all pairs in the same way.
+/// What a link carries as it was built: the same rings are found where some links are slow.
+double nominal_capacity(const Fabric& fabric, int index) {
+  const auto link = static_cast<std::size_t>(index);
+  const Topology* node = fabric.node_topology();
+  const auto nodes = static_cast<std::size_t>(fabric.place(fabric.devices() - 1).node) + 1;
+  if (node == nullptr || link >= nodes * node->links().size()) return fabric.links()[link].capacity;
+  const TopologyLink& of = node->links()[link % node->links().size()];
+  return of.spec.bandwidth.as_double() * of.bundle * of.spec.efficiency;
+}
+
+/// By pair of members how many links of their own join them, in units of the narrowest that has an
+/// eighth of the widest or more; empty where none do, or all pairs in the same way.
 std::vector<int> links_between(const Fabric& fabric, std::span<const Rank> group) {
   std::vector<double> carried(group.size() * group.size(), 0.0);
   std::set<int> seen;
@@ -52,22 +64,23 @@ std::vector<int> links_between(const Fabric& fabric, std::span<const Rank> group
           route, [&](int link) { return fabric.links()[static_cast<std::size_t>(link)].is_part; });
       if (route.size() != 1) continue;
       if (!seen.insert(route.front()).second) return {};  // one that several pairs share
-      carried[a * group.size() + b] =
-          fabric.links()[static_cast<std::size_t>(route.front())].capacity;
+      carried[a * group.size() + b] = nominal_capacity(fabric, route.front());
     }
   }
-  double least = 0;
-  for (const double bytes : carried) {
-    if (bytes > 0) least = least == 0 ? bytes : std::min(least, bytes);
-  }
   if (seen.empty()) return {};
+  const double widest = *std::max_element(carried.begin(), carried.end());
+  double least = widest;
+  for (const double bytes : carried) {
+    if (bytes * kWidest * (1 + 1e-9) >= widest) least = std::min(least, bytes);
+  }
   std::vector<int> links(carried.size(), 0);
   for (std::size_t pair = 0; pair < links.size(); ++pair) {
     const std::size_t back = pair % group.size() * group.size() + pair / group.size();
     links[pair] = static_cast<int>(std::min(carried[pair], carried[back]) / least + 1e-9);
   }
-  const bool all = seen.size() == group.size() * (group.size() - 1);
-  return all && *std::max_element(links.begin(), links.end()) == 1 ? std::vector<int>{} : links;
+  const std::size_t pairs = group.size() * (group.size() - 1);
+  const auto single = static_cast<std::size_t>(std::count(links.begin(), links.end(), 1));
+  return single == pairs ? std::vector<int>{} : links;
 }
 
 std::vector<std::vector<int>> rings_of(const Fabric& fabric, std::span<const Rank> group) {
@@ -76,7 +89,8 @@ std::vector<std::vector<int>> rings_of(const Fabric& fabric, std::span<const Ran
   if (links.empty()) return {};
   std::vector<std::vector<int>> rings =
       disjoint_cycles(std::move(links), static_cast<int>(group.size()));
-  // One in the members' own order is what a ring is anyway, one way or both.
+  // One in the members' own order is what a ring is anyway: one way, where rings of a site are gone
+  // both ways, or both where that is asked for by name.
   if (rings.size() == 1 && std::is_sorted(rings.front().begin(), rings.front().end())) return {};
   return rings;
 }

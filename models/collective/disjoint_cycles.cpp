@@ -6,6 +6,8 @@
 namespace orrery {
 namespace {
 
+constexpr int kMostTries = 20'000;  // of members, for a number of rings
+
 class Search {
  public:
   Search(std::vector<int> links, int n)

@@ -22,7 +22,7 @@ constexpr int kMostAhead = 64;                   // steps before its receipts
 constexpr std::size_t kMostSends = 1024 * 1024;  // of a step; more are not looked at
 constexpr std::size_t kMostMessages = 32'768;    // of a step that are looked at
 constexpr std::size_t kMostHops = 262'144;       // the same
-constexpr std::size_t kMostWalked = 2'097'152;   // messages of a program, over all of its steps
+constexpr std::size_t kMostWalked = 2'097'152;   // messages of a program, but 64 times each step
 
 struct Sent {
   int from = 0;
@@ -140,6 +140,12 @@ void CollectivePrediction::Impl::time_messages(std::span<const Rank> group) {
   hops.clear();
   first_hops.clear();
   const std::size_t every = one_of(group);
+  if (!senders.empty()) {  // all of them, also where few messages are looked at
+    for (const Sent& sent : sends) {
+      note_sender(group[static_cast<std::size_t>(sent.from)],
+                  group[static_cast<std::size_t>(sent.to)]);
+    }
+  }
   for (std::size_t number = 0; number < sends.size(); ++number) {
     // Drawn, as what is counted out may always be of the same distance.
     if (every > 1 && scramble(number) % every != 0) continue;
@@ -175,7 +181,6 @@ void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
                    (link(route.links[i]).counts_messages ? 1 : sent.bytes.as_double());
     hops.push_back(route.links[i]);
   }
-  if (!senders.empty()) note_sender(from, to);
   const TransportTerms adds = terms(sent, from, to, route);
   messages.push_back({.from = sent.from,
                       .to = sent.to,
@@ -206,9 +211,7 @@ void CollectivePrediction::Impl::note_sender(Rank from, Rank to) {
   const Transports::Receiving ports = fabric->transports().receiving(source, target);
   for (int port = ports.first; port < ports.first + ports.count; ++port) {
     std::vector<int>& known = senders[static_cast<std::size_t>(port)];
-    if (std::find(known.begin(), known.end(), ports.source) == known.end()) {
-      known.push_back(ports.source);
-    }
+    if (known.empty() || known.back() != ports.source) known.push_back(ports.source);
   }
 }
 
@@ -218,8 +221,11 @@ void CollectivePrediction::Impl::loads_to_seconds(std::size_t every) {
   for (const int index : touched) busy[static_cast<std::size_t>(index)] /= link(index).capacity;
   for (std::size_t port = 0; port < senders.size(); ++port) {
     const auto index = static_cast<std::size_t>(fabric->transports().parts().incast) + port;
-    busy[index] /= incast_share(fabric->transports().incast_efficiency(), senders[port].size());
-    senders[port].clear();
+    std::vector<int>& known = senders[port];
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
+    busy[index] /= incast_share(fabric->transports().incast_efficiency(), known.size());
+    known.clear();
   }
   if (every > 1) spread_evenly(every);
 }

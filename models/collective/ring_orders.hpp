@@ -20,8 +20,7 @@ int adapters_of(const CollectiveCall& call);
 ///   one node in a full mesh    rings without a link in common, both ways round
 ///   one node with links        those of the site, likewise: a hybrid cube mesh of eight has three,
 ///   between some members       which take all six links of each, as NCCL has them on DGX-1
-///   several nodes              one ring for each adapter of a node; it enters a node by the
-///   adapter
+///   several nodes              one ring for each adapter of a node; it enters a node by the one
 ///                              of the number that it left the last by, and leaves by another, so
 ///                              that it uses two rails in turn; with an odd number of nodes the
 ///                              link that closes it crosses from one to the other

@@ -6,7 +6,8 @@
 #include <cmath>
 
 #include "models/collective/builtin.hpp"
-#include "tests/theory/small_cluster.hpp"
+#include "models/incast.hpp"
+#include "tests/theory/transport_cluster.hpp"
 
 namespace orrery {
 namespace {
@@ -14,9 +15,8 @@ namespace {
 constexpr double kBandwidth = 1e11;    // bytes/s of a port
 constexpr double kLatency = 2 * 1e-6;  // of a route: two links
 
-double predicted(int members, Bytes size, CollectiveFactory make) {
-  const ClusterSpec cluster =
-      crossbar_of(members, wire(Bandwidth(100'000'000'000), Duration(1'000'000)));
+double predicted_on(const ClusterSpec& cluster, Bytes size, CollectiveFactory make) {
+  const int members = static_cast<int>(cluster.device_count());
   Diagnostics mistakes;
   const auto fabric = Fabric::build(cluster, builtin_topologies(), mistakes);
   mistakes.throw_if_any();
@@ -24,6 +24,11 @@ double predicted(int members, Bytes size, CollectiveFactory make) {
   std::iota(group.begin(), group.end(), 0);
   const auto program = make({.members = members, .size = size, .chunk = Bytes(0)});
   return CollectivePrediction(*fabric).seconds(*program, group);
+}
+
+double predicted(int members, Bytes size, CollectiveFactory make) {
+  return predicted_on(crossbar_of(members, wire(Bandwidth(100'000'000'000), Duration(1'000'000))),
+                      size, make);
 }
 
 /// Patarasuk and Yuan 2009, §3: 2(n-1) rounds of an n-th.
@@ -47,6 +52,21 @@ TEST(CollectivePrediction, OfTwoShotsIsThatOfItsPortsAlsoWhereMessagesAreDrawn) 
                 (n > 181 ? 0.02 : 1e-9) * expected)
         << n;
   }
+}
+
+/// All members send into each port, also where a half or a third of the messages is looked at.
+TEST(CollectivePrediction, CountsAllWhoSendIntoAPortWhereMessagesAreDrawn) {
+  constexpr double kEfficiency = 0.933;
+  const auto of_a_message = [](int n) {
+    const LinkSpec nic = link_of(link_json("rdma", Bandwidth(100'000'000'000), Duration(1'000'000),
+                                           R"(, "efficiency": 1, "incast_efficiency": 0.933)"));
+    const double shared = incast_share(kEfficiency, static_cast<std::size_t>(n - 1));
+    return predicted_on(star_of({.nodes = n}, nic), Bytes(100'000'000) * n,
+                        make_direct_all_to_all) *
+           shared / (n - 1);
+  };
+  const double all = of_a_message(100);
+  for (const int n : {181, 183, 300}) EXPECT_NEAR(of_a_message(n), all, 0.02 * all) << n;
 }
 
 /// Pieces of 512 KiB follow each other; the first passes n-1 links.

@@ -120,5 +120,54 @@ TEST(DisjointCycles, TakeAllLinksOfAHybridCubeMesh) {
   EXPECT_EQ(orders.size(), 6U);
 }
 
+/// Eight devices, all joined, two of them by a link of other bandwidth.
+std::unique_ptr<Fabric> mesh_with(std::int64_t other) {
+  constexpr int kDevices = 8;
+  const auto link_of = [](std::int64_t bandwidth) {
+    return LinkSpec{"test wire", "wire", Bandwidth(bandwidth), Duration(500'000), 1.0};
+  };
+  ClusterSpec cluster = crossbar_of(kDevices, link_of(100'000'000'000), {});
+  std::vector<JsonValue> links;
+  for (int a = 0; a < kDevices; ++a) {
+    for (int b = 0; b < a; ++b) {
+      const std::int64_t bandwidth = a == 1 && b == 0 ? other : 100'000'000'000;
+      links.push_back(json_object({{"between", json_array({json_integer(a), json_integer(b)})},
+                                   {"link", to_json(link_of(bandwidth))}}));
+    }
+  }
+  cluster.node.fabric =
+      json_object({{"kind", json_string("graph")}, {"links", json_array(std::move(links))}});
+  Diagnostics mistakes;
+  auto fabric = Fabric::build(cluster, builtin_topologies(), mistakes);
+  mistakes.throw_if_any();
+  return fabric;
+}
+
+/// A link a thousand times as thin as the others, or 1e11 times, is not one of a ring; were it the
+/// unit, thousands of rings would be sought.
+TEST(DisjointCycles, LeaveOutALinkThatIsFarThinnerThanTheOthers) {
+  const std::vector<Rank> group = {0, 1, 2, 3, 4, 5, 6, 7};
+  Links links = full_mesh(8, 1);
+  join(links, 8, 0, 1, -1);
+  for (const std::int64_t thin : {100'000'000, 1}) {
+    const auto rings = site_of(*mesh_with(thin), group).rings;
+    EXPECT_EQ(rings.size(), 3U) << thin;
+    expect_disjoint(links, 8, rings);
+  }
+  EXPECT_TRUE(site_of(*mesh_with(100'000'000'000), group).rings.empty());
+}
+
+/// Some links that are slow change no ring.
+TEST(DisjointCycles, AreThoseOfTheLinksAsTheyWereBuilt) {
+  const std::vector<Rank> group = {0, 1, 2, 3, 4, 5, 6, 7};
+  const auto as_built = site_of(*mesh_with(200'000'000'000), group).rings;
+  EXPECT_FALSE(as_built.empty());
+  for (const double capacity : {0.51, 0.5, 1e-3, 1e-11}) {
+    const auto fabric = mesh_with(200'000'000'000);
+    for (const int link : {0, 1, 7}) fabric->degrade(link, capacity, 1);
+    EXPECT_EQ(site_of(*fabric, group).rings, as_built) << capacity;
+  }
+}
+
 }  // namespace
 }  // namespace orrery

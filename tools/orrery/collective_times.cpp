@@ -113,7 +113,6 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   if (!refusal.empty()) throw UsageError("--library: " + library + ": " + refusal);
   const std::vector<std::string>& libraries = collective_libraries();
   const bool is_one = std::find(libraries.begin(), libraries.end(), library) != libraries.end();
-  choice.predicts = library != "plain";
   if (device.vendor == kNvidia && is_one) {
     choice.library =
         make_library(library, impl_->cluster, *impl_->fabric,
@@ -124,6 +123,7 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
                      (is_one ? device.name + " does not run NCCL" : library + " has none") +
                      ", got \"" + impl_->question.protocol + "\"");
   }
+  choice.predicts = choice.library == nullptr && library != "plain";
   Diagnostics mistakes;
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
   impl_->cost = builtins.cost_models.find("roofline")->make(JsonCursor(parameters, mistakes), {});

@@ -43,12 +43,13 @@ CommandSyntax syntax() {
       "sizes", po::value<std::string>()->default_value("1KiB..4GiB"),
       "FROM..TO, doubling, or a list with commas; a plain number is bytes")(
       "algorithm", po::value<std::string>()->default_value("auto"),
-      "what follows the slash in `orrery list collectives`; auto also takes NVLS where the switch "
-      "adds")("protocol", po::value<std::string>()->default_value("auto"),
-              "auto, ll, ll128 or simple")(
+      "what follows the slash in `orrery list collectives`; with nccl auto also takes NVLS where "
+      "the switch adds")("protocol", po::value<std::string>()->default_value("auto"),
+                         "auto, ll, ll128 or simple")(
       "library", po::value<std::string>()->default_value("nccl"),
-      "nccl; vllm: its custom all-reduce beside that; predicted (what devices "
-      "that do not run NCCL take) or plain: links as the catalogue has them")(
+      "nccl, over PCIe with assumed constants, where `orrery run` takes predicted; vllm: its "
+      "custom all-reduce beside that; predicted (what devices that do not run NCCL take) or "
+      "plain: links as the catalogue has them")(
       "datatype", po::value<std::string>()->default_value("float"),
       "float, half, bfloat16, or int8, which switches do not add")(
       "json", "as JSON on standard output, nothing else there");

@@ -113,6 +113,7 @@ void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* f
   if (fixed) refuse_protocol(protocol, options.protocol, choice);
   choice.predicts = name == kPredicted;
   if (fabric == nullptr || name == kPlain || name == kPredicted || !library.present()) return;
+  // Not so `orrery collective`, which takes NCCL over PCIe too, with assumed constants.
   if (name == "auto" && !nccl_is_calibrated(link_inside(cluster, *fabric))) {
     if (fixed) protocol.error("no library was measured here; name it: \"library\": \"nccl\"");
     choice.predicts = true;
