@@ -1,34 +1,18 @@
-// Methods of sequence parallelism: which pairs blocks have, what ranks send, what memory is left.
+// Methods of sequence parallelism: what ranks send, how much they work, what is refused.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <map>
-#include <numeric>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "sim/base/random.hpp"
+#include "tests/workloads/sequence_fixture.hpp"
 #include "workloads/builtin.hpp"
-#include "workloads/sequence/sequence_method.hpp"
 
 namespace orrery {
 namespace {
 
 constexpr std::int64_t kElement = 2;  // bytes of bf16
-
-SequenceLayer layer_of(std::int64_t tokens, std::int64_t heads, std::int64_t kv_heads,
-                       AttentionMask mask, TokenLayout layout = TokenLayout::contiguous) {
-  SequenceLayer layer;
-  layer.lengths = {tokens};
-  layer.heads = heads;
-  layer.kv_heads = kv_heads;
-  layer.head_size = 128;
-  layer.mask = mask;
-  layer.layout = layout;
-  return layer;
-}
 
 std::unique_ptr<SequenceMethod> method_of(const std::string& text) {
   Diagnostics mistakes;
@@ -36,22 +20,6 @@ std::unique_ptr<SequenceMethod> method_of(const std::string& text) {
   auto method = read_sequence_method(JsonCursor(value, mistakes));
   mistakes.throw_if_any();
   return method;
-}
-
-/// The tokens that a position has, from the definitions of the layouts, in order.
-std::vector<std::int64_t> tokens_at(TokenLayout layout, std::int64_t length, std::int64_t degree,
-                                    std::int64_t position) {
-  std::vector<std::int64_t> tokens;
-  for (std::int64_t token = 0; token < length; ++token) {
-    std::int64_t owner = token / (length / degree);
-    if (layout == TokenLayout::striped) owner = token % degree;
-    if (layout == TokenLayout::zigzag) {
-      const std::int64_t chunk = token / (length / (2 * degree));
-      owner = std::min(chunk, 2 * degree - 1 - chunk);
-    }
-    if (owner == position) tokens.push_back(token);
-  }
-  return tokens;
 }
 
 /// What goes over the links of one layer, forward or backward, as its graph has it.
@@ -66,19 +34,14 @@ enum class Pass { forward, backward };
 
 Traffic traffic_of(const std::string& method_text, const SequenceLayer& layer, std::int64_t degree,
                    Pass pass) {
-  TaskGraph graph(static_cast<Rank>(degree));
-  std::vector<Rank> ranks(static_cast<std::size_t>(degree));
-  std::iota(ranks.begin(), ranks.end(), 0);
-  SequenceGraph into(graph, ranks, degree,
-                     {.compute = graph.stream("compute"),
-                      .category = graph.label("forward"),
-                      .activations = graph.label("activations"),
-                      .buffers = graph.label("buffers")});
+  SequenceGroup group(degree);
+  auto& [graph, into] = group;
   const auto method = method_of(method_text);
   EXPECT_FALSE(method->refusal(layer, degree).has_value()) << method_text;
   const OpId last = pass == Pass::forward ? method->forward(into, layer, OpId())
                                           : method->backward(into, layer, OpId());
-  EXPECT_EQ(graph.ranks(graph.op(last).ranks).size(), ranks.size()) << "comes last on all ranks";
+  EXPECT_EQ(graph.ranks(graph.op(last).ranks).size(), static_cast<std::size_t>(degree))
+      << "comes last on all ranks";
   Traffic traffic;
   for (const Op& op : graph.ops()) {
     const auto from = graph.ranks(op.ranks);
@@ -111,100 +74,6 @@ void expect_all_send(const Traffic& traffic, std::int64_t degree, std::int64_t b
                      const std::string& what) {
   ASSERT_EQ(traffic.sent.size(), static_cast<std::size_t>(degree)) << what;
   for (const auto& [rank, sent] : traffic.sent) EXPECT_EQ(sent, bytes) << what << " rank " << rank;
-}
-
-// Every pair that the mask leaves is in exactly one block; a block has the rows and columns that
-// have pairs at all, and no others.
-TEST(SequenceBlocks, HoldEveryPairOnceAndNoEmptyRowOrColumn) {
-  const std::int64_t degree = 4;
-  const std::int64_t length = 24;
-  for (const TokenLayout layout :
-       {TokenLayout::contiguous, TokenLayout::zigzag, TokenLayout::striped}) {
-    for (const AttentionMask mask : {AttentionMask::causal, AttentionMask::full}) {
-      const SequenceLayer layer = layer_of(length, 2, 2, mask, layout);
-      std::int64_t twice_all = 0;
-      for (std::int64_t q = 0; q < degree; ++q) {
-        for (std::int64_t k = 0; k < degree; ++k) {
-          SCOPED_TRACE(std::string(to_string(layout)) + " " + std::string(to_string(mask)) + " " +
-                       std::to_string(q) + " " + std::to_string(k));
-          std::int64_t twice = 0;
-          std::set<std::int64_t> rows, columns;
-          for (const std::int64_t query : tokens_at(layout, length, degree, q)) {
-            for (const std::int64_t key : tokens_at(layout, length, degree, k)) {
-              if (mask == AttentionMask::causal && key > query) continue;
-              twice += mask == AttentionMask::causal && key == query ? 1 : 2;
-              rows.insert(query);
-              columns.insert(key);
-            }
-          }
-          const AttentionBlock block = block_between(layer, degree, q, k);
-          EXPECT_EQ(block.twice_pairs, twice);
-          if (layout == TokenLayout::striped && mask == AttentionMask::causal && k > q) {
-            // One row and one column are empty, and computed all the same.
-            EXPECT_EQ(block.queries, static_cast<std::int64_t>(rows.size()) + 1);
-          } else {
-            EXPECT_EQ(block.queries, static_cast<std::int64_t>(rows.size()));
-            EXPECT_EQ(block.keys, static_cast<std::int64_t>(columns.size()));
-          }
-          twice_all += block.twice_pairs;
-        }
-      }
-      EXPECT_EQ(twice_all, length * length * (mask == AttentionMask::full ? 2 : 1));
-    }
-  }
-}
-
-// Blocks are attended to by themselves and merged by their log-sum-exps: in the order of a ring, of
-// a token ring, or in any other the output is that of softmax over everything.
-TEST(SequenceBlocks, MergeToTheWholeSoftmaxInAnyOrder) {
-  RandomStream random(8, "merge");
-  const std::int64_t degree = 4;
-  const std::int64_t length = 16;
-  std::vector<double> score(static_cast<std::size_t>(length * length));
-  std::vector<double> value(static_cast<std::size_t>(length));
-  for (double& each : score) each = static_cast<double>(random.integer(-4000, 4000)) / 500;
-  for (double& each : value) each = static_cast<double>(random.integer(-1000, 1000)) / 1000;
-  struct Partial {
-    double output = 0;
-    double log_sum_exp = -INFINITY;
-  };
-  const auto attend = [&](std::int64_t query, const std::vector<std::int64_t>& keys) {
-    double sum = 0, weighted = 0;
-    for (const std::int64_t key : keys) {
-      if (key > query) continue;
-      const double weight = std::exp(score[static_cast<std::size_t>(query * length + key)]);
-      sum += weight;
-      weighted += weight * value[static_cast<std::size_t>(key)];
-    }
-    return sum == 0 ? Partial{} : Partial{weighted / sum, std::log(sum)};
-  };
-  const auto merge = [](const Partial& a, const Partial& b) {
-    const double most = std::max(a.log_sum_exp, b.log_sum_exp);
-    if (most == -INFINITY) return a;
-    const double of_a = std::exp(a.log_sum_exp - most), of_b = std::exp(b.log_sum_exp - most);
-    return Partial{(a.output * of_a + b.output * of_b) / (of_a + of_b),
-                   most + std::log(of_a + of_b)};
-  };
-  std::vector<std::int64_t> all(static_cast<std::size_t>(length));
-  std::iota(all.begin(), all.end(), 0);
-  for (const TokenLayout layout :
-       {TokenLayout::contiguous, TokenLayout::zigzag, TokenLayout::striped}) {
-    for (std::int64_t owner = 0; owner < degree; ++owner) {
-      std::vector<std::int64_t> order(static_cast<std::size_t>(degree));
-      std::iota(order.begin(), order.end(), 0);
-      do {
-        for (const std::int64_t query : tokens_at(layout, length, degree, owner)) {
-          Partial sum;
-          for (const std::int64_t k : order) {
-            sum = merge(sum, attend(query, tokens_at(layout, length, degree, k)));
-          }
-          const Partial whole = attend(query, all);
-          EXPECT_NEAR(sum.output, whole.output, 1e-12);
-          EXPECT_NEAR(sum.log_sum_exp, whole.log_sum_exp, 1e-12);
-        }
-      } while (std::next_permutation(order.begin(), order.end()));
-    }
-  }
 }
 
 // The table of bytes that each device sends in one layer: N tokens, h = heads x head size, h_kv
@@ -382,14 +251,8 @@ TEST(SequenceMethods, RefuseWhatTheyCannotDivide) {
 /// Bytes that all ranks' kernels of these kinds read and write.
 std::int64_t moved_by(const SequenceLayer& layer, std::int64_t degree,
                       const std::set<std::string>& kinds) {
-  TaskGraph graph(static_cast<Rank>(degree));
-  std::vector<Rank> ranks(static_cast<std::size_t>(degree));
-  std::iota(ranks.begin(), ranks.end(), 0);
-  SequenceGraph into(graph, ranks, degree,
-                     {.compute = graph.stream("compute"),
-                      .category = graph.label("forward"),
-                      .activations = graph.label("activations"),
-                      .buffers = graph.label("buffers")});
+  SequenceGroup group(degree);
+  auto& [graph, into] = group;
   method_of("\"ring\"")->forward(into, layer, OpId());
   std::int64_t sum = 0;
   for (const Op& op : graph.ops()) {

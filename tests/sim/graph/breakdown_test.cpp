@@ -33,6 +33,14 @@ class BreakDown : public GraphFixture {
     EXPECT_EQ(sum(all[0]), total);
     return all[0];
   }
+  OpId host_delay() {
+    Op op;
+    op.kind = OpKind::delay;
+    op.stream = graph.stream("host");
+    op.ranks = graph.rank_set({0});
+    op.label = op.category = graph.label("host");
+    return graph.add(op);
+  }
   RankBreakdown pipelined(Duration total) const { return result(total, true); }
   RankBreakdown plain(Duration total) const { return result(total, false); }
   Duration exposed(const RankBreakdown& rank, OpId op) const {
@@ -72,12 +80,7 @@ TEST_F(BreakDown, ADelayCountsAsCompute) {
 }
 
 TEST_F(BreakDown, TimeOfTheHostIsExposedWhereNothingIsComputed) {
-  Op op;
-  op.kind = OpKind::delay;
-  op.stream = graph.stream("host");
-  op.ranks = graph.rank_set({0});
-  op.label = op.category = graph.label("host");
-  const OpId host = graph.add(op);
+  const OpId host = host_delay();
   runs(host, 0_us, 5_us);
   runs(work, 1_us, 3_us);
   const RankBreakdown rank = plain(5_us);
@@ -86,13 +89,8 @@ TEST_F(BreakDown, TimeOfTheHostIsExposedWhereNothingIsComputed) {
 }
 
 TEST_F(BreakDown, AHostBesideTheDeviceCountsWhereWhatComesNextWaitedForIt) {
-  Op op;
-  op.kind = OpKind::delay;
-  op.stream = graph.stream("host");
-  op.ranks = graph.rank_set({0});
-  op.label = op.category = graph.label("host");
-  const OpId host = graph.add(op);
-  spans.push_back(Span{{host, 0}, 0, 0, op.stream, Time(), Time(), Time(9_us)});
+  const OpId host = host_delay();
+  spans.push_back(Span{{host, 0}, 0, 0, graph.stream("host"), Time(), Time(), Time(9_us)});
   runs(tensor, 1_us, 3_us);
   runs(work, 5_us, 6_us);
   const RankBreakdown rank = plain(10_us);
