@@ -86,8 +86,8 @@ void hand_over_to_engine(const Scenario& scenario, const Builtins& builtins,
   if (error || access(program.c_str(), X_OK) != 0) {
     refuse_engine(scenario, std::string("expected \"native\", got \"simgrid\": ") +
                                 kSimgridProgram +
-                                ", which runs it, was not built; it needs SimGrid >= 3.32 "
-                                "(libsimgrid-dev) when orrery is configured");
+                                ", which runs it, was not built; `cmake --build --preset release` "
+                                "does where SimGrid >= 3.32 (libsimgrid-dev) is found");
   }
   std::vector<std::string> copies = {kSimgridProgram};
   copies.insert(copies.end(), words.begin(), words.end());
