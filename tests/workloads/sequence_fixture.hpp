@@ -21,8 +21,8 @@ inline SequenceLayer layer_of(std::int64_t tokens, std::int64_t heads, std::int6
 }
 
 /// A graph for one group of `degree` ranks.
-struct SequenceGroup {
-  explicit SequenceGroup(std::int64_t degree)
+struct OneSequenceGroup {
+  explicit OneSequenceGroup(std::int64_t degree)
       : graph(static_cast<Rank>(degree)),
         into(graph, ranks_of(degree), degree,
              {.compute = graph.stream("compute"),

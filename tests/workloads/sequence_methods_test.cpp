@@ -34,7 +34,7 @@ enum class Pass { forward, backward };
 
 Traffic traffic_of(const std::string& method_text, const SequenceLayer& layer, std::int64_t degree,
                    Pass pass) {
-  SequenceGroup group(degree);
+  OneSequenceGroup group(degree);
   auto& [graph, into] = group;
   const auto method = method_of(method_text);
   EXPECT_FALSE(method->refusal(layer, degree).has_value()) << method_text;
@@ -251,7 +251,7 @@ TEST(SequenceMethods, RefuseWhatTheyCannotDivide) {
 /// Bytes that all ranks' kernels of these kinds read and write.
 std::int64_t moved_by(const SequenceLayer& layer, std::int64_t degree,
                       const std::set<std::string>& kinds) {
-  SequenceGroup group(degree);
+  OneSequenceGroup group(degree);
   auto& [graph, into] = group;
   method_of("\"ring\"")->forward(into, layer, OpId());
   std::int64_t sum = 0;
