@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "models/fabric.hpp"
@@ -42,14 +42,38 @@ struct Spread {
 /// before what leads on; latency_of(link) is that of a link of the topology.
 template <class LatencyOf>
 Duration slowest(const Topology& topology, std::span<const LinkShare> parts, LatencyOf latency_of) {
-  std::map<int, Duration> after;  // by vertex
+  struct Reached {
+    int vertex;
+    Duration after;
+  };
+  const std::span<const TopologyLink> links = topology.links();
+  std::vector<Reached> here;  // by vertex, after as many hops
+  std::vector<Reached> next;
+  const auto find = [&here](int vertex) {
+    const auto at = std::lower_bound(here.begin(), here.end(), vertex,
+                                     [](const Reached& a, int b) { return a.vertex < b; });
+    return at != here.end() && at->vertex == vertex ? at : here.end();
+  };
   Duration latest;
   for (const LinkShare& part : parts) {
-    const TopologyLink& link = topology.links()[static_cast<std::size_t>(part.link)];
-    const Duration here = after[link.from] + latency_of(static_cast<std::size_t>(part.link));
-    Duration& there = after[link.to];
-    there = std::max(there, here);
-    latest = std::max(latest, there);
+    const TopologyLink& link = links[static_cast<std::size_t>(part.link)];
+    if (here.empty()) here.push_back({link.from, Duration(0)});
+    auto from = find(link.from);
+    if (from == here.end()) {  // one hop on; the slowest of a vertex first
+      std::sort(next.begin(), next.end(), [](const Reached& a, const Reached& b) {
+        return std::pair(a.vertex, b.after) < std::pair(b.vertex, a.after);
+      });
+      next.erase(
+          std::unique(next.begin(), next.end(),
+                      [](const Reached& a, const Reached& b) { return a.vertex == b.vertex; }),
+          next.end());
+      here.swap(next);
+      next.clear();
+      from = find(link.from);
+    }
+    const Duration after = from->after + latency_of(static_cast<std::size_t>(part.link));
+    next.push_back({link.to, after});
+    latest = std::max(latest, after);
   }
   return latest;
 }

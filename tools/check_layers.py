@@ -6,7 +6,8 @@ Rules, each reported as "file:line: what is wrong":
   - a project include is in quotes, spelled from the root, and names a file that exists;
   - a header begins with #pragma once and holds no "using namespace";
   - a header of a library room includes no third-party header (HIDDEN_LIBRARIES);
-  - a library that is kept to some folders is included nowhere else (KEPT_LIBRARIES).
+  - a library that is kept to some folders is included nowhere else (KEPT_LIBRARIES);
+  - no two headers define types of one name in one namespace, which no linker would notice.
 
 Exit status: 0 clean, 1 something found, 2 nothing could be checked.
 """
@@ -59,6 +60,12 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 INCLUDE = re.compile(r"^[ \t]*#[ \t]*include\b[ \t]*(?P<what>[^\n]*?)[ \t]*$", re.MULTILINE)
+# As the formatter leaves them: what a namespace holds is not indented.
+NAMESPACE_OR_TYPE = re.compile(
+    r"^(?:namespace (?P<opened>[\w: ]*)\{|(?P<closed>\}  // namespace)"
+    r"|(?:struct|class|enum(?: class)?) (?P<type>\w+)(?: final)?(?: :[^;{]*)? \{)",
+    re.MULTILINE,
+)
 USING_NAMESPACE = re.compile(r"\busing\s+namespace\b")
 
 
@@ -140,6 +147,30 @@ def check_file(root, path):
         yield from check_header(blank(text, "comment", "raw", "string"))
 
 
+def types_of(text):
+    """Yields (line, name with its namespaces) of the types that a header defines outside of others."""
+    namespaces = []
+    for match in NAMESPACE_OR_TYPE.finditer(text):
+        if match["opened"] is not None:
+            namespaces.append(match["opened"].strip())
+        elif match["closed"]:
+            namespaces = namespaces[:-1]
+        else:
+            yield line_of(text, match.start()), "::".join([*namespaces, match["type"]])
+
+
+def check_types(root, paths):
+    """Yields (path, line, what is wrong) where two headers define the same type."""
+    known = {}
+    for path in paths:
+        if Path(path).suffix in HEADER_SUFFIXES:
+            text = (root / path).read_text(encoding="utf-8", errors="replace")
+            for line, name in types_of(blank(text, "raw", "string")):
+                if name in known:
+                    yield path, line, f"{name} is defined in {known[name]} too"
+                known.setdefault(name, path)
+
+
 def sources(root):
     """Paths from the root of all C++ and CUDA files, sorted, outside hidden and output directories."""
     found = []
@@ -171,12 +202,15 @@ def main(arguments=None):
     if not paths:
         print(f"check_layers: no C++ file below {root}", file=sys.stderr)
         return 2
-    problems = 0
-    for path in paths:
-        for line, problem in sorted(check_file(root, path)):
-            print(f"{path}:{line}: {problem}")
-            problems += 1
-    print(f"check_layers: {len(paths)} files, {problems} problems")
+    problems = [
+        (path, line, problem)
+        for path in paths
+        for line, problem in sorted(check_file(root, path))
+    ]
+    problems += check_types(root, paths)
+    for path, line, problem in problems:
+        print(f"{path}:{line}: {problem}")
+    print(f"check_layers: {len(paths)} files, {len(problems)} problems")
     return 1 if problems else 0
 
 

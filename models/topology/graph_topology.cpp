@@ -1,27 +1,13 @@
 #include "models/topology/graph_topology.hpp"
 
-#include <boost/graph/adjacency_list.hpp>
-#include <boost/graph/breadth_first_search.hpp>
-#include <boost/graph/reverse_graph.hpp>
-#include <limits>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
+#include "models/topology/shortest_ways.hpp"
 #include "sim/base/errors.hpp"
-#include "sim/base/hash.hpp"
 
 namespace orrery {
 namespace {
-
-constexpr int kUnreachable = std::numeric_limits<int>::max();
-constexpr std::size_t kNearby = 8;  // a search is nearby in one of so many parts of the core
-
-struct LinkIndex {
-  int link = 0;
-};
-using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS,
-                                    boost::no_property, LinkIndex>;
 
 /// Links that leave and enter a vertex, and the last of each.
 struct Ends {
@@ -31,16 +17,6 @@ struct Ends {
   int last_in = 0;
 };
 
-/// The graph without its leaves, and the distances asked for so far.
-struct Core {
-  Graph graph;
-  std::vector<std::size_t> vertex;                                 // by topology vertex
-  std::unordered_map<std::size_t, std::vector<int>> distances_to;  // by destination; looked up only
-  // Of the last search that ended nearby: distances, and the vertices that have one, in its order.
-  std::vector<int> nearby;
-  std::vector<std::size_t> reached;
-};
-
 }  // namespace
 
 struct GraphTopology::Impl {
@@ -48,14 +24,10 @@ struct GraphTopology::Impl {
   std::vector<TopologyLink> links;
   std::vector<Ends> ends;  // by vertex
   std::optional<NodePorts> ports;
-  std::optional<Core> core;  // made by the first route after a change
+  std::optional<ShortestWays> core;  // without leaves; made by the first route after a change
 
   bool is_leaf(int vertex) const;
-  const Core& built_core();
-  const std::vector<int>& distances_to(std::size_t destination, std::size_t here);
-  bool reaches_nearby(std::size_t destination, std::size_t here);
-  void append_core_route(int from, int to, std::uint64_t flow_hash, std::vector<int>& route);
-  void append_core_next(int vertex, int destination, std::vector<int>& next);
+  ShortestWays& built_core();
 };
 
 bool GraphTopology::Impl::is_leaf(int vertex) const {
@@ -70,109 +42,12 @@ bool GraphTopology::Impl::is_leaf(int vertex) const {
   return above >= endpoints && above == links[static_cast<std::size_t>(end.last_in)].from;
 }
 
-const Core& GraphTopology::Impl::built_core() {
-  if (core) {
-    return *core;
-  }
-  core.emplace();
-  core->vertex.resize(ends.size());
-  for (std::size_t vertex = 0; vertex < ends.size(); ++vertex) {
-    if (!is_leaf(static_cast<int>(vertex))) {
-      core->vertex[vertex] = boost::add_vertex(core->graph);
-    }
-  }
-  for (std::size_t index = 0; index < links.size(); ++index) {
-    const TopologyLink& link = links[index];
-    if (!is_leaf(link.from) && !is_leaf(link.to)) {
-      boost::add_edge(core->vertex[static_cast<std::size_t>(link.from)],
-                      core->vertex[static_cast<std::size_t>(link.to)],
-                      LinkIndex{static_cast<int>(index)}, core->graph);
-    }
+ShortestWays& GraphTopology::Impl::built_core() {
+  if (!core) {
+    core.emplace(static_cast<int>(ends.size()), links,
+                 [this](int vertex) { return is_leaf(vertex); });
   }
   return *core;
-}
-
-/// A search back from `destination` until it comes to `here`, in a small part of the core.
-bool GraphTopology::Impl::reaches_nearby(std::size_t destination, std::size_t here) {
-  std::vector<int>& distances = core->nearby;
-  std::vector<std::size_t>& reached = core->reached;
-  const std::size_t vertices = boost::num_vertices(core->graph);
-  distances.resize(vertices, kUnreachable);
-  for (const std::size_t vertex : reached) distances[vertex] = kUnreachable;
-  reached.assign(1, destination);
-  distances[destination] = 0;
-  for (std::size_t next = 0; next < reached.size() && distances[here] == kUnreachable; ++next) {
-    if (reached.size() > vertices / kNearby) return false;
-    const std::size_t at = reached[next];
-    const auto [first, last] = boost::in_edges(at, core->graph);
-    for (auto edge = first; edge != last; ++edge) {
-      const std::size_t from = boost::source(*edge, core->graph);
-      if (distances[from] != kUnreachable) continue;
-      distances[from] = distances[at] + 1;
-      reached.push_back(from);
-    }
-  }
-  return distances[here] != kUnreachable;
-}
-
-/// Hops to `destination` from `here` and from every vertex of the core that is nearer, or from all:
-/// what a search had to go far for is kept. So neighbours of many destinations cost no memory.
-const std::vector<int>& GraphTopology::Impl::distances_to(std::size_t destination,
-                                                          std::size_t here) {
-  const auto known = core->distances_to.find(destination);
-  if (known != core->distances_to.end()) return known->second;
-  if (reaches_nearby(destination, here)) return core->nearby;
-  const auto [entry, is_new] = core->distances_to.try_emplace(destination);
-  std::vector<int>& distances = entry->second;
-  if (is_new) {
-    distances.assign(boost::num_vertices(core->graph), kUnreachable);
-    distances[destination] = 0;
-    const auto recorder =
-        boost::make_bfs_visitor(boost::record_distances(distances.data(), boost::on_tree_edge()));
-    boost::breadth_first_search(boost::make_reverse_graph(core->graph), destination,
-                                boost::visitor(recorder));
-  }
-  return distances;
-}
-
-void GraphTopology::Impl::append_core_route(int from, int to, std::uint64_t flow_hash,
-                                            std::vector<int>& route) {
-  const Core& built = built_core();
-  const std::size_t destination = built.vertex[static_cast<std::size_t>(to)];
-  std::size_t here = built.vertex[static_cast<std::size_t>(from)];
-  const std::vector<int>& distances = distances_to(destination, here);
-  ORRERY_CHECK(distances[here] != kUnreachable,
-               "no route from vertex " + std::to_string(from) + " to " + std::to_string(to));
-  std::vector<std::pair<int, std::size_t>> choices;  // link, next vertex
-  for (std::uint64_t hop = 0; here != destination; ++hop) {
-    choices.clear();
-    const auto [first, last] = boost::out_edges(here, built.graph);
-    for (auto edge = first; edge != last; ++edge) {
-      const std::size_t next = boost::target(*edge, built.graph);
-      if (distances[next] == distances[here] - 1) {
-        choices.emplace_back(built.graph[*edge].link, next);
-      }
-    }
-    const auto& [link, next] = choices[scramble(flow_hash + hop) % choices.size()];
-    route.push_back(link);
-    here = next;
-  }
-}
-
-void GraphTopology::Impl::append_core_next(int vertex, int destination, std::vector<int>& next) {
-  const Core& built = built_core();
-  const std::size_t here = built.vertex[static_cast<std::size_t>(vertex)];
-  const std::vector<int>& distances =
-      distances_to(built.vertex[static_cast<std::size_t>(destination)], here);
-  if (distances[here] == kUnreachable) {
-    return;
-  }
-  const auto [first, last] = boost::out_edges(here, built.graph);
-  for (auto edge = first; edge != last; ++edge) {
-    if (distances[boost::target(*edge, built.graph)] == distances[here] - 1) {
-      next.push_back(built.graph[*edge].link);
-    }
-  }
 }
 
 GraphTopology::GraphTopology(int endpoints) : impl_(std::make_unique<Impl>()) {
@@ -254,7 +129,7 @@ void GraphTopology::append_route(int from, int to, std::uint64_t flow_hash,
     last = impl_->links[static_cast<std::size_t>(last_link)].from;
   }
   if (first != last) {
-    impl_->append_core_route(first, last, flow_hash, route);
+    impl_->built_core().append_route(first, last, flow_hash, route);
   }
   if (has_last_link) {
     route.push_back(last_link);
@@ -283,7 +158,7 @@ void GraphTopology::append_next_links(int vertex, int destination, std::vector<i
       return;
     }
   }
-  impl_->append_core_next(vertex, last, links);
+  impl_->built_core().append_next(vertex, last, links);
 }
 
 std::string endpoint_name(const TopologySite& site, int endpoint) {

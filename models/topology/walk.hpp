@@ -1,10 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "models/topology/topology.hpp"
@@ -43,21 +43,36 @@ inline void append_hashed_walk(const Topology& topology, int from, int to, std::
 inline void append_equal_parts(const Topology& topology, int from, int to,
                                std::vector<LinkShare>& shares) {
   // All vertices that a part reaches after as many hops are equally far from the destination.
-  std::map<int, double> here = {{from, 1.0}};
+  const std::span<const TopologyLink> links = topology.links();
+  struct Part {
+    int vertex;
+    double share;
+  };
+  std::vector<Part> here = {{from, 1.0}};
+  std::vector<Part> next;
   std::vector<int> choices;
-  while (from != to && here.begin()->first != to) {
-    std::map<int, double> next;
-    for (const auto& [vertex, part] : here) {
+  while (here.front().vertex != to) {
+    next.clear();
+    for (const Part& part : here) {
       choices.clear();
-      topology.append_next_links(vertex, to, choices);
+      topology.append_next_links(part.vertex, to, choices);
       ORRERY_CHECK(!choices.empty(), "no route to vertex " + std::to_string(to));
-      const double share = part / static_cast<double>(choices.size());
+      const double share = part.share / static_cast<double>(choices.size());
       for (const int choice : choices) {
         shares.push_back({choice, share});
-        next[topology.links()[static_cast<std::size_t>(choice)].to] += share;
+        next.push_back({links[static_cast<std::size_t>(choice)].to, share});
       }
     }
-    here = std::move(next);
+    std::stable_sort(next.begin(), next.end(),
+                     [](const Part& a, const Part& b) { return a.vertex < b.vertex; });
+    here.clear();
+    for (const Part& part : next) {
+      if (here.empty() || here.back().vertex != part.vertex) {
+        here.push_back(part);
+      } else {
+        here.back().share += part.share;
+      }
+    }
   }
 }
 

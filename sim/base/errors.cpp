@@ -29,8 +29,9 @@ std::string escape_controls(std::string_view text) {
 /// What stands on the command line, "--cluster" or "DEVICE", is no document with places in it.
 std::string shown(const Diagnostic& diagnostic) {
   const auto is_capital = [](char character) { return character >= 'A' && character <= 'Z'; };
-  const bool is_word = diagnostic.file.starts_with("--") ||
-                       std::all_of(diagnostic.file.begin(), diagnostic.file.end(), is_capital);
+  const bool is_word = !diagnostic.file.empty() &&
+                       (diagnostic.file.starts_with("--") ||
+                        std::all_of(diagnostic.file.begin(), diagnostic.file.end(), is_capital));
   return is_word && diagnostic.pointer.empty() ? diagnostic.file + ": " + diagnostic.message
                                                : diagnostic.text();
 }

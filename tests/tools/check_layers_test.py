@@ -230,6 +230,16 @@ class CheckLayersTest(unittest.TestCase):
         self.assertEqual(result.returncode, 2)
         self.assertIn("no C++ file", result.stderr)
 
+    def test_a_type_of_two_headers(self):
+        group = "#pragma once\nnamespace orrery {\n{}struct Group final : Base {\n};\n}  // namespace orrery\n"
+        self.write("workloads/group.hpp", group.replace("{}", "", 1))
+        self.write("tests/group.hpp", group.replace("{}", "namespace testing {\n", 1).replace(
+            "}  // namespace", "}  // namespace testing\n}  // namespace", 1))
+        self.write("tests/more.hpp", "#pragma once\nnamespace orrery {\nclass Group;\n}  // namespace orrery\n")
+        self.expect_clean()
+        self.write("tests/other.hpp", group.replace("{}", "", 1))
+        self.expect_problem("workloads/group.hpp:3", "orrery::Group is defined in tests/other.hpp too")
+
 
 if __name__ == "__main__":
     unittest.main()

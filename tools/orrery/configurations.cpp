@@ -111,6 +111,8 @@ class Reader {
     const bool alone = figure.measure == Measure::seconds;
     figure.over = alone ? figure.configuration : index_of(cursor.at("over"), names_);
     if (JsonCursor times = cursor.find("over_times"); times.present()) {
+      if (alone)
+        times.error("seconds are those of one configuration: over_times has nothing to count");
       figure.over_times = times.as_ratio(kTimes);
     }
     figure.statistic =

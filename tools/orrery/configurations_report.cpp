@@ -24,6 +24,14 @@ std::string figure_line(const Configurations::Figure& figure) {
   return line;
 }
 
+/// So many runs of the first configuration are one of that, as its figures say.
+double times_of_first(const Configurations& all, std::size_t configuration) {
+  for (const Configurations::Figure& figure : all.figures) {
+    if (figure.configuration == configuration && figure.over == 0) return figure.over_times;
+  }
+  return 1;
+}
+
 /// Speedups over the first configuration, or shares of it, as the first figure is.
 std::string case_table(const Configurations& all) {
   char cell[80];
@@ -41,8 +49,7 @@ std::string case_table(const Configurations& all) {
     std::snprintf(cell, sizeof cell, "  %-28s", of.label.c_str());
     text += cell;
     for (std::size_t c = 1; c < of.values.size(); ++c) {
-      const double ratio =
-          all.figures.front().over_times * of.values[0].front() / of.values[c].front();
+      const double ratio = times_of_first(all, c) * of.values[0].front() / of.values[c].front();
       std::snprintf(cell, sizeof cell, " %14.3f", shares ? 1 / ratio : ratio);
       text += cell;
     }

@@ -94,6 +94,10 @@ std::vector<Command> commands() {
 int run_program(std::span<const std::string> words, const Builtins& builtins) {
   try {
     return dispatch(words, builtins);
+  } catch (const OverflowError& error) {
+    std::cerr << error.what() << " (of time: 106 days in picoseconds); some time, size or rate of "
+              << "the scenario is out of all proportion" << std::endl;
+    return error.exit_code();
   } catch (const Error& error) {
     std::cerr << error.what() << std::endl;
     return error.exit_code();

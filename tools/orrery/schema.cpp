@@ -102,12 +102,13 @@ JsonValue scenario_schema(const Builtins& builtins, const Catalog& catalog) {
   JsonValue definitions = json_object(
       {{"bytes", quantity("^[0-9.]+ ?([kKMGT]?B|[KMGT]iB)$", "an amount of data: \"4 MiB\"")},
        {"duration", quantity("^[0-9.]+ ?(ps|ns|us|ms|s|min|h)$", "a time: \"5 us\"")}});
-  JsonValue cost = json_object(
-      {{"type", text("object")},
-       {"description", text("How kernels are priced; default: roofline")},
-       {"properties", json_object({{"kind", enumeration(builtins.cost_models.names(),
-                                                        "`orrery list cost_models`")}})},
-       {"required", json_array({text("kind")})}});
+  JsonValue cost = closed_object(
+      {{"kind", enumeration(builtins.cost_models.names(), "`orrery list cost_models`")},
+       {"attention", enumeration({"rate", "blocks"},
+                                 "of tiled_roofline: by the rate of `math`, or by "
+                                 "FlashAttention's blocks, whole ones on the device's cores; "
+                                 "default rate")}},
+      {"kind"}, "How kernels are priced; default: roofline");
   JsonValue schema = closed_object(
       {{"orrery", json_object({{"const", json_integer(1)},
                                {"description", text("version of the scenario form")}})},

@@ -68,6 +68,14 @@ TEST_F(SequenceAttentionTest, ARingsLongestContextIsItsRanksTimesThatOfOne) {
   }
 }
 
+// Every figure may be right by itself and only the sum be out of range.
+TEST_F(SequenceAttentionTest, TimesBeyondTheClockAreTheUsersMistake) {
+  const Outcome outcome = run({R"(/workload/host={"kernel": "2000000 s"})"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.err.find("duration overflow"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("out of all proportion"), std::string::npos) << outcome.err;
+}
+
 TEST_F(SequenceAttentionTest, TakesTheSameTimeFoldedAndNotAndPassesItsChecks) {
   for (const char* method : {"ring", "token_ring", "ulysses", R"({"kind": "usp", "ulysses": 2})",
                              "megatron_sp", R"({"kind": "all_gather_kv", "gathers": 4})"}) {
