@@ -82,6 +82,13 @@ std::string text_or(const po::variables_map& values, const char* name, std::stri
   return values.count(name) > 0 ? values[name].as<std::string>() : std::move(otherwise);
 }
 
+bool retries_failed(const po::variables_map& values) {
+  if (values.count("retry") == 0) return false;
+  const std::string what = values["retry"].as<std::string>();
+  if (what != "failed") throw UsageError("--retry: expected failed, got " + what);
+  return true;
+}
+
 std::string argument_of(const po::variables_map& values) {
   return values.count(kArgument) > 0 ? values[kArgument].as<std::string>() : "";
 }

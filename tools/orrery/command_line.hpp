@@ -40,6 +40,9 @@ std::vector<std::string> overrides_of(const boost::program_options::variables_ma
 std::string text_or(const boost::program_options::variables_map& values, const char* name,
                     std::string otherwise);
 
+/// Whether --retry says "failed", the only word that it takes.
+bool retries_failed(const boost::program_options::variables_map& values);
+
 /// The argument that CommandSyntax names, or "".
 std::string argument_of(const boost::program_options::variables_map& values);
 /// Those behind it, where CommandSyntax has `more`.

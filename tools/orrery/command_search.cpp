@@ -18,6 +18,7 @@ namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
 constexpr int kNothingFits = 3;
+constexpr int kFailedPoints = 6;
 
 constexpr const char* kHelp =
     "usage: orrery search FILE [options]\n\n"
@@ -35,7 +36,12 @@ constexpr const char* kHelp =
     "figures\n"
     "only memory prunes. The best is the same whatever --jobs; which of the others were simulated "
     "may\n"
-    "differ. Stopped by a signal or a budget it says what it has, and the same command goes on.\n\n"
+    "differ. Stopped by a signal or a budget it says what it has, and the same command goes on; a "
+    "time\n"
+    "counts from the start, and points that have begun are finished. Exit code 3: no point fits, "
+    "6: "
+    "some\n"
+    "points failed.\n\n"
     "example\n"
     "  orrery search experiments/sweeps/llama3_70b_on_64_h100/search.json --minimise "
     "step_time_s\n\n";
@@ -52,7 +58,8 @@ CommandSyntax syntax() {
       "put VALUE into the scenario before anything varies; repeatable")(
       "jobs,j", po::value<int>()->value_name("N"), "points at once; default: all processors")(
       "adopt", "go on in a folder of another search; points that both have are kept")(
-      "exhaustive", "prune nothing, for comparison")(
+      "retry", text("failed"), "simulate failed points again")("exhaustive",
+                                                               "prune nothing, for comparison")(
       "json", "as JSON on standard output, nothing else there");
   return syntax;
 }
@@ -105,17 +112,12 @@ SweepFile space_of(const std::string& path, const std::vector<std::string>& over
   return sweep_over(path, std::move(scenario), std::move(space));
 }
 
-/// So that `orrery sweep collect` finds what there is, and the best can be run as it is.
-void write_plan(const Sweep& sweep, const SearchResult& result, const SweepFolder& folder) {
-  std::vector<PlannedPoint> planned;
-  for (std::size_t i = 0; i < sweep.size(); ++i) {
-    planned.push_back({result.points[i].id, sweep.labels(i)});
-  }
-  folder.write_plan(columns_of(sweep.file()), planned);
-  if (!result.ranking.empty()) {
-    write_file(folder.path_of("best.json"),
-               to_text(sweep.document(result.ranking.front()), true) + "\n");
-  }
+/// Resolved, so that it can be run wherever it lies: it may name files beside the sweep.
+void write_best(const Sweep& sweep, const SearchResult& result, const SweepFolder& folder,
+                const Builtins& builtins, const Catalog& catalog) {
+  const Scenario best =
+      scenario_from(sweep.document(result.ranking.front()), {}, builtins, catalog);
+  write_file(folder.path_of("best.json"), to_text(best.resolved, true) + "\n");
 }
 
 }  // namespace
@@ -127,6 +129,7 @@ int search_command(std::span<const std::string> words, const Builtins& builtins)
   SearchOptions how{
       .objective = objective_of(options),
       .jobs = options.count("jobs") > 0 ? options["jobs"].as<int>() : usable_processors(),
+      .retry_failed = retries_failed(options),
       .prune = options.count("exhaustive") == 0};
   if (how.jobs < 1 || how.jobs > 1024) {
     throw UsageError("--jobs: expected a number from 1 to 1024, got " + std::to_string(how.jobs));
@@ -140,13 +143,16 @@ int search_command(std::span<const std::string> words, const Builtins& builtins)
                                                     : fs::path(path).stem().string() + ".search");
   const std::vector<Sweep::Named> names = sweep.name(all_of(sweep.size()));
   require_a_valid_one(names);
-  folder.open(sweep.file(), options.count("adopt") > 0);
+  folder.expect(sweep.file(), options.count("adopt") > 0);
   const Claim claim(folder.path(), "all");
+  folder.open(sweep.file(), options.count("adopt") > 0);
+  write_plan(sweep, names, folder);
   const SearchResult result = search(sweep, names, folder, how, builtins, catalog);
-  write_plan(sweep, result, folder);
+  if (!result.ranking.empty()) write_best(sweep, result, folder, builtins, catalog);
   print(options.count("json") > 0 ? to_text(to_json(sweep, result, how.objective), true) + "\n"
                                   : report_of(sweep, result, how.objective));
   if (!result.complete) return kResumable;
+  if (result.failures() > 0) return kFailedPoints;
   return result.ranking.empty() ? kNothingFits : 0;
 }
 

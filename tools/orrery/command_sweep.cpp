@@ -60,8 +60,8 @@ CommandSyntax syntax() {
       "pbs", "write scripts for PBS; their syntax is tested, not on a cluster")(
       "lsf", "write scripts for LSF; likewise")("write-only", "with --slurm: do not submit")(
       "partition", text("NAME"), "or queue")("time", text("LIMIT"), "of a task, say 01:00:00")(
-      "array-limit", po::value<std::size_t>()->value_name("N"), "tasks that may run at once")(
-      "chunk", po::value<std::size_t>()->value_name("N"), "points of a task; default 20")(
+      "array-limit", po::value<std::int64_t>()->value_name("N"), "tasks that may run at once")(
+      "chunk", po::value<std::int64_t>()->value_name("N"), "points of a task; default 20")(
       "processors", po::value<int>()->value_name("N"), "of a task; default 1")(
       "directive", po::value<std::vector<std::string>>()->value_name("TEXT"),
       "another line for the scheduler, --directive=--account=x; repeatable")(
@@ -102,32 +102,30 @@ int collect(const std::string& folder, const po::variables_map& options) {
   return table.count("failed") + table.count("invalid") > 0 ? kFailedPoints : 0;
 }
 
-int dry_run(const Sweep& sweep, const SweepFolder& folder) {
-  const std::vector<std::size_t> all = all_of(sweep.size());
-  const std::vector<std::string> mistakes = sweep.check(all);
-  const std::vector<Sweep::Named> names = sweep.name(all);
+std::string state_of(const std::optional<PointRow>& row) {
+  if (!row) return "ok";
+  return row->is_failure() ? "failed, done again with --retry failed: " + row->error : "done";
+}
+
+int dry_run(const Sweep& sweep, const SweepFolder& folder, const std::vector<std::size_t>& points) {
+  const std::vector<std::string> mistakes = sweep.check(points);
+  const std::vector<Sweep::Named> names = sweep.name(points);
   std::ostringstream text;
   std::size_t invalid = 0;
   const std::vector<std::string> columns = columns_of(sweep.file());
-  for (std::size_t i = 0; i < sweep.size(); ++i) {
-    text << i;
-    const std::vector<std::string> labels = sweep.labels(i);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    text << points[i];
+    const std::vector<std::string> labels = sweep.labels(points[i]);
     for (std::size_t c = 0; c < columns.size(); ++c) text << "  " << columns[c] << " " << labels[c];
     if (!mistakes[i].empty()) ++invalid;
-    text << (mistakes[i].empty() ? folder.read_result(names[i].id) ? "  done" : "  ok"
-                                 : "  invalid: " + mistakes[i])
+    text << "  "
+         << (mistakes[i].empty() ? state_of(folder.read_result(names[i].id))
+                                 : "invalid: " + mistakes[i])
          << "\n";
   }
-  text << sweep.size() << " points, " << invalid << " of them invalid\n";
+  text << points.size() << " points, " << invalid << " of them invalid\n";
   print(text.str());
-  return 0;
-}
-
-void write_plan(const Sweep& sweep, const std::vector<Sweep::Named>& names,
-                const SweepFolder& folder) {
-  std::vector<PlannedPoint> planned;
-  for (std::size_t i = 0; i < sweep.size(); ++i) planned.push_back({names[i].id, sweep.labels(i)});
-  folder.write_plan(columns_of(sweep.file()), planned);
+  return invalid == points.size() ? UsageError("").exit_code() : 0;
 }
 
 struct Shard {
@@ -199,23 +197,27 @@ int sweep_command(std::span<const std::string> words, const Builtins& builtins) 
     return collect(more.front(), options);
   }
   if (!more.empty()) throw UsageError("expected one FILE, got more");
-  const bool retry = options.count("retry") > 0;
-  if (retry && options["retry"].as<std::string>() != "failed") {
-    throw UsageError("--retry: expected failed, got " + options["retry"].as<std::string>());
-  }
+  const bool retry = retries_failed(options);
   const StopSignals held;  // also between one pool of threads and the next
   const Catalog catalog = open_catalog(find_data_folders());
   const Sweep sweep(load_sweep(path, overrides_of(options)), builtins, catalog, jobs_of(options));
   const SweepFolder folder(text_or(options, "out", fs::path(path).stem().string() + ".sweep"));
-  if (options.count("dry-run") > 0) return dry_run(sweep, folder);
+  const Shard shard = shard_of(options);
+  if (options.count("dry-run") > 0) {
+    return dry_run(sweep, folder, shard_points(shard, sweep.size()));
+  }
   if (options.count("task") > 0) {
+    folder.expect(sweep.file(), false);  // the file may have been changed since it was submitted
     return run_task(sweep, folder, options["task"].as<std::string>(), retry);
   }
-  const Shard shard = shard_of(options);
+  if (shard.count > 1 && !scheduler_of(options).empty()) {
+    throw UsageError("--shard: a job array has all points, in tasks of --chunk");
+  }
   const std::vector<Sweep::Named> names = sweep.name(all_of(sweep.size()));
   require_a_valid_one(names);
-  folder.open(sweep.file(), options.count("adopt") > 0);
+  folder.expect(sweep.file(), options.count("adopt") > 0);
   const Claim claim(folder.path(), shard.name());
+  folder.open(sweep.file(), options.count("adopt") > 0);
   write_plan(sweep, names, folder);
   if (!scheduler_of(options).empty()) {
     const std::vector<std::size_t> missing = missing_in(folder, all_of(sweep.size()), names, retry);

@@ -87,5 +87,32 @@ TEST(SearchProgram, StopsAtItsBudgetAndGoesOn) {
   EXPECT_EQ(best.exit_code, 0) << best.err;
 }
 
+TEST(SearchProgram, SaysWhatFailedAndWhichFigureThereIsNot) {
+  constexpr int kWrongInput = 2;
+  constexpr int kFailedPoints = 6;
+  const TemporaryFolder folder;
+  space(folder, "roofline", "");
+  const auto look = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"search", "space.json", "--jobs", "1"});
+    return run_orrery(more, folder.path().string());
+  };
+  const Outcome typo = look({"--minimise", "step_tiem_s", "--out", "typo"});
+  EXPECT_EQ(typo.exit_code, kWrongInput) << typo.out;
+  EXPECT_NE(typo.err.find("did you mean step_time_s"), std::string::npos) << typo.err;
+
+  // One point of two loses a link that it needs.
+  write_file((folder / "space.json").string(), R"({"orrery": 1, "sweep": {"base": {
+    "orrery": 1, "cluster": "dgx_h100", "collectives": {"library": "plain"},
+    "workload": {"kind": "collective", "collective": "all_reduce", "size": "64 MiB", "ranks": 8},
+    "faults": [{"at": "1 us", "link": "node 0, device 0 -> switch", "down": true}]},
+    "axes": {"/faults/0/at": ["1 us", "10 s"]}}})");
+  for (int again = 0; again < 2; ++again) {
+    const Outcome cut = look({"--minimise", "benchmark_time_s", "--out", "cut"});
+    EXPECT_EQ(cut.exit_code, kFailedPoints) << cut.err;
+    EXPECT_NE(cut.out.find("1 failed"), std::string::npos) << cut.out;
+    EXPECT_NE(cut.out.find("optimum of the points that did not fail"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace orrery

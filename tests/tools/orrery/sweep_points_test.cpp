@@ -39,6 +39,13 @@ TEST(Expression, PrecedenceIsThatOfArithmetic) {
   EXPECT_FALSE(holds("tensor in [1, 2] || !(tensor >= 4)"));
 }
 
+TEST(Expression, QuantitiesOfOneKindAreComparedByTheirSize) {
+  EXPECT_TRUE(holds("'2 MiB' <= '16 MiB' and '16 MiB' > '8 MiB'"));  // as texts both are false
+  EXPECT_TRUE(holds("'2048 KiB' == '2 MiB' and '1 ms' in ['1000 us', '1 s']"));
+  EXPECT_TRUE(holds("'100 GB/s' < '1 TB/s' and '2 MiB' != '2 MB'"));
+  EXPECT_FALSE(holds("'1 s' == '1 GB'"));  // of two kinds: texts
+}
+
 TEST(Expression, LooksAtNothingThatDoesNotMatter) {
   EXPECT_FALSE(holds("false and missing == 1"));
   EXPECT_TRUE(holds("true or missing == 1"));
@@ -96,7 +103,9 @@ TEST_F(Points, RangesHaveBothEnds) {
             (Texts{"1", "2", "4", "8"}));
   EXPECT_EQ(points(R"("axes": {"/seed": {"from": 1, "to": 7, "times": 2}})"),
             (Texts{"1", "2", "4"}));
-  EXPECT_EQ(points(R"("axes": {"/seed": {"from": 0, "to": 0.3, "step": 0.1}})").size(), 4U);
+  EXPECT_EQ(points(R"("axes": {"/seed": {"from": 0.0, "to": 0.3, "step": 0.1}})"),
+            (Texts{"0.0", "0.1", "0.2", "0.3"}))
+      << "as in a list of these decimals";
   EXPECT_EQ(
       points(R"("axes": {"/collectives/chunk": {"from": "1 MiB", "to": "9 MiB", "times": 3}})"),
       (Texts{"1 MiB", "3 MiB", "9 MiB"}));
@@ -138,6 +147,17 @@ TEST_F(Points, SeedsFollowTheScenarios) {
   EXPECT_EQ(points(R"("axes": {"/workload/micro_batch": [1, 2]}, "repeat": {"seeds": 2})"),
             (Texts{"1 0", "1 1", "2 0", "2 1"}));
   EXPECT_EQ(points(R"("repeat": {"seeds": 3})"), (Texts{"0", "1", "2"})) << "seeds alone";
+  EXPECT_EQ(points(R"("where": "seed % 2 == 1", "repeat": {"seeds": 4})"), (Texts{"1", "3"}));
+  EXPECT_NE(mistake(R"("axes": {"/seed": [1, 2]}, "repeat": {"seeds": 2})").find("/repeat/seeds"),
+            std::string::npos);
+  const auto from = [&](const std::string& seed) {
+    return load_sweep(file(R"("repeat": {"seeds": 2})").path, {"/seed=" + seed}).first_seed;
+  };
+  EXPECT_EQ(from(R"({"value": 42, "source": "drawn"})"), 42);
+  EXPECT_EQ(from("9223372036854775805"), 9223372036854775805);
+  for (const char* seed : {"1.5", "-1", "9223372036854775806", "18446744073709551615"}) {
+    EXPECT_THROW(from(seed), ScenarioError) << seed;
+  }
 }
 
 TEST_F(Points, RandomSamplesAreDistinctRepeatableAndAccepted) {

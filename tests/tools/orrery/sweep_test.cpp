@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <thread>
 
 #include "tests/tools/orrery/program.hpp"
@@ -96,6 +97,10 @@ TEST_F(SweepProgram, ADryRunNamesWhatIsInvalidAndWritesNothing) {
             std::string::npos)
       << dry.out;
   EXPECT_FALSE(fs::exists(folder_ / "dry"));
+  const Outcome part = sweep("dry", {"--dry-run", "--shard", "2/4"});
+  EXPECT_NE(part.out.find("\n3 points, "), std::string::npos) << part.out;
+  const Outcome none = sweep("dry", {"--dry-run", "--set", "/workload/precision=no"});
+  EXPECT_EQ(none.exit_code, kWrongInput) << "no point is valid";
 }
 
 TEST_F(SweepProgram, DoesWhatIsMissingOrBrokenAndNothingElse) {
@@ -120,6 +125,7 @@ TEST_F(SweepProgram, FailedPointsAreRowsAndAreDoneAgainOnRequest) {
   sweep("out");
   const Outcome again = sweep("out");
   EXPECT_EQ(again.exit_code, kFailedPoints);
+  EXPECT_NE(sweep("out", {"--dry-run"}).out.find("micro_batch 1  done"), std::string::npos);
   EXPECT_NE(again.out.find("; 12 were there already"), std::string::npos) << again.out;
   const Outcome retried = sweep("out", {"--retry", "failed"});
   EXPECT_NE(retried.out.find("; 8 were there already"), std::string::npos) << retried.out;
@@ -187,6 +193,9 @@ TEST_F(SweepProgram, ASecondOneOnAFolderIsRefused) {
   EXPECT_EQ(second.exit_code, kWrongInput);
   EXPECT_NE(second.err.find("another `orrery sweep` works on out"), std::string::npos)
       << second.err;
+  const std::string theirs = read_file(folder_ / "out" / "sweep.json");
+  EXPECT_EQ(sweep("out", {"--adopt"}).exit_code, kWrongInput);
+  EXPECT_EQ(read_file(folder_ / "out" / "sweep.json"), theirs) << "of the one that works there";
   EXPECT_EQ(sweep("out", {"--shard", "2/3"}, "other.json").exit_code, kWrongInput);
   EXPECT_EQ(sweep("out", {"--shard", "1/3"}, "other.json").exit_code, 0);
   write_file(claim, holder + "1\n");  // another process had this number
@@ -211,6 +220,16 @@ TEST_F(SweepProgram, ScriptsForBatchSystemsAreValidShell) {
   for (const int task : {0, 1, 2}) sweep("out", {"--task", list + ":" + std::to_string(task)});
   EXPECT_EQ(results("out").size(), kPoints);
   EXPECT_EQ(sweep("out", {"--task", list + ":3"}).exit_code, kWrongInput);
+  for (const char* wrong : {"--chunk=-1", "--array-limit=0", "--shard=1/2"}) {
+    EXPECT_EQ(sweep("out", {"--slurm", "--write-only", "--retry=failed", wrong}).exit_code,
+              kWrongInput)
+        << wrong;
+  }
+  write_file(folder_ / "sweep.json",
+             std::regex_replace(kSweep, std::regex("\\[1, 2, 8\\]"), "[1, 2, 4]"));
+  const Outcome changed = sweep("out", {"--task", list + ":0"});
+  EXPECT_EQ(changed.exit_code, kWrongInput) << "as many points, but not those submitted";
+  write_file(folder_ / "sweep.json", kSweep);
   EXPECT_EQ(run_orrery({"sweep", "collect", (folder_ / "out").string(), "--complete"}).exit_code,
             kFailedPoints);
 }
@@ -236,6 +255,31 @@ TEST_F(SweepProgram, TheSchemaAcceptsSweepsAndRejectsUnknownKeys) {
       {"-c", validate, (folder_ / "schema.json").string(), (folder_ / "sweep.json").string(),
        sweeps + "scaling/sweep.json", sweeps + "llama3_70b_on_64_h100/search.json"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+/// What a task finds where it runs is what --set named where it was submitted.
+TEST_F(SweepProgram, TasksReadFilesFromWhereTheyWereSubmitted) {
+  write_file(folder_ / "net.json", R"({"use": "gpt2", "with": {"layers": 2}})");
+  const std::string set = R"(--set=/workload/network={"use": "./net.json"})";
+  EXPECT_EQ(sweep("here", {set}).exit_code, kFailedPoints);
+  EXPECT_EQ(sweep("there", {set, "--slurm", "--write-only"}).exit_code, 0);
+  const fs::path task = folder_ / "there/slurm/001/task.sh";
+  testing_program::run_child("bash",
+                             {"-c", "cd / && SLURM_ARRAY_TASK_ID=0 bash " + task.string() + " 0"});
+  EXPECT_EQ(results("there"), results("here"));
+}
+
+TEST(SweepTable, CommunicationThatIsNowhereExposedIsZero) {
+  SweepTable table;
+  table.metrics = {"exposed_communication_s", "exposed_data_parallel_s", "mfu"};
+  const PointRow without{"ok", 0, "", {{"exposed_communication_s", 0}}};
+  const PointRow with{
+      "ok", 0, "", {{"exposed_communication_s", 1}, {"exposed_data_parallel_s", 1}}};
+  table.rows = {{{}, "a", without}, {{}, "b", with}};
+  mark_front(table, objectives_from("exposed_data_parallel_s"));
+  EXPECT_TRUE(table.rows[0].on_front);
+  EXPECT_FALSE(table.rows[1].on_front);
+  EXPECT_EQ(without.metric("mfu"), std::nullopt);
 }
 
 TEST(SweepTable, ParetoFrontIsWhatNobodyDominates) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <optional>
 
 namespace orrery {
@@ -38,6 +40,13 @@ std::optional<End> read_end(JsonCursor end) {
   }
   end.expected("a number, or a quantity such as \"4 MiB\"");
   return std::nullopt;
+}
+
+/// As it is written in decimals: 0.1 + 2 * 0.1 is 0.3. Fifteen digits come through unchanged.
+double decimal(double number) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.15g", number);
+  return std::strtod(text, nullptr);
 }
 
 JsonValue number_at(const SweepAxis::Range& range, double number) {
@@ -78,7 +87,7 @@ void add_steps(SweepAxis& axis, JsonCursor growth, bool multiplies, SweepAxis::R
   }
   for (int step = 0; step <= steps + kEndTolerance; ++step) {
     const double at = multiplies ? range.from * std::pow(by, step) : range.from + by * step;
-    axis.values.push_back(placed(number_at(range, at), growth.value()));
+    axis.values.push_back(placed(number_at(range, decimal(at)), growth.value()));
   }
 }
 

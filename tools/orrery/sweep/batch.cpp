@@ -81,9 +81,8 @@ std::string write_batch(const SweepFolder& folder, const BatchOptions& options,
   const std::string where = quoted(fs::absolute(folder.path()).lexically_normal().string());
   const std::string program = quoted(options.program);
   BatchPlace place{.batch = path,
-                   .run_task = program + " sweep " +
-                               quoted(fs::absolute(options.sweep).lexically_normal().string()) +
-                               " --out " + where,
+                   .from = fs::current_path().string(),
+                   .run_task = program + " sweep " + quoted(options.sweep) + " --out " + where,
                    .collect = program + " sweep collect " + where + " --complete",
                    .tasks = (points.size() + options.chunk - 1) / options.chunk};
   for (const std::string& text : options.overrides) place.run_task += " --set " + quoted(text);

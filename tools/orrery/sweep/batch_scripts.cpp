@@ -34,6 +34,7 @@ std::string filled(std::string text, const BatchPlace& place, const std::string&
   text = replaced(std::move(text), "@RUN@", place.run_task);
   text = replaced(std::move(text), "@COLLECT@", place.collect);
   text = replaced(std::move(text), "@BATCH@", quoted(place.batch));
+  text = replaced(std::move(text), "@FROM@", quoted(place.from));
   text = replaced(std::move(text), "@TASKS@", std::to_string(place.tasks));
   return replaced(std::move(text), "@LIMIT@", limit_of(options));
 }
@@ -44,6 +45,7 @@ constexpr const char* kSlurmTask = R"sh(#!/bin/bash
 # Points of a sweep; $1: the number of this array's first task. Written by `orrery sweep`.
 @LINES@set -u
 task=$(($1 + SLURM_ARRAY_TASK_ID))
+cd @FROM@ || exit # names of files are as they were given there
 @RUN@"${task}" --jobs "${SLURM_CPUS_PER_TASK:-1}" &
 child=$!
 came=0
@@ -103,6 +105,7 @@ echo "${id%%;*}" >>jobs.txt
 constexpr const char* kPbsTask = R"sh(#!/bin/bash
 # Points of a sweep. Written by `orrery sweep`; its syntax was tested, not on a cluster.
 @LINES@set -u
+cd @FROM@ || exit # names of files are as they were given there
 @RUN@"${PBS_ARRAY_INDEX}" --jobs "${NCPUS:-1}"
 )sh";
 
@@ -124,6 +127,7 @@ qsub -W depend=afterany:"${id}" collect.sh >>jobs.txt
 constexpr const char* kLsfTask = R"sh(#!/bin/bash
 # Points of a sweep. Written by `orrery sweep`; its syntax was tested, not on a cluster.
 @LINES@set -u
+cd @FROM@ || exit # names of files are as they were given there
 @RUN@"$((LSB_JOBINDEX - 1))" --jobs "${LSB_DJOB_NUMPROC:-1}"
 code=$?
 ((code != 75)) || code=99 # with -Q 99: back into the queue

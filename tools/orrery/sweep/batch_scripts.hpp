@@ -16,6 +16,7 @@ struct BatchScripts {
 /// What they share, quoted for the shell.
 struct BatchPlace {
   std::string batch;     // the submission's folder
+  std::string from;      // where it was submitted, unquoted
   std::string run_task;  // the command of a task, but for its number
   std::string collect;   // the command that collects
   std::size_t tasks = 0;

@@ -210,10 +210,9 @@ std::string to_csv(const SweepTable& table, bool front) {
     for (const std::string& label : row.labels) text += "," + csv_field(label);
     text += "," + row.point.status;
     if (front) text += row.on_front ? ",1" : ",0";
-    const std::map<std::string, double> metrics(row.point.metrics.begin(), row.point.metrics.end());
     for (const std::string& metric : table.metrics) {
-      const auto value = metrics.find(metric);
-      text += value == metrics.end() ? "," : "," + exact(value->second);
+      const std::optional<double> value = row.point.metric(metric);
+      text += value ? "," + exact(*value) : ",";
     }
     std::string error = row.point.error;
     std::replace(error.begin(), error.end(), '\n', ' ');  // a line a row, for tools that count so

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "sim/base/unit_text.hpp"
+
 namespace orrery {
 namespace {
 
@@ -200,7 +202,30 @@ bool as_truth(const ExpressionValue& value, const std::string& op) {
   throw ExpressionError{op + " needs conditions, got a number or a text"};
 }
 
-bool compare(const std::string& op, const ExpressionValue& a, const ExpressionValue& b) {
+/// Both as counts of one unit, if they are quantities of one kind.
+template <class Parse>
+bool both_read(const std::string& a, const std::string& b, Parse parse, ExpressionValue& x,
+               ExpressionValue& y) {
+  const auto first = parse(a);
+  const auto second = parse(b);
+  if (!first || !second) return false;
+  x = first->as_double();
+  y = second->as_double();
+  return true;
+}
+
+/// "2048 KiB" is "2 MiB", and less than "16 MiB".
+void read_quantities(ExpressionValue& a, ExpressionValue& b) {
+  if (!std::holds_alternative<std::string>(a) || !std::holds_alternative<std::string>(b)) return;
+  const std::string x = std::get<std::string>(a);
+  const std::string y = std::get<std::string>(b);
+  (void)(both_read(x, y, parse_bytes, a, b) || both_read(x, y, parse_duration, a, b) ||
+         both_read(x, y, parse_bandwidth, a, b) || both_read(x, y, parse_flop_rate, a, b) ||
+         both_read(x, y, parse_frequency, a, b) || both_read(x, y, parse_power, a, b));
+}
+
+bool compare(const std::string& op, ExpressionValue a, ExpressionValue b) {
+  read_quantities(a, b);
   if (a.index() != b.index()) {
     throw ExpressionError{op +
                           " needs two values of one kind, got a number or text beside another"};
@@ -230,8 +255,10 @@ ExpressionValue evaluate(const Expression::Node& node, const Expression::Lookup&
     return as_truth(evaluate(node.of[1], lookup), op);
   }
   if (op == "in") {
-    return std::any_of(node.of.begin() + 1, node.of.end(),
-                       [&](const auto& item) { return evaluate(item, lookup) == first; });
+    return std::any_of(node.of.begin() + 1, node.of.end(), [&](const auto& item) {
+      const ExpressionValue value = evaluate(item, lookup);
+      return value.index() == first.index() && compare("==", value, first);
+    });
   }
   if (op == "min" || op == "max") {
     double best = as_number(first, op);

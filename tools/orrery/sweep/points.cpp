@@ -28,27 +28,34 @@ class Expansion {
   }
 
  private:
-  /// Takes the point, with all its seeds, if every condition holds.
-  bool take(SweepPoint point) {
+  bool holds(const SweepPoint& point) {
     for (const SweepFile::Condition& condition : file_->where) {
       try {
-        const bool holds = condition.expression.holds(
+        const bool is_true = condition.expression.holds(
             [&](const std::string& name) { return names_.value(name, point); });
-        if (!holds) return false;
+        if (!is_true) return false;
       } catch (const ExpressionError& error) {
         Diagnostics mistake;
         report_at(condition.place, error.message, mistake);
         mistake.throw_if_any();
       }
     }
+    return true;
+  }
+
+  /// Takes the point with those of its seeds with which every condition holds; whether any does.
+  bool take(SweepPoint point) {
+    bool taken = false;
     for (point.repeat = 0; point.repeat < file_->seeds; ++point.repeat) {
+      if (!holds(point)) continue;
+      taken = true;
       points_.push_back(point);
       if (points_.size() > kMaximumPoints) {
         throw LimitError(file_->path + ": more than " + std::to_string(kMaximumPoints) +
                          " points; cut the sweep into several");
       }
     }
-    return true;
+    return taken;
   }
 
   void choose(const SweepFile::Dimension& dimension, std::size_t choice, SweepPoint& point) const {
@@ -137,9 +144,7 @@ class Expansion {
 };
 
 std::int64_t seed_of(const SweepFile& file, const SweepPoint& point) {
-  const JsonValue* seed = file.base.find("seed");
-  const bool is_written = seed != nullptr && seed->kind == JsonValue::Kind::integer;
-  return (is_written ? seed->integer : 0) + point.repeat;
+  return file.first_seed + point.repeat;
 }
 
 }  // namespace

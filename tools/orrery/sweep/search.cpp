@@ -31,19 +31,18 @@ class Search {
   }
 
   SearchResult run(const std::vector<Sweep::Named>& names) {
-    const Clock::time_point start = Clock::now();
     take_what_is_there(names);
-    const PoolEnd bounds = find_bounds(deadline(start, 0.5));
-    const PoolEnd end = bounds == PoolEnd::signalled ? bounds : simulate(deadline(start, 1));
+    const PoolEnd bounds = find_bounds(deadline(0.5));
+    const PoolEnd end = bounds == PoolEnd::signalled ? bounds : simulate(deadline(1));
     result_.complete = bounds == PoolEnd::done && end == PoolEnd::done && !out_of_budget_;
     finish();
     return std::move(result_);
   }
 
  private:
-  std::optional<Clock::time_point> deadline(Clock::time_point start, double share) const {
+  std::optional<Clock::time_point> deadline(double share) const {
     if (!options_->time) return std::nullopt;
-    return start + std::chrono::duration_cast<Clock::duration>(*options_->time * share);
+    return options_->start + std::chrono::duration_cast<Clock::duration>(*options_->time * share);
   }
 
   double cost_of(double value) const { return options_->objective.maximise ? -value : value; }
@@ -67,6 +66,7 @@ class Search {
       } else if (!seen.insert(point.id).second) {
         point.state = State::repeated;
       } else if (std::optional<PointRow> row = folder_->read_result(point.id)) {
+        if (options_->retry_failed && row->is_failure()) continue;
         ++result_.there_already;
         took(point, std::move(*row));
       }
@@ -76,7 +76,27 @@ class Search {
   void took(SearchPoint& point, PointRow row) {
     point.state = State::simulated;
     point.row = std::move(row);
+    if (point.row.status == "ok") require_figure(point.row);
     if (const std::optional<double> cost = cost_of(point.row)) best_ = std::min(best_, *cost);
+  }
+
+  /// The first run that has no such figure, and no run before it, shows that the name is wrong.
+  void require_figure(const PointRow& row) {
+    const std::string& wanted = options_->objective.metric;
+    if (has_figure_ || row.metric(wanted)) {
+      has_figure_ = true;
+      return;
+    }
+    std::vector<std::string> known;
+    std::string all;
+    for (const auto& [name, value] : row.metrics) {
+      known.push_back(name);
+      all += (all.empty() ? "" : ", ") + name;
+    }
+    const std::string nearest = nearest_name(wanted, known);
+    throw UsageError("no point has a figure " + wanted +
+                     (nearest.empty() ? "" : "; did you mean " + nearest + "?") + "\nfigures are " +
+                     all);
   }
 
   double best() {
@@ -84,15 +104,21 @@ class Search {
     return best_;
   }
 
+  /// Whether a bound of time says anything of the objective.
+  bool is_bounded_by_time(const Job& job) const {
+    const Objective& objective = options_->objective;
+    if (!options_->prune) return false;
+    return objective.maximise ? objective.metric == "tokens_per_s"
+                              : objective.metric == job.headline;
+  }
+
   /// The objective of a run that takes no less than `time`; -kNone where nothing follows from that.
   double bound_from(const Job& job, Duration time) const {
     const Objective& objective = options_->objective;
-    if (!options_->prune || time <= Duration(0)) return -kNone;
+    if (!is_bounded_by_time(job) || time <= Duration(0)) return -kNone;
     // The figures are quotients and products of doubles.
     const double seconds = to_seconds(time) * (1 - 1e-12);
-    if (objective.metric == job.headline && !objective.maximise) return seconds;
-    if (objective.metric == "tokens_per_s" && objective.maximise) return -job.tokens / seconds;
-    return -kNone;
+    return objective.maximise ? -job.tokens / seconds : seconds;
   }
 
   void bound(SearchPoint& point, std::size_t number) {
@@ -129,8 +155,8 @@ class Search {
       return;
     }
     const Scenario scenario = scenario_from(sweep_->document(number), {}, *builtins_, *catalog_);
-    if (options_->prune && point.bound > -kNone) {
-      const Job job = build_job(scenario);
+    const Job job = build_job(scenario);
+    if (is_bounded_by_time(job)) {
       SimulatedJob simulated(scenario, job, *builtins_, Folding::where_alike);
       const Duration path = path_bound(scenario, job, simulated, *builtins_);
       point.bound = std::max(point.bound, bound_from(job, path));
@@ -190,6 +216,7 @@ class Search {
   double best_ = kNone;
   std::size_t begun_ = 0;
   bool out_of_budget_ = false;
+  bool has_figure_ = false;
 };
 
 std::vector<std::int64_t> divisors(std::int64_t number) {
@@ -245,6 +272,13 @@ JsonValue sequence_methods(const JsonValue& workload, const std::vector<std::int
 std::size_t SearchResult::count(SearchPoint::State state) const {
   return static_cast<std::size_t>(std::count_if(
       points.begin(), points.end(), [&](const auto& point) { return point.state == state; }));
+}
+
+std::size_t SearchResult::failures() const {
+  return static_cast<std::size_t>(
+      std::count_if(points.begin(), points.end(), [](const auto& point) {
+        return point.state == SearchPoint::State::simulated && point.row.is_failure();
+      }));
 }
 
 SearchResult search(const Sweep& sweep, const std::vector<Sweep::Named>& names,

@@ -15,8 +15,10 @@ namespace orrery {
 struct SearchOptions {
   Objective objective;
   int jobs = 1;
+  bool retry_failed = false;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   std::size_t most_points = SIZE_MAX;                   // to simulate
-  std::optional<std::chrono::duration<double>> time{};  // wall time
+  std::optional<std::chrono::duration<double>> time{};  // wall time, from `start`
   bool prune = true;  // false: every point is simulated, for comparison
 };
 
@@ -47,6 +49,8 @@ struct SearchResult {
   std::size_t there_already = 0;
 
   std::size_t count(SearchPoint::State state) const;
+  /// Of the simulated ones.
+  std::size_t failures() const;
 };
 
 /// Finds the point of a sweep with the least (or largest) figure among those that fit in memory.
@@ -59,7 +63,7 @@ struct SearchResult {
 /// time) and for tokens_per_s; other figures are searched by memory alone.
 ///
 /// Results are files of the folder, as of a sweep, so that a search goes on where it was stopped.
-/// `names`: of all points, Sweep::name.
+/// `names`: of all points, Sweep::name. Throws UsageError where points run and have no such figure.
 SearchResult search(const Sweep& sweep, const std::vector<Sweep::Named>& names,
                     const SweepFolder& folder, const SearchOptions& options,
                     const Builtins& builtins, const Catalog& catalog);

@@ -109,8 +109,11 @@ std::string ranking_text(const Sweep& sweep, const SearchResult& result,
     std::vector<std::string> cells = sweep.labels(shown[i].point);
     cells.insert(cells.begin(), {std::to_string(i + 1), readable(value)});
     char percent[40];
-    std::snprintf(percent, sizeof percent, "%.1f %%",
-                  best_value == 0 ? 0 : 100 * std::abs(value / best_value - 1));
+    if (best_value == 0) {
+      std::snprintf(percent, sizeof percent, "%.4g", std::abs(value));
+    } else {
+      std::snprintf(percent, sizeof percent, "%.1f %%", 100 * std::abs(value / best_value - 1));
+    }
     cells.push_back(shown[i].alike == 0 ? "" : std::to_string(shown[i].alike));
     cells.push_back(i == 0 ? "" : percent + why_worse(row, best));
     table.push_back(std::move(cells));
@@ -145,6 +148,14 @@ std::string report_of(const Sweep& sweep, const SearchResult& result, const Obje
     text += "  of the simulated " + std::to_string(result.there_already) +
             " were there from an earlier search\n";
   }
+  if (result.failures() > 0) {
+    const auto first =
+        std::find_if(result.points.begin(), result.points.end(), [](const SearchPoint& point) {
+          return point.state == State::simulated && point.row.is_failure();
+        });
+    text += "  of the simulated " + std::to_string(result.failures()) +
+            " failed (again with --retry failed), the first with: " + first->row.error + "\n";
+  }
   if (result.ranking.empty()) {
     text += result.complete ? "\nno point runs and fits in memory\n" : "\nno point was found yet\n";
   } else {
@@ -152,9 +163,9 @@ std::string report_of(const Sweep& sweep, const SearchResult& result, const Obje
   }
   if (result.complete) {
     if (!result.ranking.empty()) {
-      text +=
-          "\nthe first is the optimum of this space; the others are the best of those that were "
-          "simulated\n";
+      text += result.failures() > 0 ? "\nthe first is the optimum of the points that did not fail"
+                                    : "\nthe first is the optimum of this space";
+      text += "; the others are the best of those that were simulated\n";
     }
     return text;
   }
@@ -198,6 +209,7 @@ JsonValue to_json(const Sweep& sweep, const SearchResult& result, const Objectiv
                    {objective.maximise ? "maximise" : "minimise", json_string(objective.metric)},
                    {"points", json_integer(static_cast<std::int64_t>(sweep.size()))},
                    {"counts", std::move(counts)},
+                   {"failed", json_integer(static_cast<std::int64_t>(result.failures()))},
                    {"complete", json_boolean(result.complete)},
                    {"best", json_array(std::move(best))}});
   if (result.least_left && std::isfinite(*result.least_left)) {

@@ -4,6 +4,7 @@
 
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/sweep/batch.hpp"
+#include "tools/orrery/sweep/points.hpp"
 
 namespace orrery {
 namespace {
@@ -17,17 +18,25 @@ std::string joined(const std::vector<std::string>& texts, const char* separator)
   return all;
 }
 
+std::size_t count_or(const po::variables_map& options, const char* name, std::size_t otherwise) {
+  if (options.count(name) == 0) return otherwise;
+  const std::int64_t count = options[name].as<std::int64_t>();
+  if (count < 1 || count > static_cast<std::int64_t>(kMaximumPoints)) {
+    throw UsageError(std::string("--") + name + ": expected a number from 1 to " +
+                     std::to_string(kMaximumPoints) + ", got " + std::to_string(count));
+  }
+  return static_cast<std::size_t>(count);
+}
+
 BatchOptions batch_options(const po::variables_map& options, const std::string& sweep) {
   BatchOptions batch;
   batch.scheduler = scheduler_of(options);
   batch.sweep = sweep;
   batch.partition = text_or(options, "partition", "");
   batch.time = text_or(options, "time", "");
-  if (options.count("array-limit") > 0)
-    batch.array_limit = options["array-limit"].as<std::size_t>();
-  if (options.count("chunk") > 0) batch.chunk = options["chunk"].as<std::size_t>();
+  batch.array_limit = count_or(options, "array-limit", batch.array_limit);
+  batch.chunk = count_or(options, "chunk", batch.chunk);
   if (options.count("processors") > 0) batch.processors = options["processors"].as<int>();
-  if (batch.chunk == 0) throw UsageError("--chunk: expected a number above 0");
   if (batch.processors < 1) throw UsageError("--processors: expected a number above 0");
   if (options.count("directive") > 0) {
     batch.directives = options["directive"].as<std::vector<std::string>>();

@@ -126,6 +126,13 @@ void require_a_valid_one(const std::vector<Sweep::Named>& names) {
   if (all) throw UsageError(names.front().mistakes + "\nnone of the points is a valid scenario");
 }
 
+void write_plan(const Sweep& sweep, const std::vector<Sweep::Named>& names,
+                const SweepFolder& folder) {
+  std::vector<PlannedPoint> planned;
+  for (std::size_t i = 0; i < sweep.size(); ++i) planned.push_back({names[i].id, sweep.labels(i)});
+  folder.write_plan(columns_of(sweep.file()), planned);
+}
+
 std::vector<std::size_t> all_of(std::size_t count) {
   std::vector<std::size_t> points(count);
   std::iota(points.begin(), points.end(), std::size_t{0});

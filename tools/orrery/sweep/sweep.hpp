@@ -57,6 +57,10 @@ class Sweep {
 /// A sweep without a single scenario that can be read is a mistake of its file: throws UsageError.
 void require_a_valid_one(const std::vector<Sweep::Named>& names);
 
+/// So that `orrery sweep collect` finds what there is. `names`: of all points.
+void write_plan(const Sweep& sweep, const std::vector<Sweep::Named>& names,
+                const SweepFolder& folder);
+
 /// 0, 1, …, count - 1.
 std::vector<std::size_t> all_of(std::size_t count);
 

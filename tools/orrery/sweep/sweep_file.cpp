@@ -40,10 +40,7 @@ class Reader {
     name_axes();
     read_where(section.find("where"));
     read_sample(section.find("sample"));
-    if (JsonCursor repeat = section.find("repeat"); repeat.present()) {
-      file_->seeds = repeat.at("seeds").as_count(kSeeds);
-      repeat.reject_unknown_keys();
-    }
+    if (JsonCursor repeat = section.find("repeat"); repeat.present()) read_repeat(repeat);
     section.reject_unknown_keys();
   }
 
@@ -130,6 +127,20 @@ class Reader {
         report_at(*axis.place, "a range without \"times\" or \"step\" needs a \"sample\"",
                   *mistakes_);
       }
+    }
+  }
+
+  void read_repeat(JsonCursor repeat) {
+    JsonCursor seeds = repeat.at("seeds");
+    file_->seeds = seeds.as_count(kSeeds);
+    repeat.reject_unknown_keys();
+    JsonCursor first = JsonCursor(file_->base, *mistakes_).find("seed");
+    if (first.present()) file_->first_seed = first.as_count({.minimum = 0, .maximum = INT64_MAX});
+    if (file_->first_seed > INT64_MAX - file_->seeds) {
+      seeds.error("the last of these seeds leaves the 64-bit range");
+    }
+    for (const SweepAxis& axis : file_->axes) {
+      if (axis.pointer == "/seed") seeds.error("the axis /seed gives seeds already");
     }
   }
 

@@ -37,8 +37,9 @@ struct SweepFile {
   std::vector<Dimension> dimensions;
   std::vector<Condition> where;
   std::optional<Sample> sample;
-  std::int64_t seeds = 1;  // each point so often, with seeds that follow the scenario's
-  JsonValue whole;         // the document with the scenario in it: what makes two sweeps the same
+  std::int64_t seeds = 1;       // each point so often,
+  std::int64_t first_seed = 0;  // with seeds that follow the scenario's
+  JsonValue whole;  // the document with the scenario in it: what makes two sweeps the same
 };
 
 /// Throws ScenarioError with all mistakes, but for those of single points. `overrides`, as `--set`

@@ -70,24 +70,32 @@ std::string header_of(const std::string& body) {
 }  // namespace
 
 std::optional<double> PointRow::metric(const std::string& name) const {
+  bool has_exposed = false;
   for (const auto& [key, value] : metrics) {
     if (key == name) return value;
+    has_exposed = has_exposed || key == "exposed_communication_s";
   }
+  // A result names the categories that have exposed communication, and no others.
+  if (has_exposed && name.starts_with("exposed_") && name.ends_with("_s")) return 0;
   return std::nullopt;
 }
 
 void SweepFolder::open(const SweepFile& file, bool adopt) const {
+  expect(file, adopt);
   const std::string whole = to_text(file.whole, true) + "\n";
+  if (text_of(path_of("sweep.json")) == whole) return;
+  make_folder(path_of("points"));
+  write_file(path_of("sweep.json"), whole);
+}
+
+void SweepFolder::expect(const SweepFile& file, bool adopt) const {
   const std::optional<std::string> there = text_of(path_of("sweep.json"));
-  if (there == whole) return;
-  if (there && !adopt) {
+  if (there && !adopt && there != to_text(file.whole, true) + "\n") {
     throw UsageError(path_ + " holds the results of another sweep (its sweep.json is not " +
                      file.path +
                      "); choose another folder with --out, or take it over with --adopt: points "
                      "that both have are kept");
   }
-  make_folder(path_of("points"));
-  write_file(path_of("sweep.json"), whole);
 }
 
 void SweepFolder::write_plan(const std::vector<std::string>& columns,

@@ -25,7 +25,8 @@ struct PointRow {
   std::vector<std::pair<std::string, double>> metrics;
 
   bool is_failure() const { return status == "failed" || status == "invalid"; }
-  /// Nothing where the point has no such figure.
+  /// Nothing where the point has no such figure. Communication of a category that is nowhere
+  /// exposed is 0.
   std::optional<double> metric(const std::string& name) const;
 };
 
@@ -50,8 +51,9 @@ class SweepFolder {
   const std::string& path() const { return path_; }
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
 
-  /// Makes the folder, or finds that it has this sweep. Throws UsageError when it has another one,
-  /// unless `adopt`.
+  /// Throws UsageError when it has another sweep, unless `adopt`. Writes nothing.
+  void expect(const SweepFile& file, bool adopt) const;
+  /// The same; then makes the folder, or finds that it has this sweep.
   void open(const SweepFile& file, bool adopt) const;
   void write_plan(const std::vector<std::string>& columns,
                   const std::vector<PlannedPoint>& points) const;
