@@ -40,8 +40,8 @@ PointOutcome guarded(const std::function<PointOutcome()>& work) {
 }  // namespace
 
 std::string point_id(const Scenario& scenario) {
-  std::string text =
-      "orrery " ORRERY_VERSION "\n" + scenario.hash + "\n" + to_text(scenario.resolved, false);
+  std::string text = "orrery " ORRERY_VERSION " " ORRERY_COMMIT "\n" + scenario.hash + "\n" +
+                     to_text(scenario.resolved, false);
   for (const Catalog::SourceFile& source : scenario.sources) {
     text += "\n" + source.name + " " + source.hash;
   }
@@ -49,7 +49,8 @@ std::string point_id(const Scenario& scenario) {
 }
 
 std::string point_id(const JsonValue& unresolved) {
-  return fnv1a_hex("orrery " ORRERY_VERSION "\nunresolved\n" + to_text(unresolved, false));
+  return fnv1a_hex("orrery " ORRERY_VERSION " " ORRERY_COMMIT "\nunresolved\n" +
+                   to_text(unresolved, false));
 }
 
 PointOutcome run_point(const Scenario& scenario, const Builtins& builtins) {
