@@ -139,8 +139,11 @@ std::optional<SequenceAttentionSettings> read_sequence_attention(JsonCursor para
   read_host(parameters, settings.host);
   settings.repeats = count_or(parameters, "repeats", 1, {.minimum = 1, .maximum = 1000});
   JsonCursor kernels = parameters.find("kernels");
-  if (kernels.present() && kernels.as_choice({"fused", "pytorch"}) == "pytorch") {
-    layer.kernels = MergeKernels::pytorch;
+  if (kernels.present()) {
+    const std::string name = kernels.as_choice({"fused", "scripted", "pytorch"});
+    for (const MergeKernels each : {MergeKernels::scripted, MergeKernels::pytorch}) {
+      if (name == to_string(each)) layer.kernels = each;
+    }
   }
   parameters.reject_unknown_keys();
   if (parameters.diagnostics().empty() && context.devices > 0) check(parameters, settings);
@@ -168,7 +171,7 @@ JsonValue to_json(const SequenceAttentionSettings& settings) {
       {"precision", named(to_string(layer.precision))},
       {"gradient_precision", named(to_string(layer.gradients))},
       {"pass", named(settings.has_backward ? "forward_backward" : "forward")},
-      {"kernels", named(layer.kernels == MergeKernels::fused ? "fused" : "pytorch")},
+      {"kernels", named(to_string(layer.kernels))},
       {"repeats", json_integer(settings.repeats)},
       {"host", json_object({{"kernel", exact(settings.host.kernel)},
                             {"messages", exact(settings.host.messages)},

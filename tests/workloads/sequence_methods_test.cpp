@@ -273,11 +273,13 @@ TEST(SequenceMethods, PyTorchCopiesBackWhatItSlicedAndOutWhatItIndexes) {
   const std::int64_t pairs = p * (p - 1) / 2;            // of positions, either side
   SequenceLayer striped =
       layer_of(tokens, heads, heads, AttentionMask::causal, TokenLayout::striped);
-  striped.kernels = MergeKernels::pytorch;
-  SequenceLayer whole = striped;
-  whole.mask = AttentionMask::full;
   const std::set<std::string> passes = {"elementwise"};
-  EXPECT_EQ(moved_by(striped, p, passes) - moved_by(whole, p, passes), pairs * own * row * 2);
+  for (const MergeKernels kernels : {MergeKernels::scripted, MergeKernels::pytorch}) {
+    striped.kernels = kernels;
+    SequenceLayer whole = striped;
+    whole.mask = AttentionMask::full;
+    EXPECT_EQ(moved_by(striped, p, passes) - moved_by(whole, p, passes), pairs * own * row * 2);
+  }
 
   SequenceLayer packed = layer_of(tokens, heads, heads, AttentionMask::causal, TokenLayout::zigzag);
   packed.kernels = MergeKernels::pytorch;

@@ -88,9 +88,9 @@ JsonValue sequence_parallel_attention_schema() {
         or_wrapped(count(
             0, "of linear attention: tokens that its kernels take at once; default 0, a softmax"))},
        {"pass", enumeration({"forward", "forward_backward"}, "default forward")},
-       {"kernels", enumeration({"fused", "pytorch"},
-                               "merges of partial outputs: one kernel (default), or a pass over "
-                               "memory for each operation")},
+       {"kernels", enumeration({"fused", "scripted", "pytorch"},
+                               "merges of partial outputs: one kernel (default); one among "
+                               "PyTorch's operations; or a pass over memory for each operation")},
        {"repeats", or_wrapped(count(1, "of the layer, one behind the other; default 1"))},
        {"host", host_thread_schema()}},
       {"kind", "method", "heads", "head_size", "sequence_length"},

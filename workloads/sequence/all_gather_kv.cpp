@@ -13,7 +13,7 @@ namespace {
 /// gathered again, and dK and dV are reduce-scattered. `gathers`: in so many parts of the key-value
 /// heads, each beside the attention of the one before (heads_k_stride of
 /// zhuzilin/ring-flash-attention, llama3_flash_attn_varlen.py); at most two are held at a time.
-/// Reduce-scatters run beside the next part's attention; with MergeKernels::pytorch it waits for
+/// Reduce-scatters run beside the next part's attention; but for MergeKernels::fused it waits for
 /// them, as that code does, which also copies each part out and back (recalled).
 class AllGatherKv final : public SequenceMethod {
  public:
@@ -93,7 +93,7 @@ class AllGatherKv final : public SequenceMethod {
             named(is_forward ? "attention" : "attention_backward", i), where,
             is_forward ? attention_kernel(part, block) : attention_backward_kernel(part, block)));
         graph.depend(kernels.back().back(), here);
-        if (layer.kernels == MergeKernels::pytorch) graph.depend(kernels.back().back(), last);
+        if (layer.kernels != MergeKernels::fused) graph.depend(kernels.back().back(), last);
       }
       if (is_forward) graph.end_round(kernels.back().back());
       if (is_forward || degree == 1) continue;

@@ -16,4 +16,9 @@ std::unique_ptr<SequenceMethod> make_token_ring(JsonCursor parameters);
 std::unique_ptr<SequenceMethod> make_ulysses(JsonCursor parameters);
 std::unique_ptr<SequenceMethod> make_usp(JsonCursor parameters);
 
+/// What a ring of one rank does: attention alone, or also what a ring does before and after its
+/// rounds, the sum begun in fp32 and rounded.
+enum class LoneRank : unsigned char { attends, sums };
+std::unique_ptr<SequenceMethod> make_ring(LoneRank lone);
+
 }  // namespace orrery

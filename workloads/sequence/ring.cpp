@@ -19,9 +19,12 @@ namespace {
 ///
 /// A round's messages begin when all of the round before is done, as that code waits for them. With
 /// layout contiguous and a causal mask positions skip the blocks of those behind them, and wait.
-/// Leaves out: messages of half a block where zigzag needs no more.
+/// One rank alone sums nothing, unless it is told to (LoneRank::sums) and PyTorch's operations are
+/// asked for (MergeKernels). Leaves out: messages of half a block where zigzag needs no more.
 class Ring final : public SequenceMethod {
  public:
+  explicit Ring(LoneRank lone) : lone_(lone) {}
+
   std::optional<SequenceRefusal> refusal(const SequenceLayer& layer,
                                          std::int64_t degree) const override {
     const auto why = layout_refusal(layer, degree);
@@ -33,6 +36,7 @@ class Ring final : public SequenceMethod {
     const std::int64_t degree = graph.degree();
     const std::int64_t own = layer.tokens() / degree;
     OpId received = after;
+    const bool sums = sums_of(layer, degree);
     std::vector<OpId> kernels;
     OpId first;
     for (std::int64_t s = 0; s < degree; ++s) {
@@ -42,7 +46,8 @@ class Ring final : public SequenceMethod {
         if (block.queries == 0) continue;
         std::vector<Kernel> work = before_attention(layer, block, own, s, SequencePass::forward);
         work.push_back(attention_kernel(layer, block));
-        const auto [begun, attended] = graph.kernels(named("attention", s), where, std::move(work));
+        const auto [begun, attended] = graph.kernels(named("attention", s), where, std::move(work),
+                                                     s > 0 ? slices_of(layer, block) : 0);
         graph.depend(begun, received);
         graph.end_round(attended);
         kernels.push_back(attended);
@@ -50,7 +55,7 @@ class Ring final : public SequenceMethod {
         const OpId merged = graph
                                 .kernels(named("merge", s), where,
                                          s > 0 ? merge_kernels(layer, block)
-                                               : beginning_kernels(layer, degree > 1 ? own : 0, 0))
+                                               : beginning_kernels(layer, sums ? own : 0, 0))
                                 .second;
         if (merged.valid()) kernels.push_back(merged);
       }
@@ -58,8 +63,9 @@ class Ring final : public SequenceMethod {
     }
     const Bytes output = layer.query(own) + layer.log_sum_exp(own);
     graph.take(first, graph.labels().activations, output);
-    if (degree == 1) return first;
-    const Bytes buffers = layer.key_value(own) * 2 + accumulator(layer, own) + output;
+    if (!sums) return first;
+    const Bytes buffers =
+        layer.key_value(own) * (degree > 1 ? 2 : 0) + accumulator(layer, own) + output;
     const OpId finish = graph.kernel("finish", graph.all(), finish_kernel(layer, own));
     graph.depend(finish, received);
     graph.take(first, graph.labels().buffers, buffers);
@@ -86,7 +92,7 @@ class Ring final : public SequenceMethod {
         graph.depend(begun, received);
         kernels.push_back(attended);
         if (s == 0) first = begun;
-        const std::int64_t all = degree > 1 ? own : 0;
+        const std::int64_t all = sums_of(layer, degree) ? own : 0;
         const auto [summing, summed] =
             graph.kernels(named("accumulate", s), where,
                           s > 0 ? accumulate_kernels(layer, block, own, s > 1 ? block.keys : 0)
@@ -119,6 +125,10 @@ class Ring final : public SequenceMethod {
   JsonValue resolved() const override { return json_string("ring"); }
 
  private:
+  bool sums_of(const SequenceLayer& layer, std::int64_t degree) const {
+    return degree > 1 || (lone_ == LoneRank::sums && layer.kernels != MergeKernels::fused);
+  }
+
   static std::string named(const char* what, std::int64_t round) {
     return std::string(what) + " " + std::to_string(round);
   }
@@ -150,20 +160,22 @@ class Ring final : public SequenceMethod {
     return sent;
   }
 
-  static OpId end_backward(SequenceGraph& graph, const SequenceLayer& layer, OpId first,
-                           OpId returned) {
+  OpId end_backward(SequenceGraph& graph, const SequenceLayer& layer, OpId first,
+                    OpId returned) const {
     const std::int64_t own = layer.tokens() / graph.degree();
     const auto& labels = graph.labels();
     const Bytes gradients = layer.query(own) + layer.key_value(own);
     OpId last = first;
     graph.take(first, labels.buffers, gradients);
-    if (graph.degree() > 1) {
-      const OpId home =
-          graph.kernel("accumulate own", graph.all(), accumulate_kernel(layer, 0, own));
-      graph.depend(home, returned);
+    if (sums_of(layer, graph.degree())) {
+      Bytes buffers = accumulator(layer, own) + gradients + layer.kv_gradient(own);
+      if (graph.degree() > 1) {
+        const OpId home =
+            graph.kernel("accumulate own", graph.all(), accumulate_kernel(layer, 0, own));
+        graph.depend(home, returned);
+        buffers = buffers + layer.key_value(own) * 2 + layer.kv_gradient(own) * 2;
+      }
       last = graph.kernel("finish", graph.all(), finish_kernel(layer, own));
-      const Bytes buffers = layer.key_value(own) * 2 + accumulator(layer, own) + gradients +
-                            layer.kv_gradient(own) * 3;
       graph.take(first, labels.buffers, buffers);
       graph.free(last, labels.buffers, buffers);
     }
@@ -172,6 +184,8 @@ class Ring final : public SequenceMethod {
                layer.query(own) * 2 + layer.key_value(own) + layer.log_sum_exp(own));
     return last;
   }
+
+  LoneRank lone_;
 };
 
 }  // namespace
@@ -179,7 +193,11 @@ class Ring final : public SequenceMethod {
 std::unique_ptr<SequenceMethod> make_ring(JsonCursor parameters) {
   parameters.has("kind");
   parameters.reject_unknown_keys();
-  return std::make_unique<Ring>();
+  return make_ring(LoneRank::attends);
+}
+
+std::unique_ptr<SequenceMethod> make_ring(LoneRank lone) {
+  return std::make_unique<Ring>(lone);
 }
 
 }  // namespace orrery

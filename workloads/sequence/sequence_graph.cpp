@@ -14,6 +14,13 @@ namespace {
 /// FlashAttention-2's backward pass is three: row sums of dO * O, the loop over keys, dQ from fp32
 /// (flash_bwd_launch_template.h, recalled).
 constexpr int kBackwardLaunches = 3;
+/// An index by a mask is two operations: the places that it selects, then the copy.
+constexpr int kIndexLaunches = 2;
+
+int launches_of(const Kernel& kernel) {
+  if (kernel.kind == "attention_backward") return kBackwardLaunches;
+  return kernel.kind == kIndexKernel ? kIndexLaunches : 1;
+}
 
 std::size_t index_of(std::int64_t number) {
   return static_cast<std::size_t>(number);
@@ -83,7 +90,7 @@ OpId SequenceGraph::kernel(const std::string& label, const Places& where, Kernel
   op.ranks = ranks_at(where);
   op.label = graph_->label(labels_.name + label);
   op.category = labels_.category;
-  const int launches = kernel.kind == "attention_backward" ? kBackwardLaunches : 1;
+  const int launches = launches_of(kernel);
   op.kernel = graph_->shared_kernel(std::move(kernel));
   const OpId added = graph_->add(op);
   issue({added}, labels_.host.kernel * launches);
@@ -91,8 +98,11 @@ OpId SequenceGraph::kernel(const std::string& label, const Places& where, Kernel
 }
 
 std::pair<OpId, OpId> SequenceGraph::kernels(const std::string& label, const Places& where,
-                                             std::vector<Kernel> kernels) {
+                                             std::vector<Kernel> kernels, std::int64_t slices) {
   OpId first, last;
+  if (slices > 0 && labels_.host.kernel > Duration(0)) {
+    host_op(ranks_at(where), "take slices", labels_.host.kernel * slices);
+  }
   for (Kernel& each : kernels) {
     if (each.kind == kIndexKernel && labels_.host.issues()) {
       const OpId waits = host_waits(where);

@@ -60,9 +60,10 @@ class SequenceGraph {
   SequenceGraph apart(std::int64_t size) const;
 
   OpId kernel(const std::string& label, const Places& where, Kernel kernel);
-  /// One behind the other; returns the first, which waits for what all wait for, and the last.
+  /// One behind the other; returns the first, which waits for what all wait for, and the last. So
+  /// many slices are taken before, each of which takes the host what a kernel does.
   std::pair<OpId, OpId> kernels(const std::string& label, const Places& where,
-                                std::vector<Kernel> kernels);
+                                std::vector<Kernel> kernels, std::int64_t slices = 0);
   /// From each of `where` to the position that many hops on, around the end; needs 1 <= hops < P.
   OpId send(const std::string& label, Lane lane, const Places& where, std::int64_t hops,
             Bytes bytes);

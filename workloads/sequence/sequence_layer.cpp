@@ -104,6 +104,11 @@ std::string_view to_string(TokenLayout layout) {
   return layout == TokenLayout::zigzag ? "zigzag" : "striped";
 }
 
+std::string_view to_string(MergeKernels kernels) {
+  if (kernels == MergeKernels::fused) return "fused";
+  return kernels == MergeKernels::scripted ? "scripted" : "pytorch";
+}
+
 std::int64_t SequenceLayer::tokens() const {
   return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
 }
@@ -167,10 +172,9 @@ std::vector<Kernel> merge_kernels(const SequenceLayer& layer, const AttentionBlo
   const Bytes sum = accumulator(layer, tokens);
   const Bytes block = layer.query(tokens);
   const Bytes row = layer.log_sum_exp(tokens);
-  if (layer.kernels == MergeKernels::fused) {
-    return {pass_over(layer, elements(layer, tokens), kMerge, sum + block + row * 2, sum + row)};
-  }
   const std::int64_t all = elements(layer, tokens);
+  const Kernel merge = pass_over(layer, all, kMerge, sum + block + row * 2, sum + row);
+  if (layer.kernels == MergeKernels::fused) return {merge};
   const std::int64_t rows = row.count() / 4;
   const Kernel difference = pass_over(layer, rows, 1, row * 2, row);
   const Kernel function = pass_over(layer, rows, 1, row, row);
@@ -183,6 +187,7 @@ std::vector<Kernel> merge_kernels(const SequenceLayer& layer, const AttentionBlo
                                  difference,
                                  function,
                                  difference};
+  if (layer.kernels == MergeKernels::scripted) kernels = {merge};
   if (!block_of.part) return kernels;
   std::vector<Kernel> back = {pass_over(layer, all, 0, sum, sum),
                               pass_over(layer, rows, 0, row, row)};
@@ -192,6 +197,12 @@ std::vector<Kernel> merge_kernels(const SequenceLayer& layer, const AttentionBlo
   }
   kernels.insert(kernels.end(), back.begin(), back.end());
   return kernels;
+}
+
+std::int64_t slices_of(const SequenceLayer& layer, const AttentionBlock& block) {
+  if (layer.kernels == MergeKernels::fused || layer.lengths.size() > 1) return 0;
+  if (block.part) return 2 * 2 + (block.causal ? 3 : 0);
+  return block.keys < block.queries ? 2 : 0;
 }
 
 std::vector<Kernel> copying_kernels(const SequenceLayer& layer, Bytes bytes) {

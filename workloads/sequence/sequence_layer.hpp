@@ -25,11 +25,13 @@ std::string_view to_string(AttentionMask mask);
 std::string_view to_string(TokenLayout layout);
 
 /// How partial outputs are merged: in one kernel, as FlashAttention's own merge of splits does; or
-/// as PyTorch runs the operations of zhuzilin/ring-flash-attention (utils.py, update_out_and_lse;
-/// recalled) where its compiler fuses nothing, each a pass over memory. Then also what else that
-/// code has PyTorch do between its kernels: sums begun in fp32, slices and halves of packed rows
-/// copied out and back, buffers made contiguous.
-enum class MergeKernels : unsigned char { fused, pytorch };
+/// as PyTorch runs zhuzilin/ring-flash-attention (utils.py, update_out_and_lse; recalled), the
+/// merge one kernel by its compiler (scripted), or each operation a pass over memory where that
+/// fuses nothing (pytorch). With either also what else that code has PyTorch do between its
+/// kernels: sums begun in fp32, slices and halves of packed rows copied out and back, buffers made
+/// contiguous, and slices taken, which is an operation of the host (slices_of).
+enum class MergeKernels : unsigned char { fused, scripted, pytorch };
+std::string_view to_string(MergeKernels kernels);
 
 /// One attention layer whose tokens are divided among the ranks of a sequence-parallel group. Every
 /// tensor is as long as the sequence; linear maps are not its business.
@@ -100,10 +102,17 @@ inline constexpr const char* kIndexKernel = "index";
 ///   l <- m + ln(e^(l-m) + e^(l_b-m))                (Liu et al. 2023, arXiv:2310.01889, §3.1).
 /// The sum is kept in fp32. One kernel, or with MergeKernels::pytorch
 ///   o_b in fp32; l_b - l; its sigmoid g; o - o_b; g (o - o_b); o - that; l - l_b; its log-sigmoid;
-///   l - that; and where the block is a part, o and l are written back to their place, of packed
-///   rows (an index) copied from there too.
+///   l - that
+/// and but for MergeKernels::fused, where the block is a part, o and l are written back to their
+/// place, of packed rows (an index) copied from there too.
 std::vector<Kernel> merge_kernels(const SequenceLayer& layer, const AttentionBlock& block);
-/// With MergeKernels::pytorch alone, else none: of packed rows in zigzag, what is taken by index
+/// Slices that PyTorch takes for a round's attention and merge, of one row: of keys and values
+/// where half are needed; of the output and its log-sum-exp where the block is a part, once to read
+/// and once to write; of queries, keys and values too where that part is striped
+/// (stripe_flash_attn.py, zigzag_ring_flash_attn.py; recalled). No time of the device.
+/// MergeKernels::fused, or packed rows: none.
+std::int64_t slices_of(const SequenceLayer& layer, const AttentionBlock& block);
+/// But for MergeKernels::fused, which has none: of packed rows in zigzag, what is taken by index
 /// once at the start (half of the queries; of their output, its gradient and log-sum-exp too in the
 /// backward pass; in the forward pass the host also reads the bounds of each sequence, and the last
 /// one, for either half) and before a round's attention (half of the keys, half of the values), of
@@ -121,11 +130,11 @@ Kernel finish_kernel(const SequenceLayer& layer, std::int64_t tokens);
 /// and dV of so many, in `gradients`.
 Kernel accumulate_kernel(const SequenceLayer& layer, std::int64_t query_tokens,
                          std::int64_t key_tokens);
-/// What a block gives, likewise; with MergeKernels::pytorch halves of packed rows, of `own` tokens,
-/// are copied out and back.
+/// What a block gives, likewise; but for MergeKernels::fused halves of packed rows, of `own`
+/// tokens, are copied out and back.
 std::vector<Kernel> accumulate_kernels(const SequenceLayer& layer, const AttentionBlock& block,
                                        std::int64_t own, std::int64_t key_tokens);
-/// Copies so much, where MergeKernels::pytorch does.
+/// Copies so much, but for MergeKernels::fused.
 std::vector<Kernel> copying_kernels(const SequenceLayer& layer, Bytes bytes);
 /// The fp32 sum of outputs, or of dQ.
 Bytes accumulator(const SequenceLayer& layer, std::int64_t tokens);

@@ -10,8 +10,9 @@ namespace {
 /// some heads to each rank, attention runs on whole sequences, an all-to-all brings the output back
 /// to the owners of the tokens; backward the mirror of it. USP (Fang and Zhao 2024,
 /// arXiv:2405.07719, §3) does so among neighbours, and has a ring in place of the attention on one
-/// rank among those of the same heads; with one neighbour only, each rank exchanges with itself, as
-/// feifeibear/long-context-attention did (comm/all_to_all.py, recalled).
+/// rank among those of the same heads; with one neighbour only, each rank exchanges with itself,
+/// and a ring of one begins and ends as others do, as feifeibear/long-context-attention did
+/// (comm/all_to_all.py, hybrid/attn_layer.py, recalled).
 ///
 ///   q, k, v     three all-to-alls, one behind the other, nothing beside them
 ///   attention   of heads/U query heads and kv_heads/U key-value heads, by the inner method
@@ -143,24 +144,19 @@ class Ulysses final : public SequenceMethod {
   std::unique_ptr<SequenceMethod> inner_;
 };
 
-std::unique_ptr<SequenceMethod> ring(Diagnostics& diagnostics) {
-  const JsonValue nothing = json_object({});
-  return make_ring(JsonCursor(nothing, diagnostics));
-}
-
 }  // namespace
 
 std::unique_ptr<SequenceMethod> make_ulysses(JsonCursor parameters) {
   parameters.has("kind");
   parameters.reject_unknown_keys();
-  return std::make_unique<Ulysses>(0, ring(parameters.diagnostics()));
+  return std::make_unique<Ulysses>(0, make_ring(LoneRank::attends));
 }
 
 std::unique_ptr<SequenceMethod> make_usp(JsonCursor parameters) {
   parameters.has("kind");
   const std::int64_t ranks = parameters.at("ulysses").as_count({.minimum = 1});
   parameters.reject_unknown_keys();
-  return std::make_unique<Ulysses>(ranks, ring(parameters.diagnostics()));
+  return std::make_unique<Ulysses>(ranks, make_ring(LoneRank::sums));
 }
 
 }  // namespace orrery
