@@ -5,14 +5,18 @@
 #include <map>
 #include <string>
 
-#include "tests/workloads/inference_fixture.hpp"
+#include "tests/workloads/architecture_fixture.hpp"
 
 namespace orrery {
 namespace {
 
+using testing::architecture_network;
+using testing::decode;
+using testing::expect_balance;
 using testing::inference_job;
 using testing::inference_json;
 using testing::latent_network;
+using testing::named;
 using testing::read_inference;
 using testing::read_training;
 using testing::shipped_network;
@@ -20,39 +24,16 @@ using testing::SmallGpt;
 using testing::training_job;
 using testing::workload_json;
 
-constexpr std::size_t kLayers = 3;
+constexpr std::size_t kLayers = testing::kArchitectureLayers;
 constexpr std::size_t kAllBlocks = 2 * kLayers;
 constexpr const char* kAll[] = {"standard", "ladder", "parallel_attention", "upper_bound"};
 
-JsonValue network() {
-  return SmallGpt{
-      .layers = kLayers, .activation = "swiglu", .norm = "rmsnorm", .positions = "rotary"}
-      .json();
-}
-
-Job decode(const std::string& architecture, const std::string& more = "") {
-  return inference_job(network(),
-                       R"({"parallel": {"tensor": 2}, "batch": 2, "input_length": 8,
-      "output_length": 2, "architecture": ")" +
-                           architecture + "\"" + more + "}",
-                       2);
-}
-
 Job train(const std::string& architecture, const std::string& more = "") {
-  return training_job(network(),
+  return training_job(architecture_network(),
                       R"({"parallel": {"tensor": 2, "data": 1}, "sequence_length": 64,
       "micro_batch": 1, "global_batch": 2, "architecture": ")" +
                           architecture + "\"" + more + "}",
                       2);
-}
-
-/// Ops by label, in the order of the graph.
-std::vector<std::size_t> named(const TaskGraph& graph, const std::string& label) {
-  std::vector<std::size_t> found;
-  for (std::size_t i = 0; i < graph.ops().size(); ++i) {
-    if (graph.text(graph.ops()[i].label) == label) found.push_back(i);
-  }
-  return found;
 }
 
 /// For each op those that have ended when it begins: what it depends on, what its stream ran before
@@ -219,17 +200,6 @@ TEST(Architecture, AllDoTheSameProducts) {
   EXPECT_EQ(products(train("ladder").graph).kernels, products(train("standard").graph).kernels);
 }
 
-/// What is taken and given back of `category`, in the order of the ops.
-void expect_balance(const TaskGraph& graph, const std::string& category) {
-  std::int64_t left = 0;
-  for (const MemoryEffect& effect : graph.memory_effects()) {
-    if (graph.text(effect.category) != category) continue;
-    left += effect.taken.count() - effect.freed.count();
-    EXPECT_GE(left, 0) << category << ", " << graph.text(graph.op(effect.op).label);
-  }
-  EXPECT_EQ(left, 0) << category;
-}
-
 TEST(Architecture, GivesBackWhatItTakes) {
   for (const std::string architecture : kAll) {
     SCOPED_TRACE(architecture);
@@ -251,98 +221,6 @@ TEST(Architecture, GivesBackWhatItTakes) {
     expect_balance(job.graph, "buffers");
     expect_balance(job.graph, "activations");
   }
-}
-
-Kernel kernel_of(const Job& job, const std::string& label) {
-  return job.graph.kernel(job.graph.ops()[named(job.graph, label).at(0)].kernel);
-}
-
-constexpr std::int64_t kHead = 32;
-constexpr std::int64_t kStatic = 8 + 2;  // the cache that is laid out
-
-TEST(Architecture, GptFastDecodesByProductsOverTheWholeCacheForEachQueryHead) {
-  const Job job = decode("standard", R"(, "kernels": "gpt_fast")");
-  const std::int64_t queries = 2 * 8 / 2;  // sequences, heads of a rank
-  const std::int64_t copies = queries * kStatic * kHead;
-  const Kernel scores = kernel_of(job, "decode.attention.scores");
-  EXPECT_EQ(scores.operations, Flops(2 * copies));
-  EXPECT_EQ(scores.read + scores.written, Bytes(2 * (copies + queries * (kHead + kStatic))));
-  const Kernel values = kernel_of(job, "decode.attention.values");
-  EXPECT_EQ(values.operations, Flops(2 * copies));
-  EXPECT_EQ(values.read, Bytes(2 * (copies + queries * kStatic)));
-  const Bytes partial(4 * queries * kHead);
-  EXPECT_GT(values.written, partial) << "the sum over keys is cut, its parts are in fp32";
-  EXPECT_EQ(values.written.count() % partial.count(), 0);
-  const Kernel sum = kernel_of(job, "decode.attention.sum");
-  EXPECT_EQ(sum.read, values.written);
-  EXPECT_EQ(sum.written, Bytes(2 * queries * kHead));
-  EXPECT_TRUE(named(job.graph, "decode.attention.flash").empty());
-}
-
-TEST(Architecture, GptFastPrefillsUnderAMaskOverTheWholeCache) {
-  const Job job = decode("standard", R"(, "kernels": "gpt_fast")");
-  const std::int64_t heads = 2 * 8 / 2;  // sequences, heads of a rank
-  const std::int64_t copies = 2 * heads * kStatic * kHead * 2;
-  const Kernel repeat = kernel_of(job, "prefill.attention.repeat");
-  EXPECT_EQ(repeat.written, Bytes(copies));
-  const Kernel flash = kernel_of(job, "prefill.attention.flash");
-  EXPECT_EQ(flash.operations, Flops(4 * heads * 8 * kStatic * kHead)) << "none is skipped";
-  EXPECT_EQ(flash.read, Bytes(copies + 2 * heads * 8 * kHead));
-  const Kernel logits = kernel_of(job, "prefill.head.logits");
-  const Kernel fused = kernel_of(decode("standard"), "prefill.head.logits");
-  EXPECT_EQ(logits.operations, fused.operations * 8) << "of every token of a prompt";
-}
-
-TEST(Architecture, GptFastPrefillsInPassesAndMultipliesOneRowByReductions) {
-  const auto job = [](const std::string& kernels, int batch) {
-    return inference_job(network(),
-                         R"({"input_length": 8, "output_length": 2, "kernels": ")" + kernels +
-                             R"(", "batch": )" + std::to_string(batch) + "}",
-                         1);
-  };
-  const Job one = job("gpt_fast", 1);
-  const Job two = job("gpt_fast", 2);
-  const Bytes state(2 * 8 * 256);
-  const Kernel norm = kernel_of(one, "prefill.attention.norm");
-  EXPECT_EQ(norm.read + norm.written, 3 * state + 36 / 2 * state) << "a sum, 36 bytes an element";
-  const Bytes gate(2 * 8 * 1024);
-  const Kernel activation = kernel_of(one, "prefill.feed_forward.activation");
-  EXPECT_EQ(activation.read + activation.written, 5 * gate);
-  const Kernel rotary = kernel_of(one, "prefill.attention.rotary");
-  const Kernel in_place = kernel_of(job("fused", 1), "prefill.attention.rotary");
-  EXPECT_EQ(rotary.read + rotary.written, (in_place.read + in_place.written) * 48 / 4)
-      << "48 bytes an element";
-  for (const std::string part : {"attention.norm", "feed_forward.activation"}) {
-    const Kernel compiled = kernel_of(two, "decode." + part);
-    const Kernel fused = kernel_of(job("fused", 2), "decode." + part);
-    EXPECT_EQ(compiled.read + compiled.written, fused.read + fused.written);
-  }
-  for (const std::string map : {"decode.attention.qkv", "decode.head.logits"}) {
-    EXPECT_EQ(kernel_of(one, map).kind, "gemv");
-    EXPECT_EQ(kernel_of(two, map).kind, "gemm");
-    EXPECT_EQ(kernel_of(job("fused", 1), map).kind, "gemm");
-  }
-}
-
-TEST(Architecture, GptFastMultipliesGateAndUpApartWhereTheyAreNotReductions) {
-  const auto kernels = [](const std::string& architecture, int batch) {
-    const Job job = inference_job(
-        network(),
-        R"({"input_length": 8, "output_length": 2, "kernels": "gpt_fast", "batch": )" +
-            std::to_string(batch) + R"(, "architecture": ")" + architecture + "\"}",
-        1);
-    expect_balance(job.graph, "buffers");
-    std::size_t count = 0;
-    for (const Op& op : job.graph.ops()) {
-      const std::string& label = job.graph.text(op.label);
-      count += label.starts_with("decode.feed_forward") || label.starts_with("decode.layer");
-    }
-    return count / kLayers;
-  };
-  EXPECT_EQ(kernels("standard", 1), 3U) << "norm, up with gate, down with activation";
-  EXPECT_EQ(kernels("standard", 2), 5U) << "norm, gate, up, activation, down";
-  EXPECT_EQ(kernels("parallel_attention", 1), 2U) << "input, down with activation and sum";
-  EXPECT_EQ(kernels("parallel_attention", 2), 4U) << "input, activation, down, sum";
 }
 
 TEST(Architecture, SaysWhatItIsNotModelledWith) {
@@ -369,12 +247,13 @@ TEST(Architecture, SaysWhatItIsNotModelledWith) {
   EXPECT_EQ(of_training(even.json(), staged), Mistakes{pipeline});
   EXPECT_EQ(of_inference(even.json(), staged), Mistakes{pipeline});
   for (const std::string name : {"ladder", "upper_bound"}) {
-    EXPECT_EQ(of_training(network(), divided + R"("architecture": ")" + name + "\""),
+    EXPECT_EQ(of_training(architecture_network(), divided + R"("architecture": ")" + name + "\""),
               Mistakes{"/architecture: " + name +
                        " is defined by all-reduces, in whose place sequence parallelism has "
                        "others"});
   }
-  EXPECT_EQ(of_training(network(), R"("recompute": {"kind": "full"}, "architecture": "ladder")"),
+  EXPECT_EQ(of_training(architecture_network(),
+                        R"("recompute": {"kind": "full"}, "architecture": "ladder")"),
             Mistakes{"/architecture: ladder with full recomputation is not modelled: a checkpoint "
                      "would hold the outputs of two blocks beside the residual stream"});
   EXPECT_EQ(
@@ -393,7 +272,7 @@ TEST(Architecture, SaysWhatItIsNotModelledWith) {
   EXPECT_EQ(of_training(shipped_network("falcon_7b"), R"("architecture": "ladder")").front(),
             "/architecture: the network has parallel residuals already; ladder is of layers whose "
             "blocks follow each other");
-  EXPECT_EQ(of_inference(network(), R"("architecture": "lader")"),
+  EXPECT_EQ(of_inference(architecture_network(), R"("architecture": "lader")"),
             Mistakes{"/architecture: expected one of \"standard\", \"ladder\", "
                      "\"parallel_attention\", \"upper_bound\", got \"lader\"; did you mean "
                      "\"ladder\"?"});
