@@ -147,13 +147,13 @@ class TiledRoofline final : public CostModel {
     return cost;
   }
 
+  /// One that begins with a pointer is shown there, and not at the precision.
   std::string refusal(const Kernel& kernel, const DeviceSpec& device) const override {
     const std::string refusal = roofline_->refusal(kernel, device);
     if (refusal.empty() && attention_ == AttentionBy::blocks && is_attention(kernel) &&
         !is_in_blocks(kernel)) {
-      return "\"attention\": \"blocks\" of /cost needs kernels that say their queries and keys, "
-             "those "
-             "of sequence parallelism";
+      return "/cost/attention: \"blocks\" needs kernels that say their queries and keys, those of "
+             "sequence parallelism";
     }
     if (refusal.empty() && is_in_blocks(kernel) && device.cores <= 0) {
       return device.name + " has no \"cores\", which attention in blocks needs";

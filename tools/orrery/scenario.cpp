@@ -278,9 +278,10 @@ Job build_job(const Scenario& scenario) {
   Diagnostics mistakes;
   for (const Kernel& kernel : job.graph.kernels()) {
     const std::string refusal = scenario.cost->refusal(kernel, scenario.cluster.node.device);
-    if (!refusal.empty()) {
-      report_at(*place, refusal, mistakes);
-    }
+    if (refusal.empty()) continue;
+    const std::string key = refusal.substr(0, refusal.find(": "));  // "/cost/attention", or none
+    const JsonValue* asked = key.starts_with("/") ? value_at(scenario.resolved, key) : nullptr;
+    report_at(asked ? *asked : *place, asked ? refusal.substr(key.size() + 2) : refusal, mistakes);
   }
   report_refused_collectives(scenario, job.graph, mistakes);
   mistakes.throw_if_any();

@@ -58,7 +58,8 @@ static JsonValue host_thread_schema() {
                         {"collective", reference("duration")}},
                        {},
                        "What issuing takes a thread of the host, which runs ahead of the device "
-                       "where it can: a kernel, the messages of a round, a collective; default: 0");
+                       "where it can: a kernel (and a slice, where kernels are PyTorch's), the "
+                       "messages of a round, a collective; default: 0");
 }
 
 JsonValue sequence_parallel_attention_schema() {

@@ -16,8 +16,8 @@ using Places = std::vector<std::int64_t>;
 /// of one lane follow each other.
 enum class Lane : unsigned char { around, back };
 
-/// What issuing takes a thread of the host: a kernel, the messages of one round (a group of sends
-/// and receives), a collective. None: the host is far ahead.
+/// What issuing takes a thread of the host: a kernel, or a slice before it, the messages of one
+/// round (a group of sends and receives), a collective. None: the host is far ahead.
 struct HostThread {
   Duration kernel{};
   Duration messages{};
