@@ -20,7 +20,8 @@ namespace {
 /// A round's messages begin when all of the round before is done, as that code waits for them. With
 /// layout contiguous and a causal mask positions skip the blocks of those behind them, and wait.
 /// One rank alone sums nothing, unless it is told to (LoneRank::sums) and PyTorch's operations are
-/// asked for (MergeKernels). Leaves out: messages of half a block where zigzag needs no more.
+/// asked for (MergeKernels). Leaves out: messages of half a block where zigzag needs no more;
+/// slices in the backward pass.
 class Ring final : public SequenceMethod {
  public:
   explicit Ring(LoneRank lone) : lone_(lone) {}
