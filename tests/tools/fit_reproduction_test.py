@@ -1,4 +1,4 @@
-"""tools/fit_reproduction finds constants again that a scenario was given here, and says where they are not those written.
+"""tools/fit_reproduction finds constants again that a scenario was given here, and says which are not those written.
 
 usage: fit_reproduction_test.py PATH_OF_ORRERY
 """
@@ -33,8 +33,8 @@ class FitReproduction(unittest.TestCase):
         (self.folder / name).write_text(json.dumps(document), encoding="utf-8")
 
     def fit(self):
-        return subprocess.run([str(ROOT / "tools" / "fit_reproduction"), f"{self.folder}/", "--orrery", ORRERY],
-                              capture_output=True, text=True, check=False)
+        words = [sys.executable, str(ROOT / "tools" / "fit_reproduction"), f"{self.folder}/", "--orrery", ORRERY]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
 
     def figure(self, degree):
         done = subprocess.run([ORRERY, "run", str(self.folder / "scenario.json"), "--json", "--set",
@@ -72,6 +72,7 @@ class FitReproduction(unittest.TestCase):
         document = self.document()
         step = document["chains"][0][0]
         for key, value, message in (
+                ("leest", "largest", 'a step: no such key "leest"; there are parameters cases least'),
                 ("least", "median", 'expected "least" to be squares or largest, found median'),
                 ("cases", step["cases"][:1], "2 constants cannot be fitted to 1 figures"),
                 ("cases", [{"case": "none", "figure": "none"}] * 2, 'reproduce.json has no case "none"'),
