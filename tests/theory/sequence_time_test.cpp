@@ -234,6 +234,19 @@ TEST(SequenceTime, TheHostTakesSlicesForPartsOfABlock) {
   EXPECT_NEAR(host_kernels(R"({"kind": "usp", "ulysses": 1})", 1, "contiguous"), 3, 0.01);
 }
 
+// The sums of rings, of one rank too, are buffers that are given back.
+TEST(SequenceTime, RingsGiveBackWhatTheirSumsTake) {
+  for (const int ulysses : {1, 2, 4}) {
+    const Job job = job_of(R"({"kind": "usp", "ulysses": )" + std::to_string(ulysses) + "}", 4,
+                           4096, R"("kernels": "scripted", "pass": "forward_backward")");
+    std::int64_t left = 0;
+    for (const MemoryEffect& effect : job.graph.memory_effects()) {
+      left += effect.taken.count() - effect.freed.count();
+    }
+    EXPECT_EQ(left, 0) << ulysses;
+  }
+}
+
 // What rows are packed from is taken by index in zigzag, and the host waits for the device each
 // time: one that would be far ahead no longer is.
 TEST(SequenceTime, AnIndexMakesTheHostWaitForTheDevice) {
