@@ -219,6 +219,9 @@ Op HeterogeneousGraph::collective(CollectiveKind kind, StreamId stream, const st
 }
 
 /// As soon as the use `prefetch` uses before the last one is over: prefetch + 1 units are whole.
+/// With none ahead, behind the reduction of what was used before: one communicator takes both in
+/// the order in which they come (PyTorch, FSDP, BackwardPrefetch: it is prefetching that has "the
+/// next all-gather … reordered to be before the current reduce-scatter"; recalled).
 OpId HeterogeneousGraph::gather(std::size_t unit) {
   Op op =
       collective(CollectiveKind::all_gather, graph_.stream("data_gather"), "weights.all_gather");
@@ -228,8 +231,24 @@ OpId HeterogeneousGraph::gather(std::size_t unit) {
   if (last_of_use_.size() > ahead) {
     for (const OpId over : last_of_use_[last_of_use_.size() - 1 - ahead]) graph_.depend(id, over);
   }
+  if (ahead == 0 && last_reduction_.valid()) graph_.depend(id, last_reduction_);
   graph_.take_memory(id, weights_, op.bytes);
   return id;
+}
+
+/// Each pass reads all of a unit's gradient and writes it, on every rank. With PyTorch's FSDP there
+/// are two (recalled): weights are views that torch.split makes of a flat parameter, whose backward
+/// pass puts their gradients together (_flat_param.py); and that is divided before its reduction,
+/// by a power of two near the root of the group's size (_runtime_utils.py, _reduce_grad).
+OpId HeterogeneousGraph::pass_over_gradient(Bytes bytes) {
+  Op op;
+  op.kind = OpKind::compute;
+  op.stream = compute_;
+  op.ranks = all_;
+  op.label = graph_.label("gradients.pass");
+  op.category = compute_category_;
+  op.kernel = graph_.kernel(elementwise({.read = bytes, .written = bytes}));
+  return graph_.add(op);
 }
 
 /// The next unit's kernels wait for the reduction before this one, so that two are whole at a time
@@ -239,7 +258,11 @@ void HeterogeneousGraph::reduce(const std::vector<Group>& groups, std::size_t un
   Op op =
       collective(CollectiveKind::reduce_scatter, graph_.stream("data"), "gradients.reduce_scatter");
   op.bytes = kWeight * unit_parameters_[unit];
+  OpId passed;
+  for (std::int64_t n = 0; n < settings_.gradient_passes; ++n)
+    passed = pass_over_gradient(op.bytes);
   last_reduction_ = graph_.add(op);
+  if (passed.valid()) graph_.depend(last_reduction_, passed);
   for (const Group& group : groups) graph_.depend(last_reduction_, group.last);
   graph_.free_memory(last_reduction_, gradients_, op.bytes);
 }

@@ -17,7 +17,8 @@ namespace orrery {
 ///       and back
 ///   beside it, over all ranks, unit by unit: all-gather of weights before forward and backward
 ///       pass, reduce-scatter of gradients (ZeRO stage 3, or FSDP: the next unit's gather runs
-///       ahead, gradients of one unit are reduced while those of the next are made)
+///       ahead, gradients of one unit are reduced while those of the next are made; with prefetch 0
+///       neither: gather, kernels, reduction follow each other)
 ///
 /// Source: Jacobs et al. 2023 (DeepSpeed-Ulysses, arXiv:2309.14509), §3; FlexSP (Wang et al. 2025),
 /// §5, hot-switched groups, which cost nothing. Tokens are padded to a multiple of d.
@@ -53,6 +54,7 @@ class HeterogeneousGraph {
   void run(std::vector<Group>& groups, std::size_t unit, Pass pass);
   void run(Group& group, const Steps& steps, Pass pass, OpId weights);
   OpId gather(std::size_t unit);
+  OpId pass_over_gradient(Bytes bytes);
   void reduce(const std::vector<Group>& groups, std::size_t unit);
   OpId add(const Group& group, const Step& step, Pass pass);
   Op collective(CollectiveKind kind, StreamId stream, const std::string& label);

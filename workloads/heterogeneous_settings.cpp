@@ -188,6 +188,7 @@ std::optional<HeterogeneousSettings> read_heterogeneous(JsonCursor parameters,
   const std::string precision = choice_or_first(parameters.find("precision"), {"bf16", "fp16"});
   settings.precision = precision == "fp16" ? Precision::fp16 : Precision::bf16;
   settings.prefetch = count_or(parameters.find("prefetch"), 1, {.maximum = 64});
+  settings.gradient_passes = count_or(parameters.find("gradient_passes"), 0, {.maximum = 8});
   settings.global_batch =
       parameters.at("global_batch").as_count({.minimum = 1, .maximum = kLargestBatch});
   settings.maximum_length = settings.network.max_positions;
@@ -231,6 +232,7 @@ JsonValue to_json(const HeterogeneousSettings& settings) {
                       {"batch", json_integer(settings.batch)},
                       {"precision", json_string(std::string(to_string(settings.precision)))},
                       {"prefetch", json_integer(settings.prefetch)},
+                      {"gradient_passes", json_integer(settings.gradient_passes)},
                       {"plan", json_object(std::move(members))}});
 }
 

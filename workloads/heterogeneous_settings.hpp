@@ -17,9 +17,10 @@ struct HeterogeneousSettings {
   std::vector<std::int64_t> lengths;  // all that are not dropped, batch after batch
   std::int64_t dropped = 0;           // longer than maximum_length
   std::int64_t maximum_length = 0;
-  std::int64_t global_batch = 0;  // sequences of a step
-  std::int64_t batch = 0;         // which of the batches, from 0
-  std::int64_t prefetch = 1;      // units whose weights are gathered before their turn
+  std::int64_t global_batch = 0;     // sequences of a step
+  std::int64_t batch = 0;            // which of the batches, from 0
+  std::int64_t prefetch = 1;         // units whose weights are gathered before their turn
+  std::int64_t gradient_passes = 0;  // over a unit's whole gradient, before it is reduced
   PlanSettings plan;
   JsonValue lengths_json;  // as written, with the digest of a file
   JsonValue cost_json;     // as written, with what was left out
@@ -31,7 +32,8 @@ struct HeterogeneousSettings {
 
 /// Keys of "heterogeneous_sequence_parallel":
 ///   network, lengths (length_list.hpp), maximum_length (default: the network's positions),
-///   global_batch, batch (0), precision (bf16), prefetch (1, of units' weights), and "plan":
+///   global_batch, batch (0), precision (bf16), prefetch (1, of units' weights), gradient_passes
+///   (0: kernels leave gradients as they are reduced), and "plan":
 ///     method (heterogeneous, batch_adaptive, fixed), group (fixed), buckets (16),
 ///     more_micro_batches (4), solver (heuristic, mixed_integer), nodes (200), time_limit (60 s),
 ///     gap (0.001), and "cost" (plan/group_cost.hpp):

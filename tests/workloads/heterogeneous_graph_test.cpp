@@ -1,7 +1,9 @@
 // The step of a plan: who exchanges what, and that weights and gradients go to everybody.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <vector>
 
 #include "tests/workloads/training_fixture.hpp"
 #include "workloads/builtin.hpp"
@@ -113,6 +115,51 @@ TEST(HeterogeneousGraph, WeightsAndGradientsTravelUnitByUnitInEveryMicroBatch) {
     Bytes states;
     for (const StaticMemory& memory : graph.static_memory()) states += memory.bytes;
     EXPECT_NEAR(states.as_double(), 16.0 * static_cast<double>(parameters) / kDevices, 16);
+  }
+}
+
+/// What an op waits for.
+std::vector<OpId> awaited(const TaskGraph& graph, OpId op) {
+  std::vector<OpId> result;
+  for (const Dependency& dependency : graph.dependencies()) {
+    if (dependency.op == op) result.push_back(dependency.on);
+  }
+  return result;
+}
+
+TEST(HeterogeneousGraph, GradientsArePassedOverThenReducedAndOnlyThenTheNextWeightsGathered) {
+  HeterogeneousSettings settings = settings_of("");
+  settings.gradient_passes = 2;
+  std::int64_t parameters = 0;
+  for (const std::int64_t unit : unit_parameters_of(settings.network)) parameters += unit;
+  const SequencePlan plan = plan_sequences(settings.plan, settings.lengths_of(0));
+  for (const std::int64_t prefetch : {0, 1}) {
+    settings.prefetch = prefetch;
+    const TaskGraph graph = HeterogeneousGraph(settings, plan).build();
+    std::int64_t passed = 0;
+    OpId pass;
+    OpId reduction;
+    for (std::size_t n = 0; n < graph.ops().size(); ++n) {
+      const OpId id(n);
+      const Op& op = graph.op(id);
+      const std::vector<OpId> before = awaited(graph, id);
+      const auto waits_for = [&](OpId on) {
+        return std::find(before.begin(), before.end(), on) != before.end();
+      };
+      if (graph.text(op.label) == "gradients.pass") {
+        pass = id;
+        EXPECT_EQ(graph.ranks(op.ranks).size(), static_cast<std::size_t>(kDevices));
+        EXPECT_EQ(graph.kernel(op.kernel).read, graph.kernel(op.kernel).written);
+        passed += graph.kernel(op.kernel).read.count();
+      } else if (graph.text(op.label) == "gradients.reduce_scatter") {
+        EXPECT_TRUE(waits_for(pass)) << n;
+        reduction = id;
+      } else if (graph.text(op.label) == "weights.all_gather" && reduction.valid()) {
+        EXPECT_EQ(waits_for(reduction), prefetch == 0) << n;
+      }
+    }
+    const auto micro_batches = static_cast<std::int64_t>(plan.micro_batches.size());
+    EXPECT_EQ(passed, settings.gradient_passes * 2 * parameters * micro_batches) << "of 2 bytes";
   }
 }
 

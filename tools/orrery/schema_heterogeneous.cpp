@@ -112,6 +112,8 @@ JsonValue heterogeneous_sequence_parallel_schema(const Catalog& catalog) {
        {"batch", or_wrapped(count(0, "which one; default 0"))},
        {"precision", enumeration({"bf16", "fp16"}, "default bf16")},
        {"prefetch", or_wrapped(count(0, "units gathered before their turn; default 1"))},
+       {"gradient_passes",
+        or_wrapped(count(0, "over a unit's whole gradient before it is reduced; default 0"))},
        {"plan", plan_schema()}},
       {"kind", "network", "lengths", "global_batch", "plan"},
       "A training step over sequences of many lengths in groups of different sizes (FlexSP)");

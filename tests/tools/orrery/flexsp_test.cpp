@@ -76,13 +76,14 @@ TEST(PlanSequence, SaysHowItIsCalled) {
 // say of arithmetic and exchanges the simulator says from kernels, links and their sharing, but for
 // weights and gradients, which in the fit are its fixed time.
 TEST(Flexsp, SimulatedArithmeticAndExchangesAreThoseThatThePlannersCostsWereFittedTo) {
-  constexpr double kAgreement = 0.06;  // seen: 1 and 5 %
+  constexpr double kAgreement = 0.06;  // seen: 0.6 and 3.7 %
   const double fixed = 0.62936;
   std::map<std::string, double> times;
   for (const std::string method : {"fixed", "heterogeneous"}) {
     const Outcome outcome =
         run_orrery({"run", kScenario, "--json", "--set", "/workload/batch=11", "--set",
-                    "/workload/plan/group=64", "--set", "/workload/plan/method=" + method});
+                    "/workload/gradient_passes=0", "--set", "/workload/plan/group=64", "--set",
+                    "/workload/plan/method=" + method});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     const JsonValue result = parse_json(outcome.out, "result");
     for (const JsonValue& check : result.find("checks")->items) {
