@@ -55,6 +55,7 @@ const CollectiveCalls::Planned& CollectiveCalls::planned(const TaskGraph& graph,
                         .sizes = sizes};
     planned.plan = plan_for(call, group);
     if (call.chunk == Bytes(0)) call.chunk = planned.plan.chunk;
+    call.site = over_adapters(std::move(call.site), planned.plan.adapters);
     planned.program = planned.plan.make(call);
   }
   return planned;

@@ -122,4 +122,10 @@ CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group) {
   return site;
 }
 
+CollectiveSite over_adapters(CollectiveSite site, int adapters) {
+  if (adapters == 0) return site;
+  for (int& nic : site.nic) nic = nic < adapters ? nic : -1;
+  return site;
+}
+
 }  // namespace orrery

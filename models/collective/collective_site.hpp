@@ -10,4 +10,9 @@ namespace orrery {
 /// Where the members of a group stand in a fabric.
 CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group);
 
+/// The same where only the first so many adapters of a node are taken; 0: all. Members at others
+/// have none (-1): rings and trees enter and leave by those that have one. A ring over one adapter
+/// leaves by that of the node's last member, so that each carries one direction.
+CollectiveSite over_adapters(CollectiveSite site, int adapters);
+
 }  // namespace orrery

@@ -26,6 +26,7 @@ struct CollectivePlan {
   CollectiveFactory make = nullptr;
   std::string protocol;                 // "" when there are none
   int channels = 0;                     // cores of each member that it takes; 0: unknown
+  int adapters = 0;                     // of each node that it takes; 0: all
   std::string reason;                   // why these
   Bytes chunk{};                        // largest message, where none was asked for; 0: as the
                                         // algorithm likes

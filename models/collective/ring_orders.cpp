@@ -92,8 +92,10 @@ int adapters_of(const CollectiveCall& call) {
   int fewest = call.members;
   for (const std::vector<int>& members : nodes) {
     std::set<int> adapters;
-    for (const int member : members)
-      adapters.insert(call.site.nic[static_cast<std::size_t>(member)]);
+    for (const int member : members) {
+      const int adapter = call.site.nic[static_cast<std::size_t>(member)];
+      if (adapter >= 0) adapters.insert(adapter);
+    }
     fewest = std::min(fewest, static_cast<int>(adapters.size()));
   }
   return fewest;

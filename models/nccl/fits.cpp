@@ -53,6 +53,9 @@ NcclFit read_fit(JsonCursor cursor) {
   for (std::size_t p = 0; p < kKeys.size(); ++p) {
     fit.protocols[p] = read_protocol(cursor.at(kKeys[p]));
   }
+  if (JsonCursor step = cursor.find("tree_step"); step.present()) {
+    fit.tree_step = step.as_duration();
+  }
   fit.ramp = cursor.at("ramp").as_duration();
   fit.copy = cursor.at("copy").as_ratio();
   fit.fill = read_fill(cursor.at("fill"));
@@ -92,6 +95,9 @@ NcclTuning read_tuning(JsonCursor cursor) {
   tuning.nvls_channels = channels_at(channels, "nvls");
   tuning.point_to_point_channels = channels_at(channels, "point_to_point");
   channels.reject_unknown_keys();
+  if (JsonCursor between = cursor.find("between_nodes"); between.present()) {
+    tuning.between_nodes = read_nccl_reckoning(between);
+  }
   cursor.reject_unknown_keys();
   return tuning;
 }

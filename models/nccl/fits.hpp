@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "models/nccl/reckoning.hpp"
 #include "sim/base/json_cursor.hpp"
 
 namespace orrery {
@@ -60,6 +61,7 @@ struct NcclFit {
   double tuning_port = 0;  // share of the port that NCCL reckons with, and with LL
   double tuning_ll = 0;
   std::array<Protocol, 3> protocols;
+  std::optional<Duration> tree_step;  // of trees with Simple; none: as of rings
   Duration ramp;
   double copy = 0;
   Fill fill;
@@ -86,6 +88,7 @@ struct NcclTuning {
   int ring_channels = 0;
   int nvls_channels = 0;
   int point_to_point_channels = 0;
+  std::optional<NcclReckoning> between_nodes;  // none: as inside, a step of a protocol longer
 };
 
 struct NcclFits {

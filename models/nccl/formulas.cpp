@@ -8,6 +8,9 @@
 namespace orrery {
 namespace {
 
+/// Channels for each of a graph between nodes (recalled from NCCL's src/graph/connect.cc).
+constexpr int kDoubled = 2;
+
 double ratio(double here, double there) {
   return here > 0 && there > 0 ? here / there : 1;
 }
@@ -32,7 +35,13 @@ NcclFormulas::NcclFormulas(const NcclFits& fits, const NcclPlace& place)
 }
 
 /// NCCL's own estimate (src/graph/tuning.cc): what it reckons with, not what it takes.
-double NcclFormulas::estimate(std::size_t protocol, const NcclWork& work) const {
+double NcclFormulas::estimate(std::size_t protocol, const NcclWork& work, Bytes size) const {
+  if (work.crossings > 0 && work.reckoned > 0 && tuning_->between_nodes) {
+    const NcclGraph& graph = work.is_tree ? place_.graphs.tree : place_.graphs.ring;
+    const int channels = graph.channels > 0 ? graph.channels : work.adapters;
+    const double bandwidth = graph.bandwidth > 0 ? graph.bandwidth : place_.adapter;
+    return tuning_->between_nodes->seconds(protocol, work, size, channels * bandwidth);
+  }
   const NcclTuning::Protocol& tuning = tuning_->protocols[protocol];
   const double port = fit_->tuning_port * place_.port;
   const double inside = protocol == 0   ? std::min(fit_->tuning_ll * place_.port, port / 2)
@@ -45,12 +54,16 @@ double NcclFormulas::estimate(std::size_t protocol, const NcclWork& work) const 
          work.crossings * to_seconds(tuning.between) + bytes;
 }
 
-std::size_t NcclFormulas::choose(const WorkOf& work_of, std::string& why) const {
+std::size_t NcclFormulas::choose(const WorkOf& work_of, Bytes size, std::string& why) const {
   std::size_t best = 0;
   double least = 0;
   why = "NCCL's own estimates:";
   for (std::size_t p = 0; p < kNcclProtocols.size(); ++p) {
-    const double time = estimate(p, work_of(tuning_->protocols[p].chunk));
+    const NcclWork work = work_of(tuning_->protocols[p].chunk);
+    if (p == 1 && work.crossings > 0 && tuning_->between_nodes && !tuning_->between_nodes->ll128) {
+      continue;
+    }
+    const double time = estimate(p, work, size);
     why += std::string(p == 0 ? " " : ", ") + kNcclProtocols[p] + " " +
            to_text(duration_from_seconds(time));
     if (p == 0 || time < least) {
@@ -100,7 +113,7 @@ NcclPlan NcclFormulas::finish(NcclPlan plan, const NcclWork& work) const {
 NcclPlan NcclFormulas::ring(const CollectiveCall& call, const WorkOf& work_of,
                             const std::string& protocol) const {
   NcclPlan plan;
-  plan.protocol = choose(work_of, plan.why);
+  plan.protocol = choose(work_of, call.size, plan.why);
   for (std::size_t p = 0; p < kNcclProtocols.size(); ++p) {
     if (in_lower_case(kNcclProtocols[p]) != protocol) continue;
     plan.protocol = p;
@@ -118,12 +131,22 @@ NcclPlan NcclFormulas::ring(const CollectiveCall& call, const WorkOf& work_of,
     plan.launch +=
         std::min(work.moved, fit_->fill.bytes.as_double()) / (fit_->fill.efficiency * place_.port);
   }
-  plan.step = scale_.step * to_seconds(fitted.step);
+  const bool in_tree = work.is_tree && plan.protocol == kNcclSimple && fit_->tree_step;
+  plan.step = scale_.step * to_seconds(in_tree ? *fit_->tree_step : fitted.step);
   plan.share = fitted.efficiency;
   plan.channels = channels(call.size, call.members, plan.protocol);
+  if (work.crossings > 0 && tuning_->between_nodes) {
+    const int open = std::min(kDoubled * work.adapters, tuning_->ring_channels);
+    // Inside a node so few carry their part; what that costs a tree is in its step.
+    if (!work.is_tree) plan.share *= static_cast<double>(open) / tuning_->ring_channels;
+    plan.channels = std::min(plan.channels, open);
+  }
   const std::size_t taken = plan.protocol;
   plan = finish(std::move(plan), work);
-  if (work.crossings > 0) plan.seconds = estimate(taken, work) + plan.held_back;
+  if (work.crossings > 0) {
+    plan.seconds = estimate(taken, work, call.size);
+    if (!tuning_->between_nodes) plan.seconds += plan.held_back;
+  }
   return plan;
 }
 

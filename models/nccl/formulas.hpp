@@ -18,6 +18,7 @@ struct NcclPlace {
   bool switch_adds = false;
   bool network_adds = false;             // so do the switches between the nodes
   double adapter = 0;                    // bytes/s of one adapter, for large transfers; 0: none
+  NcclGraphs graphs{};                   // of channels between nodes
   Duration between;                      // latency of a route between nodes
   const LinkModel* transport = nullptr;  // of messages between nodes, borrowed; null: it adds
                                          // nothing
@@ -30,6 +31,7 @@ struct NcclPlace {
 struct NcclPlan {
   std::size_t protocol = kNcclSimple;
   int channels = 0;
+  int adapters = 0;      // of each node that it takes; 0: all
   double launch = 0;     // seconds before the first message
   double step = 0;       // seconds of latency of a message
   double share = 1;      // of a link's raw bandwidth inside a node
@@ -67,8 +69,8 @@ class NcclFormulas {
     double step = 1;
     double efficiency = 1;
   };
-  double estimate(std::size_t protocol, const NcclWork& work) const;
-  std::size_t choose(const WorkOf& work, std::string& why) const;
+  double estimate(std::size_t protocol, const NcclWork& work, Bytes size) const;
+  std::size_t choose(const WorkOf& work, Bytes size, std::string& why) const;
   int channels(Bytes size, int members, std::size_t protocol) const;
   NcclPlan finish(NcclPlan plan, const NcclWork& work) const;
 

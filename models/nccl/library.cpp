@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "models/collective/builtin.hpp"
+#include "models/collective/collective_site.hpp"
+#include "models/collective/ring_orders.hpp"
 #include "models/nccl/formulas.hpp"
 #include "sim/base/unit_text.hpp"
 
@@ -25,7 +27,7 @@ class Nccl final : public CollectiveLibrary {
       : fits_(std::move(fits)),
         place_(std::move(place)),
         options_(std::move(options)),
-        formulas_(fits_, place_) {}
+        formulas_(fits_, with_graphs(place_, options_.graphs)) {}
 
   CollectivePlan plan(const CollectiveCall& call,
                       const Registry<CollectiveFactory>::Entry* asked) const override;
@@ -64,13 +66,35 @@ class Nccl final : public CollectiveLibrary {
            std::set<int>(call.site.node.begin(), call.site.node.end()).size() ==
                static_cast<std::size_t>(call.members);
   }
+  static NcclPlace with_graphs(NcclPlace place, const NcclGraphs& graphs) {
+    place.graphs = graphs;
+    return place;
+  }
   NcclPlan ring(const CollectiveCall& call) const {
-    return formulas_.ring(
-        call, [&](Bytes chunk) { return ring_work(call, chunk); }, options_.protocol);
+    const int channels = options_.graphs.ring.channels;
+    NcclPlan plan = ring_over(call, channels);
+    // It opens fewer for little, and then leaves nodes by as many adapters.
+    const bool fewer = fits_.tuning.between_nodes && over_nodes(call) &&
+                       plan.channels < adapters_of(over_channels(call, channels));
+    return fewer ? ring_over(call, plan.channels) : plan;
+  }
+  NcclPlan ring_over(const CollectiveCall& call, int channels) const {
+    const CollectiveCall over = over_channels(call, channels);
+    NcclPlan plan = formulas_.ring(
+        over, [&](Bytes chunk) { return ring_work(over, chunk); }, options_.protocol);
+    plan.adapters = channels;
+    return plan;
   }
   NcclPlan tree(const CollectiveCall& call) const {
-    return formulas_.ring(
-        call, [&](Bytes) { return tree_work(call); }, options_.protocol);
+    const CollectiveCall over = over_channels(call, options_.graphs.tree.channels);
+    NcclPlan plan = formulas_.ring(
+        over, [&](Bytes) { return tree_work(over); }, options_.protocol);
+    plan.adapters = options_.graphs.tree.channels;
+    return plan;
+  }
+  static CollectiveCall over_channels(CollectiveCall call, int channels) {
+    call.site = over_adapters(std::move(call.site), channels);
+    return call;
   }
   NcclPlan pat(const CollectiveCall& call) const {
     const int rounds = make_pat_all_gather(call)->steps();  // as many up as down
@@ -144,6 +168,7 @@ CollectivePlan Nccl::finished(const NcclPlan& plan) const {
   CollectivePlan result;
   result.protocol = kNcclProtocols[plan.protocol];
   result.channels = plan.channels;
+  result.adapters = plan.adapters;
   result.chunk = plan.chunk;
   result.launch = duration_from_seconds(plan.launch);
   result.terms = MessageTerms{.step = duration_from_seconds(plan.step),

@@ -14,6 +14,7 @@ struct NcclOptions {
   std::string protocol = "auto";  // "ll", "ll128", "simple": for all but all-to-all
   bool floats = true;             // what is reduced; switches add nothing else
   bool nvls = true;               // whether switches may add
+  NcclGraphs graphs{};            // of rings and trees between nodes
 };
 
 /// What a node has inside, for its fit; "" when it has one device.

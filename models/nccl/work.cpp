@@ -55,6 +55,9 @@ NcclWork around_a_ring(const CollectiveCall& call, int rounds) {
   work.adapter = over.nodes > 1 ? work.moved / over.adapters : 0;
   work.tuned = work.port;
   work.tuned_adapter = work.adapter;
+  work.boundaries = rounds * (over.nodes - 1);
+  work.reckoned = work.moved;
+  work.adapters = over.adapters;
   return work;
 }
 
@@ -129,6 +132,10 @@ NcclWork tree_work(const CollectiveCall& call) {
   // recalled from src/graph/tuning.cc).
   work.tuned = 2 * call.size.as_double() / 0.92;
   work.tuned_adapter = work.tuned / over.adapters;
+  work.is_tree = true;
+  work.boundaries = 2 * height;
+  work.reckoned = 2 * call.size.as_double();
+  work.adapters = over.adapters;
   work.steps = 2 * chain;
   work.steps_between = work.crossings = 2 * height;
   const int pieces = first > 0 ? static_cast<int>(slice / first) : 1;

@@ -18,6 +18,11 @@ struct NcclWork {
   double first_adapter = 0;  // and over adapters
   double tuned = 0;          // bytes over ports that NCCL's own choice reckons with
   double tuned_adapter = 0;  // and over adapters
+  // What NcclReckoning is of, else `reckoned` is 0.
+  bool is_tree = false;
+  int boundaries = 0;   // times that it crosses from node to node
+  double reckoned = 0;  // bytes that a node sends
+  int adapters = 1;     // by so many
 };
 
 /// Around the rings of ring_orders: an all-reduce, all-gather or reduce-scatter, or a chain cut

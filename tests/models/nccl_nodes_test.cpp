@@ -1,8 +1,12 @@
 // NCCL between nodes: what it takes, against what the alternatives take.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
 #include <set>
 
+#include "models/collective/collective_site.hpp"
+#include "models/collective/ring_orders.hpp"
 #include "tests/models/nccl_node.hpp"
 #include "tests/theory/transport_cluster.hpp"
 
@@ -50,6 +54,112 @@ TEST(Nccl, TakesBetweenNodesWhatIsSoonest) {
     }
     EXPECT_EQ(taken, (std::set<std::string>{"double_binary_tree", "ring"}));
   }
+}
+
+/// Two nodes of so many devices, each with an adapter, and an older NCCL on them.
+CollectivePlan older_plan(int devices, Bytes size, const NcclGraphs& graphs) {
+  LinkSpec nvlink3 = kNvlink4;
+  nvlink3.name = "nvlink3";
+  ClusterSpec cluster = nccl_node_of(nvlink3);
+  cluster.node.devices = cluster.node.nics = devices;
+  cluster.node.nic_link = link_of(link_json("rdma", 25_GBps, 1500_ns, R"(, "efficiency": 1)"));
+  cluster.node.host_link = wire(60_GBps, 500_ns);
+  cluster.nodes = 2;
+  cluster.fabric = json_object({{"kind", json_string("crossbar")}});
+  JsonValue document = shipped_nccl();
+  const std::string older = ORRERY_SOURCE_DIR "/hw/calibration/nccl_older.json";
+  merge_patch(document, load_json(older, older));
+  const auto fabric = nccl_fabric_of(cluster);
+  std::vector<Rank> group;
+  for (int rank = 0; rank < 2 * devices; ++rank) group.push_back(static_cast<Rank>(rank));
+  const CollectiveCall call{.kind = CollectiveKind::all_reduce,
+                            .members = 2 * devices,
+                            .size = size,
+                            .site = site_of(*fabric, group)};
+  return make_nccl(nccl_fits_from(document), cluster, *fabric, {.graphs = graphs})
+      ->plan(call, nullptr);
+}
+
+// The oracle: where measured times step in Vidur's full table of two nodes, of which
+// experiments/nccl/vidur_a100_dgx_*_a_node.csv hold each 16th size. Of two GPUs of each node twice
+// the rate from 8 MiB to 16 and from 64 MiB on; of four from 4 MiB on; of eight from 12.4 MiB to 16
+// and from 19.9 on. Steps of LL are at 0.44, 0.25 and 0.60, and 1.0 MiB.
+TEST(Nccl, AnOlderOneChoosesAlgorithmsWhereMeasuredTimesStep) {
+  struct Measured {
+    NcclGraphs graphs;
+    std::map<double, std::string> taken;  // from MiB
+  };
+  const auto graphs = [](int channels, double ring, double tree) {
+    return NcclGraphs{.ring = {.channels = channels, .bandwidth = ring},
+                      .tree = {.channels = 2, .bandwidth = tree}};
+  };
+  const std::string tree = "double_binary_tree Simple";
+  const std::string ring = "ring Simple";
+  const std::map<int, Measured> measured = {{2,
+                                             {graphs(1, 25e9, 25e9),
+                                              {{0.3, "ring LL"},
+                                               {0.6, ring},
+                                               {7.9, ring},
+                                               {8, tree},
+                                               {15.9, tree},
+                                               {16, ring},
+                                               {63.9, ring},
+                                               {64, tree}}}},
+                                            {4,
+                                             {graphs(2, 12.5e9, 42.5e9),
+                                              {{0.24, "double_binary_tree LL"},
+                                               {0.26, "ring LL"},
+                                               {0.55, "ring LL"},
+                                               {0.65, ring},
+                                               {3.99, ring},
+                                               {4, tree},
+                                               {64, tree}}}},
+                                            {8,
+                                             {graphs(1, 25e9, 25e9),
+                                              {{0.8, "ring LL"},
+                                               {1.2, ring},
+                                               {12, ring},
+                                               {12.5, tree},
+                                               {15.9, tree},
+                                               {16, ring},
+                                               {19.4, ring},
+                                               {20, tree},
+                                               {64, tree}}}}};
+  for (const auto& [devices, of] : measured) {
+    for (const auto& [size, taken] : of.taken) {
+      const CollectivePlan plan =
+          older_plan(devices, Bytes(std::llround(size * 1048576)), of.graphs);
+      EXPECT_EQ(plan.algorithm + " " + plan.protocol, taken) << devices << ", " << size << " MiB";
+      EXPECT_EQ(plan.reason.find("LL128"), std::string::npos) << "not with adapters that are far";
+      if (plan.protocol == "LL") continue;  // for little it may take fewer
+      EXPECT_EQ(plan.adapters, taken == tree ? 2 : of.graphs.ring.channels);
+    }
+  }
+}
+
+TEST(Nccl, RingsAndTreesLeaveANodeByAsManyAdaptersAsAreTaken) {
+  CollectiveCall call{.members = 8};
+  for (int member = 0; member < call.members; ++member) {
+    call.site.node.push_back(member / 4);
+    call.site.nic.push_back(member % 4);
+  }
+  const CollectiveSite all = call.site;
+  for (const int adapters : {1, 2, 3, 4}) {
+    call.site = over_adapters(all, adapters);
+    EXPECT_EQ(adapters_of(call), adapters);
+    const auto rings = ring_orders(call);
+    EXPECT_EQ(rings.size(), static_cast<std::size_t>(adapters));
+    std::set<int> entered;
+    for (const std::vector<int>& ring : rings) {
+      entered.insert(ring.front());
+      EXPECT_EQ(std::set<int>(ring.begin(), ring.end()).size(), 8U);
+      // Where the first node is left the second is entered, by adapters of one number.
+      EXPECT_EQ(all.nic[static_cast<std::size_t>(ring[3])],
+                all.nic[static_cast<std::size_t>(ring[4])]);
+    }
+    EXPECT_EQ(entered.size(), static_cast<std::size_t>(adapters));
+  }
+  EXPECT_EQ(over_adapters(all, 0), all);
 }
 
 TEST(Nccl, TakesPatWhereEachMemberIsANode) {

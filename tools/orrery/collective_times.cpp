@@ -114,10 +114,11 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   const std::vector<std::string>& libraries = collective_libraries();
   const bool is_one = std::find(libraries.begin(), libraries.end(), library) != libraries.end();
   if (device.vendor == kNvidia && is_one) {
-    choice.library =
-        make_library(library, impl_->cluster, *impl_->fabric,
-                     {.protocol = impl_->question.protocol, .floats = impl_->question.floats},
-                     find_data_folders());
+    choice.library = make_library(library, impl_->cluster, *impl_->fabric,
+                                  {.protocol = impl_->question.protocol,
+                                   .floats = impl_->question.floats,
+                                   .graphs = impl_->question.graphs},
+                                  find_data_folders());
   } else if (impl_->question.protocol != "auto") {
     throw UsageError("--protocol: expected auto, as " +
                      (is_one ? device.name + " does not run NCCL" : library + " has none") +

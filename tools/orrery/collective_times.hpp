@@ -6,6 +6,7 @@
 
 #include "hw/catalog.hpp"
 #include "models/collective/collective.hpp"
+#include "models/nccl/reckoning.hpp"
 #include "tools/orrery/builtins.hpp"
 
 namespace orrery {
@@ -19,6 +20,7 @@ struct CollectiveQuestion {
   std::string protocol = "auto";
   std::string library = "nccl";  // one of collective_libraries(), "plain" or "predicted"
   bool floats = true;            // what is reduced; switches add nothing else
+  NcclGraphs graphs{};           // of NCCL between nodes
 };
 
 /// What came of one size.

@@ -47,7 +47,8 @@ CommandSyntax syntax() {
       "the switch adds")("protocol", po::value<std::string>()->default_value("auto"),
                          "auto, ll, ll128 or simple")(
       "library", po::value<std::string>()->default_value("nccl"),
-      "nccl, over PCIe with assumed constants, where `orrery run` takes predicted; vllm: its "
+      "nccl, over PCIe with assumed constants, where `orrery run` takes predicted; nccl_older: "
+      "with those of an older version, and its choices between nodes; vllm: its "
       "custom all-reduce beside that; predicted (what devices that do not run NCCL take) or "
       "plain: links as the catalogue has them")(
       "datatype", po::value<std::string>()->default_value("float"),

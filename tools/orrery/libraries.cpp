@@ -12,6 +12,7 @@ namespace {
 constexpr const char* kVllm = "vllm";
 constexpr const char* kPlain = "plain";
 constexpr const char* kPredicted = "predicted";
+constexpr const char* kOlder = "nccl_older";
 constexpr const char* kNcclFile = "nccl";
 constexpr const char* kCustomFile = "custom_all_reduce";
 
@@ -21,18 +22,24 @@ JsonValue load(const std::string& name, const DataFolders& folders) {
 }
 
 template <class Fits>
-Fits fits_from(const std::string& name, const DataFolders& folders, Fits (*read)(JsonCursor)) {
+Fits fits_from(const JsonValue& document, Fits (*read)(JsonCursor)) {
   Diagnostics mistakes;
-  const JsonValue document = load(name, folders);
   Fits fits = read(JsonCursor(document, mistakes));
   mistakes.throw_if_any();
   return fits;
 }
 
+/// An older one's file has what differs.
+JsonValue nccl_document(const std::string& name, const DataFolders& folders) {
+  JsonValue document = load(kNcclFile, folders);
+  if (name == kOlder) merge_patch(document, load(kOlder, folders));
+  return document;
+}
+
 void add_sources(const std::string& name, const DataFolders& folders,
                  std::vector<Catalog::SourceFile>& sources) {
-  for (const char* file : {kCustomFile, kNcclFile}) {
-    if (file == kCustomFile && name != kVllm) continue;
+  for (const char* file : {kCustomFile, kNcclFile, kOlder}) {
+    if ((file == kCustomFile && name != kVllm) || (file == kOlder && name != kOlder)) continue;
     sources.push_back(
         {std::string("calibration/") + file, fnv1a_hex(to_text(load(file, folders), false))});
   }
@@ -73,7 +80,7 @@ bool has_one_protocol(const std::string& algorithm) {
 }
 
 const std::vector<std::string>& collective_libraries() {
-  static const std::vector<std::string> names = {"nccl", kVllm};
+  static const std::vector<std::string> names = {"nccl", kOlder, kVllm};
   return names;
 }
 
@@ -85,9 +92,10 @@ std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
   // vLLM sets NCCL_CUMEM_ENABLE=0 (assumed: recalled from vllm/env_override.py), without which
   // there is no NVLS; its measured times beyond the custom kernel are those of rings.
   of_nccl.nvls = name != kVllm;
-  auto nccl = make_nccl(fits_from(kNcclFile, folders, read_nccl_fits), cluster, fabric, of_nccl);
+  auto nccl =
+      make_nccl(fits_from(nccl_document(name, folders), read_nccl_fits), cluster, fabric, of_nccl);
   if (name != kVllm) return nccl;
-  return make_custom_all_reduce(fits_from(kCustomFile, folders, read_custom_all_reduce_fits),
+  return make_custom_all_reduce(fits_from(load(kCustomFile, folders), read_custom_all_reduce_fits),
                                 cluster, fabric, std::move(nccl));
 }
 
@@ -105,7 +113,12 @@ void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* f
   JsonCursor library = collectives.find("library");
   const std::string name = library.as_choice(names);
   JsonCursor protocol = collectives.find("protocol");
-  const NcclOptions options{.protocol = protocol.as_choice({"auto", "ll", "ll128", "simple"})};
+  JsonCursor graphs = collectives.find("graphs");
+  const NcclOptions options{.protocol = protocol.as_choice({"auto", "ll", "ll128", "simple"}),
+                            .graphs = graphs.present() ? read_nccl_graphs(graphs) : NcclGraphs{}};
+  if (graphs.present() && (name == kPlain || name == kPredicted)) {
+    graphs.error("graphs are those of a library; \"library\" is \"" + name + "\"");
+  }
   const bool fixed = protocol.present() && options.protocol != "auto";
   if (fixed && (name == kPlain || name == kPredicted)) {
     protocol.error("protocols are those of a library; \"library\" is \"" + name + "\"");
@@ -115,7 +128,9 @@ void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* f
   if (fabric == nullptr || name == kPlain || name == kPredicted || !library.present()) return;
   // Not so `orrery collective`, which takes NCCL over PCIe too, with assumed constants.
   if (name == "auto" && !nccl_is_calibrated(link_inside(cluster, *fabric))) {
-    if (fixed) protocol.error("no library was measured here; name it: \"library\": \"nccl\"");
+    constexpr const char* kNameIt = "no library was measured here; name it: \"library\": \"nccl\"";
+    if (fixed) protocol.error(kNameIt);
+    if (graphs.present()) graphs.error(kNameIt);
     choice.predicts = true;
     return;
   }

@@ -11,7 +11,8 @@
 
 namespace orrery {
 
-/// "nccl", and "vllm": its custom all-reduce where that applies, NCCL for everything else.
+/// "nccl", "nccl_older": with the constants of an older version and its choices between nodes, and
+/// "vllm": its custom all-reduce where that applies, NCCL for everything else.
 const std::vector<std::string>& collective_libraries();
 
 /// Whether an algorithm runs by NCCL's Simple protocol alone.

@@ -48,6 +48,7 @@ std::optional<Number> number_from(const std::string& text, Number least, Number 
 struct Split {
   std::int64_t every = 0;  // 0: none
   Bytes below{};           // 0: of any size
+  Bytes apart{};           // up to here neither fitted nor judged
 };
 
 /// Of more than a third those with the highest draws were not.
@@ -88,7 +89,8 @@ std::optional<MeasuredCollective> row_from(const std::string& line, const std::s
   row.size = size;
   row.measured_s = *latency * kMilli;
   row.draw = crc32_of(key);
-  row.fitted = split.every > 0 && row.draw % split.every == 0 &&
+  row.apart = size <= split.apart;
+  row.fitted = !row.apart && split.every > 0 && row.draw % split.every == 0 &&
                (split.below == Bytes(0) || size < split.below);
   return row;
 }
@@ -128,11 +130,19 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   system.cluster = read_cluster(cursor.at("cluster"));
   JsonCursor library = cursor.find("library");
   system.library = library.present() ? library.as_choice(collective_libraries()) : "nccl";
+  if (JsonCursor graphs = cursor.find("graphs"); graphs.present()) {
+    system.graphs = read_nccl_graphs(graphs);
+  }
   JsonCursor table = cursor.at("table");
   Split split;
   split.every = cursor.find("fitted_every").as_count({.minimum = 2});
   if (JsonCursor below = cursor.find("fitted_below"); below.present())
     split.below = below.as_bytes();
+  if (JsonCursor apart = cursor.find("apart"); apart.present()) {
+    split.apart = apart.at("up_to").as_bytes();
+    system.apart_reason = apart.at("reason").as_string();
+    apart.reject_unknown_keys();
+  }
   if (JsonCursor limits = cursor.find("limits"); limits.present()) {
     system.median_limit = limits.at("median").as_ratio(kLimits);
     system.ninth_limit = limits.at("ninth_decile").as_ratio(kLimits);
@@ -144,6 +154,15 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   return system;
 }
 
+ErrorSpread spread_over(std::vector<double> errors) {
+  if (errors.empty()) return {};
+  std::sort(errors.begin(), errors.end());
+  return {.rows = errors.size(),
+          .median = errors[errors.size() / 2],
+          .ninth_decile = errors[errors.size() * 9 / 10],
+          .maximum = errors.back()};
+}
+
 }  // namespace
 
 double MeasuredCollective::error() const {
@@ -153,16 +172,19 @@ double MeasuredCollective::error() const {
 ErrorSpread MeasuredSystem::spread(bool fitted, std::optional<CollectiveKind> kind) const {
   std::vector<double> errors;
   for (const MeasuredCollective& row : rows) {
-    if (row.fitted == fitted && (!kind || row.kind == *kind)) errors.push_back(row.error());
+    if (row.apart || row.fitted != fitted || (kind && row.kind != *kind)) continue;
+    errors.push_back(row.error());
   }
-  if (errors.empty()) return {};
-  std::sort(errors.begin(), errors.end());
-  return {.rows = errors.size(),
-          .median = errors[errors.size() / 2],
-          .ninth_decile = errors[errors.size() * 9 / 10],
-          .maximum = errors.back()};
+  return spread_over(std::move(errors));
 }
 
+ErrorSpread MeasuredSystem::spread_apart() const {
+  std::vector<double> errors;
+  for (const MeasuredCollective& row : rows) {
+    if (row.apart) errors.push_back(row.error());
+  }
+  return spread_over(std::move(errors));
+}
 bool MeasuredSystem::holds() const {
   const ErrorSpread over = spread(false);
   return (!median_limit || over.median <= *median_limit) &&
@@ -215,7 +237,8 @@ void simulate(MeasuredCollectives& measured, const Builtins& builtins) {
                                                                  .cluster = system.cluster.name,
                                                                  .ranks = row.ranks,
                                                                  .library = system.library,
-                                                                 .floats = row.datatype != "int8"},
+                                                                 .floats = row.datatype != "int8",
+                                                                 .graphs = system.graphs},
                                               system.cluster, builtins);
         system.constants = times->provenance();
       }

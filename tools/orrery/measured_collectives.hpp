@@ -7,6 +7,7 @@
 
 #include "hw/catalog.hpp"
 #include "hw/spec.hpp"
+#include "models/nccl/reckoning.hpp"
 #include "sim/graph/task_graph.hpp"
 #include "tools/orrery/builtins.hpp"
 #include "tools/orrery/reproduce_file.hpp"
@@ -21,6 +22,7 @@ struct MeasuredCollective {
   Bytes size;  // as nccl-tests defines it
   double measured_s = 0;
   bool fitted = false;    // constants were chosen by it; it counts for no limit
+  bool apart = false;     // something else was measured; it counts neither, and was not fitted
   std::int64_t draw = 0;  // CRC-32, by which it was chosen
   double simulated_s = 0;
   std::string algorithm;
@@ -41,14 +43,18 @@ struct MeasuredSystem {
   std::string label;
   ClusterSpec cluster;
   std::string library;    // that ran
+  NcclGraphs graphs{};    // that it found between nodes
   std::string constants;  // where those of its simulation are from
   std::vector<MeasuredCollective> rows;
   std::optional<double> median_limit;  // of the rows that were not fitted; none: shown only
   std::optional<double> ninth_limit;
   std::string reason;
+  std::string apart_reason;  // "": no rows are apart
 
-  /// Of the rows that were fitted, or were not, and of one kind or all.
+  /// Of the rows that were fitted, or were not, and of one kind or all; none of those apart.
   ErrorSpread spread(bool fitted, std::optional<CollectiveKind> kind = std::nullopt) const;
+  /// Of those apart.
+  ErrorSpread spread_apart() const;
   bool holds() const;
 };
 
@@ -71,7 +77,8 @@ struct MeasuredCollectives : ReproduceFile {
 /// the other. With "fitted_every": n a row is fitted
 /// when the CRC-32 of "TABLE,op,dtype,gpus,bytes" is a multiple of n, TABLE being the file's name
 /// without its ending, as in tools/fit_nccl; with "fitted_below" only below that size, and
-/// never more than a third of a table: of more those with the highest CRCs are not.
+/// never more than a third of a table: of more those with the highest CRCs are not. With "apart":
+/// {"up_to": size, "reason": text} rows up to that size are shown by themselves.
 std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,
                                                              const std::string& name,
                                                              const Catalog& catalog);

@@ -37,6 +37,7 @@ JsonValue to_json(const MeasuredCollective& row) {
                       {"ranks", json_integer(row.ranks)},
                       {"bytes", json_integer(row.size.count())},
                       {"fitted", json_boolean(row.fitted)},
+                      {"apart", json_boolean(row.apart)},
                       {"measured_s", json_real(row.measured_s)},
                       {"simulated_s", json_real(row.simulated_s)},
                       {"algorithm", json_string(row.algorithm)},
@@ -62,6 +63,10 @@ JsonValue to_json(const MeasuredSystem& system, const MeasuredCollectives& measu
       {"held_out", to_json(system.spread(false))},
       {"fitted", to_json(system.spread(true))},
       {"by_collective", json_object(std::move(by_kind))}};
+  if (!system.apart_reason.empty()) {
+    members.emplace_back("apart", to_json(system.spread_apart()));
+    members.emplace_back("apart_reason", json_string(system.apart_reason));
+  }
   if (system.median_limit && system.ninth_limit) {
     members.emplace_back("limits", json_object({{"median", json_real(*system.median_limit)},
                                                 {"ninth_decile", json_real(*system.ninth_limit)},
@@ -92,6 +97,10 @@ std::string to_text(const MeasuredCollectives& measured) {
     text += row_text("together", system.spread(false));
     if (const ErrorSpread fitted = system.spread(true); fitted.rows > 0) {
       text += row_text("fitted, for no limit", fitted);
+    }
+    if (!system.apart_reason.empty()) {
+      text += row_text("apart, for no limit", system.spread_apart());
+      text += "    apart: " + system.apart_reason + "\n";
     }
     if (system.median_limit && system.ninth_limit) {
       text += format("    limits %.1f %% and %.1f %%: %s\n", 100 * *system.median_limit,

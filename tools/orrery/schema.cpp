@@ -18,6 +18,16 @@ using schema::quantity;
 using schema::reference;
 using schema::text;
 
+/// Of rings and trees between nodes.
+JsonValue graphs_schema() {
+  const JsonValue graph = closed_object(
+      {{"channels", or_wrapped(schema::count(1, "adapters of each node that it takes"))},
+       {"bandwidth", reference("bandwidth")}},
+      {}, "nChannels and bw, as NCCL's log says them; default: each adapter, with what it has");
+  return closed_object({{"ring", graph}, {"tree", graph}}, {},
+                       "what NCCL found between nodes, and chooses by");
+}
+
 JsonValue collectives_schema(const Builtins& builtins) {
   Members properties;
   for (const CollectiveKind kind : kCollectiveKinds) {
@@ -32,18 +42,20 @@ JsonValue collectives_schema(const Builtins& builtins) {
   }
   properties.emplace_back(
       "library",
-      enumeration({"auto", "plain", "predicted", "nccl", "vllm"},
+      enumeration({"auto", "plain", "predicted", "nccl", "nccl_older", "vllm"},
                   "what runs them: \"plain\" and \"predicted\" take links as they are, by the "
                   "first algorithm of a kind or by that of least predicted time; "
                   "\"auto\" is \"nccl\" where its constants were measured, or a near "
                   "relative's, else \"predicted\"; "
-                  "\"vllm\" has a custom all-reduce beside it"));
+                  "\"nccl_older\" has constants of an older version, and its choices between "
+                  "nodes; \"vllm\" has a custom all-reduce beside it"));
   properties.emplace_back("protocol", enumeration({"auto", "ll", "ll128", "simple"},
                                                   "of NCCL; auto chooses as NCCL does"));
   properties.emplace_back(
       "cores", or_wrapped(schema::count(0,
                                         "of each device, set apart for communication kernels "
                                         "alone; default 0: none")));
+  properties.emplace_back("graphs", graphs_schema());
   properties.emplace_back("chunk", reference("bytes"));
   properties.emplace_back("launch", reference("duration"));
   return closed_object(

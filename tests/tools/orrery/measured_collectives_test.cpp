@@ -88,6 +88,22 @@ TEST_F(MeasuredTest, AtMostAThirdIsFittedAndNothingFromASizeOn) {
   for (const std::int64_t size : below) EXPECT_LT(size, 20'000'000);
 }
 
+TEST_F(MeasuredTest, RowsApartAreShownAndCountForNothing) {
+  const std::string table = kColumns + std::string("all_gather,NCCL,int8,8,1000000,0.05\n") +
+                            "all_gather,NCCL,int8,8,1000001,0.05\n";
+  const auto shown = [&](const std::string& more) {
+    return parse_json(reproduce(table, more, {"--json"}).out, "stdout");
+  };
+  const JsonValue report =
+      shown(R"(, "fitted_every": 2, "apart": {"up_to": "1 MB", "reason": "why it is"})");
+  EXPECT_EQ(value_at(report, "/systems/0/apart/rows")->integer, 1);
+  EXPECT_EQ(value_at(report, "/systems/0/apart_reason")->string, "why it is");
+  EXPECT_TRUE(value_at(report, "/systems/0/rows/0/apart")->boolean);
+  EXPECT_FALSE(value_at(report, "/systems/0/rows/0/fitted")->boolean);
+  EXPECT_EQ(value_at(report, "/systems/0/held_out/rows")->integer, 1);
+  EXPECT_EQ(value_at(shown(""), "/systems/0/held_out/rows")->integer, 2);
+}
+
 TEST_F(MeasuredTest, NamesWhatIsWrongWithATable) {
   expect_refused("a,b\n1,2\n", "", "/measured/0/table: expected a table with the columns");
   expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,x,0.05\n", "", "line 2");
@@ -98,6 +114,10 @@ TEST_F(MeasuredTest, NamesWhatIsWrongWithATable) {
                  "did you mean \"limits\"?");
   expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,4,0.05\n",
                  R"(, "fitted_every": 1)", "/measured/0/fitted_every");
+  expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,4,0.05\n",
+                 R"(, "apart": {"up_to": "1 MB"})", "missing key \"reason\"");
+  expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,4,0.05\n",
+                 R"(, "graphs": {"tree": {"channel": 2}})", "did you mean \"channels\"?");
 }
 
 TEST_F(MeasuredTest, ATableThatIsNotThereIsADiskError) {

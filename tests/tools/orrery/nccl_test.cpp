@@ -29,11 +29,10 @@ TEST(NcclTimes, RowsThatWereNotFittedAreMetWithinTheLimits) {
     ++judged;
     EXPECT_EQ(*system.median_limit, 0.06);
     EXPECT_EQ(*system.ninth_limit, 0.15);
-    ASSERT_EQ(system.rows.size(), 504U);
-    EXPECT_EQ(system.spread(true).rows, 504U / 3);
+    EXPECT_LE(system.spread(true).rows, system.rows.size() / 3) << system.label;
     EXPECT_TRUE(system.holds()) << system.label;
   }
-  EXPECT_EQ(judged, 2U);
+  EXPECT_EQ(judged, 7U);
 }
 
 std::string output_of(const std::vector<std::string>& words) {
