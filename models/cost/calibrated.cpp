@@ -27,7 +27,9 @@ std::int64_t size_of(const Kernel& kernel, std::string_view name, std::int64_t f
 /// takes as many times longer than forward as it has more operations (nothing measured says so).
 /// What was not measured is marked (KernelCost::outside_measured): other kernels, unless the device
 /// has a share for them, backward attention, formats but bf16 and fp16, and what the op says
-/// (OpModel::outside_measured): several products at once, head sizes other than 128.
+/// (OpModel::outside_measured): several products at once, head sizes other than 128. Weights and
+/// caches take the bytes that the kernel reads of them; that they are turned into the precision of
+/// the arithmetic costs nothing here, and is marked too.
 ///
 /// A kernel holds its device's math as long as it runs alone, and its memory as far as its traffic
 /// goes. Prices are kept by device and shape: one model must not be shared by threads.
@@ -65,7 +67,7 @@ class Calibrated final : public CostModel {
       return cost;
     }
     const Fitted& fitted = fitted_for(op, device);
-    const OpShape shape = shape_of(kernel, op);
+    const OpShape shape = as_stored(shape_of(kernel, op), *fitted.model, kernel);
     const OpTime time = fitted.model->time(shape, device, fitted.values.values);
     const double factor = kernel.kind == "attention_backward" ? kBackward : 1;
     const double busy = time.busy * factor;
@@ -75,7 +77,8 @@ class Calibrated final : public CostModel {
     cost.launch = launch_of(kernel, duration_from_seconds(time.launch), busy);
     cost.bound = time.bound();
     cost.floor_seconds = floor_of(kernel, op, shape, device);
-    cost.outside_measured = is_outside(kernel) || !fitted.model->outside_measured(shape).empty();
+    cost.outside_measured =
+        is_outside(kernel) || shape.stored != 1 || !fitted.model->outside_measured(shape).empty();
     cost.transferred_from = fitted.values.transferred ? fitted.values.device : "";
     cost.why = explain(cost, time, fitted.model->details(shape, device, fitted.values.values),
                        fitted.values);
@@ -160,6 +163,15 @@ class Calibrated final : public CostModel {
                      head,  value,   keys - queries, attended(kernel, queries),
                      0};
     }
+    return shape;
+  }
+
+  /// The shape, with what the kernel moves besides it or less: weights and caches of fewer bits.
+  static OpShape as_stored(OpShape shape, const OpModel& model, const Kernel& kernel) {
+    const double storable = model.storable(shape);
+    const double more = (kernel.read + kernel.written).as_double() - model.work(shape).bytes;
+    if (more < 0 && storable > 0) shape.stored = std::max(0.0, 1 + more / storable);
+    shape.besides = std::max(0.0, more);
     return shape;
   }
 

@@ -84,6 +84,22 @@ TEST(OpGenerationAttention, LongContextsGoByTheBytesOfTheCache) {
   EXPECT_NEAR(model->time(shape, device("h", "Hopper"), values).busy, expected, 0.02 * expected);
 }
 
+TEST(OpGenerationAttention, ACachedLatentIsReadOnceForKeysAndValues) {
+  const double efficiency = 0.8;
+  const auto model = op("generation_attention");
+  const auto values = values_of(
+      *model,
+      {{"memory_efficiency", efficiency}, {"blend", 8}, {"block_GBps", 500}, {"key_ns", 0.001}});
+  const std::int64_t keys = 65'536;
+  const std::int64_t latent = 512;
+  const std::int64_t rotary = 64;
+  const OpShape shape{Precision::bf16, {64, keys, 16, 1, latent + rotary, latent, 0, 0}};
+  const double bytes = 64.0 * static_cast<double>(keys * (latent + rotary)) * 2;
+  EXPECT_NEAR(model->time(shape, device("h", "Hopper"), values).busy,
+              bytes / (efficiency * kBandwidth.as_double()),
+              0.05 * bytes / (efficiency * kBandwidth.as_double()));
+}
+
 TEST(OpContextAttention, TwiceTheLengthTakesFourTimesInTheLimit) {
   const auto model = op("context_attention");
   const auto values = values_of(*model);
@@ -201,8 +217,8 @@ class CalibratedModel : public testing::Test {
     return kernel;
   }
 
-  std::vector<Calibration> calibrations_ = {
-      calibration("a", "Ampere (GA100)", kCoreRate, {{"launch_us", 5}})};
+  std::vector<Calibration> calibrations_ = {calibration(
+      "a", "Ampere (GA100)", kCoreRate, {{"launch_us", 5}, {"operand_GBps", 1000}, {"blend", 16}})};
   Diagnostics diagnostics_;
   std::unique_ptr<CostModel> model_;
 };
@@ -245,12 +261,42 @@ TEST_F(CalibratedModel, OtherKernelsAreTheRooflines) {
   EXPECT_FALSE(model_->cost(kernel, known).outside_measured);
 }
 
+TEST_F(CalibratedModel, WeightsAndCachesTakeTheBytesThatAreReadOfThem) {
+  const DeviceSpec on = device("a", "Ampere (GA100)");
+  const double share = op("gemm")->parameters()[4].start;  // memory_efficiency
+  Kernel whole = product(1, 65'536, 16'384);
+  Kernel quarter = whole;
+  quarter.read = Bytes(2) * 16'384 + Bytes(65'536) * 16'384 / 2;  // of weights in 4 bits
+  const double saved = (whole.read - quarter.read).as_double() / (kBandwidth.as_double() * share);
+  const double slower = model_->cost(whole, on).math_seconds;
+  EXPECT_NEAR(slower - model_->cost(quarter, on).math_seconds, saved, 0.02 * saved);
+  EXPECT_FALSE(model_->cost(whole, on).outside_measured);
+  EXPECT_TRUE(model_->cost(quarter, on).outside_measured);
+  Kernel adds = whole;  // to what is there
+  adds.read += Bytes(65'536) * 1000;
+  EXPECT_GT(model_->cost(adds, on).math_seconds, slower);
+
+  Kernel decode;
+  decode.kind = "attention_decode";
+  const std::int64_t keys = 1'000'000;
+  decode.shape = {{"batch", 64},  {"heads", 8},   {"kv_heads", 8},
+                  {"queries", 1}, {"keys", keys}, {"head_size", 128}};
+  decode.operations = Flops(2) * 64 * 8 * keys * 256;
+  decode.read = Bytes(2) * 64 * 8 * (128 + keys * 256);
+  decode.written = Bytes(2) * 64 * 8 * 128;
+  Kernel half = decode;
+  half.read = Bytes(2) * 64 * 8 * 128 + Bytes(64) * 8 * keys * 256;
+  EXPECT_NEAR(model_->cost(half, on).math_seconds / model_->cost(decode, on).math_seconds, 0.5,
+              0.01);
+}
+
 TEST_F(CalibratedModel, BackwardAttentionTakesTwoAndAHalfTimesForward) {
   const DeviceSpec on = device("a", "Ampere (GA100)");
   Kernel forward;
   forward.kind = "attention";
   forward.operations = Flops(2) * (2 * 4096 * 4097 / 2) * 32 * 256;
-  forward.read = 1_MiB;
+  forward.read = Bytes(2) * (2 * 4096) * ((32 + 2 * 8) * 128);
+  forward.written = Bytes(2) * (2 * 4096) * (32 * 128);
   forward.shape = {
       {"batch", 2}, {"heads", 32}, {"kv_heads", 8}, {"sequence", 4096}, {"head_size", 128}};
   Kernel backward = forward;

@@ -86,6 +86,10 @@ std::vector<std::string> remarks(const Question& question, const OpShape& shape)
   if (!measured) {
     all.push_back(std::string(to_string(shape.precision)) + " was not measured: by its peak rate");
   }
+  if (shape.stored != 1) {
+    all.push_back(std::string(question.model->stored_as()) +
+                  " was measured as dtype alone: by its bytes, converting them costs nothing here");
+  }
   const std::string outside = question.model->outside_measured(shape);
   if (!outside.empty()) all.push_back("outside of what was measured: " + outside);
   if (!question.values.stays.empty()) all.push_back(question.values.stays);
@@ -162,6 +166,7 @@ std::string to_csv(const Question& question, const OpTable& table) {
 
 OpFields fields_from(std::span<const std::string> words, const OpModel& model) {
   std::vector<std::string> known = {"dtype"};
+  if (!model.stored_as().empty()) known.emplace_back(model.stored_as());
   for (const OpSize& size : model.sizes()) known.emplace_back(size.name);
   OpFields fields;
   for (const std::string& word : words) {

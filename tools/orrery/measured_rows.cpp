@@ -1,6 +1,7 @@
 #include "tools/orrery/measured_rows.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <map>
 #include <set>
@@ -50,6 +51,7 @@ class Kernels {
   void add(const OpShape& shape, const std::string& kernel, const std::string& where) {
     std::vector<std::int64_t> key = shape.sizes;
     key.push_back(static_cast<std::int64_t>(shape.precision));
+    key.push_back(std::bit_cast<std::int64_t>(shape.stored));
     names_.insert(kernel);
     const auto [known, is_new] = known_.emplace(std::move(key), kernel);
     if (!is_new && known->second != kernel && ambiguous_.empty()) ambiguous_ = where;

@@ -90,19 +90,18 @@ std::string known_names(const OpModel& model) {
   for (const OpSize& size : model.sizes()) {
     all += (all.empty() ? "" : ", ") + std::string(size.name);
   }
+  if (!model.stored_as().empty()) all += ", " + std::string(model.stored_as());
   return all + ", dtype";
 }
 
-Precision precision_from_fields(const OpFields& fields, const std::string& where) {
-  auto field = fields.find("dtype");
-  if (field == fields.end()) {
-    field = std::find_if(fields.begin(), fields.end(),
-                         [](const auto& each) { return each.first.ends_with("_dtype"); });
-  }
-  if (field == fields.end()) return Precision::bf16;
+/// Of a field that may be missing.
+Precision precision_in(const OpFields& fields, const std::string& name, Precision otherwise,
+                       const std::string& where) {
+  const auto field = fields.find(name);
+  if (field == fields.end()) return otherwise;
   const std::optional<Precision> precision = precision_of(field->second);
   if (!precision) {
-    throw UsageError(where + ": " + field->first +
+    throw UsageError(where + ": " + name +
                      ": expected fp32, tf32, bf16, fp16, fp8, int8 or int4, got " +
                      json_string(field->second).describe());
   }
@@ -163,8 +162,19 @@ std::optional<Precision> precision_of(const std::string& name) {
   return precision_from(name);
 }
 
+std::string dtype_field(const OpModel& model, const OpFields& fields) {
+  if (fields.contains("dtype")) return "dtype";
+  const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& each) {
+    return each.first.ends_with("_dtype") && each.first != model.stored_as();
+  });
+  return field == fields.end() ? "" : field->first;
+}
+
 OpShape shape_from(const OpModel& model, const OpFields& fields, const std::string& where) {
-  OpShape shape{precision_from_fields(fields, where), {}};
+  OpShape shape{precision_in(fields, dtype_field(model, fields), Precision::bf16, where), {}};
+  const Precision stored =
+      precision_in(fields, std::string(model.stored_as()), shape.precision, where);
+  shape.stored = element_bytes(stored) / element_bytes(shape.precision);
   for (const OpSize& size : model.sizes()) {
     const auto field = fields.find(std::string(size.name));
     if (field != fields.end()) {

@@ -13,11 +13,14 @@ namespace orrery {
 /// Text by column: "m" → "4096".
 using OpFields = std::map<std::string, std::string>;
 
+/// The field that names the precision: "dtype", else the first that ends in "_dtype" and does not
+/// say how operands are stored (OpModel::stored_as); "" without either.
+std::string dtype_field(const OpModel& model, const OpFields& fields);
+
 /// The shape that fields describe: a count for each size of the model (its fallback where it has
-/// one and there is no such field), and the precision of "dtype", or of the first field that ends
-/// in
-/// "_dtype": bf16 without either. Other fields are left alone. Throws UsageError that begins with
-/// `where` and names the field, also for a shape that the model refuses.
+/// one and there is no such field), the precision of dtype_field, bf16 without one, and the format
+/// of OpModel::stored_as, else that precision. Other fields are left alone. Throws UsageError that
+/// begins with `where` and names the field, also for a shape that the model refuses.
 OpShape shape_from(const OpModel& model, const OpFields& fields, const std::string& where);
 
 /// The CRC-32 of IEEE 802.3, as Python's zlib.crc32: what splits measured rows.

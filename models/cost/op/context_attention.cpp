@@ -80,9 +80,13 @@ class ContextAttention final : public OpModel {
     const Sizes s(shape);
     const double tokens = s.batch * s.queries;
     return {2 * tokens * s.heads * s.attended * (s.head + s.value),
-            s.element * (tokens * (s.heads + s.kv_heads) + s.batch * s.cached * s.kv_heads) *
-                (s.head + s.value)};
+            s.element * tokens * s.heads * (s.head + s.value) + storable(shape) * shape.stored};
   }
+  double storable(const OpShape& shape) const override {
+    const Sizes s(shape);
+    return s.element * s.batch * (s.queries + s.cached) * s.kv_heads * (s.head + s.value);
+  }
+  std::string_view stored_as() const override { return "kv_cache_dtype"; }
 
   OpTime time(const OpShape& shape, const DeviceSpec& device,
               std::span<const double> values) const override {
@@ -107,19 +111,18 @@ class ContextAttention final : public OpModel {
                          longest * std::min(values[resident], std::max(1.0, per_core)));
     const double tokens = s.batch * s.queries;
     const double kv = tokens * s.kv_heads * (s.head + s.value) * s.element;
-    const double other = s.element * tokens * s.heads * (s.head + s.value) +
-                         s.element * s.batch * s.cached * s.kv_heads * (s.head + s.value);
     time.busy = time.math;
     time.launch = values[launch] * 1e-6;
     if (s.queries == 1 && regroups_heads(s.heads, s.kv_heads, s.batch)) {
       time.launch += values[regroup] * 1e-6;
     }
-    time.traffic = other + kv;
+    time.traffic = work(shape).bytes;
     if (s.writes) {
+      const double moved = kv * (1 + shape.stored);
       time.memory =
-          2 * kv / (bandwidth * values[write_efficiency]) + tokens * values[token_ns] * 1e-9;
+          moved / (bandwidth * values[write_efficiency]) + tokens * values[token_ns] * 1e-9;
       time.busy += time.memory;
-      time.traffic += 2 * kv;
+      time.traffic += moved;
     } else {
       time.launch = std::max(0.0, time.launch - to_seconds(device.kernel_launch));
     }

@@ -76,10 +76,12 @@ constexpr std::array<OpSize, 4> kSizes = {{{"m", {}}, {"n", {}}, {"k", {}}, {"ba
 ///
 /// with the tile and the number of parts that take least, p the `blend`: where both take about as
 /// long, neither hides the other wholly. The efficiency of a tile falls with its
-/// area, by `small_tile` at most. Waves and tiles: NVIDIA, Matrix Multiplication Background User's
-/// Guide, "Tile Quantization" and "Wave Quantization". Measured products repeat with the same A and
-/// other B (by their times): that A stays in L2 as it would behind the kernel that made it. Leaves
-/// out: libraries' choices that are not the best, the clock falling under load.
+/// area, by `small_tile` at most. A right operand that is stored in fewer bits (weights) is read
+/// so, and turned into the precision of the product on the way for nothing. Waves and tiles:
+/// NVIDIA, Matrix Multiplication Background User's Guide, "Tile Quantization" and "Wave
+/// Quantization". Measured products repeat with the same A and other B (by their times): that A
+/// stays in L2 as it would behind the kernel that made it. Leaves out: libraries' choices that are
+/// not the best, the clock falling under load.
 class Gemm final : public OpModel {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
@@ -92,8 +94,13 @@ class Gemm final : public OpModel {
   Work work(const OpShape& shape) const override {
     const Sizes s(shape);
     return {2 * s.m * s.n * s.k * s.batch,
-            s.element * (s.m * s.k + s.k * s.n + s.m * s.n) * s.batch};
+            (s.element * (s.m * s.k + s.m * s.n) + s.right * s.k * s.n) * s.batch + shape.besides};
   }
+  double storable(const OpShape& shape) const override {
+    const Sizes s(shape);
+    return s.element * s.k * s.n * s.batch;
+  }
+  std::string_view stored_as() const override { return "weights_dtype"; }
 
   OpTime time(const OpShape& shape, const DeviceSpec& device,
               std::span<const double> values) const override {
@@ -112,13 +119,14 @@ class Gemm final : public OpModel {
 
  private:
   struct Sizes {
-    double m, n, k, batch, element;
+    double m, n, k, batch, element, right;  // bytes of an element of A and C, and of B
     explicit Sizes(const OpShape& shape)
         : m(static_cast<double>(shape.sizes[0])),
           n(static_cast<double>(shape.sizes[1])),
           k(static_cast<double>(shape.sizes[2])),
           batch(static_cast<double>(shape.sizes[3])),
-          element(element_bytes(shape.precision)) {}
+          element(element_bytes(shape.precision)),
+          right(element * shape.stored) {}
   };
   struct Choice {
     Tile tile;
@@ -137,7 +145,8 @@ class Gemm final : public OpModel {
     const double stays = values[warm] * device.l2.as_double();
     const double cold = stays > 0 ? std::clamp((left / stays - 1) / kWarmRamp, 0.0, 1.0) : 1.0;
     OpTime base;
-    base.traffic = left * cold + s.element * (s.k * s.n + s.m * s.n) * s.batch;
+    base.traffic =
+        left * cold + (s.right * s.k * s.n + s.element * s.m * s.n) * s.batch + shape.besides;
     base.launch = values[launch] * 1e-6;
     base.memory = base.traffic / (bandwidth * values[memory_efficiency]) +
                   values[memory_start] * 1e-6 * std::min(1.0, base.traffic / kStartBytes);
@@ -152,8 +161,8 @@ class Gemm final : public OpModel {
                                 (1 - values[small_tile] * (1 - std::min(1.0, area / kLargestTile)));
       const double tiles = std::ceil(s.m / tile.rows) * std::ceil(s.n / tile.columns) * s.batch;
       const double math_step = 2 * area / (rate * efficiency);
-      const double step = std::max(
-          math_step, (tile.rows + tile.columns) * s.element / (values[operand_rate] * 1e9));
+      const double operands = tile.rows * s.element + tile.columns * s.right;
+      const double step = std::max(math_step, operands / (values[operand_rate] * 1e9));
       const double store = area * s.element / (values[store_rate] * 1e9);
       for (const double parts : kParts) {
         const double depth = std::ceil(s.k / parts / 32) * 32;

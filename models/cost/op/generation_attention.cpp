@@ -63,8 +63,11 @@ constexpr std::array<OpSize, 8> kSizes = {{{"batch_size", {}},
 /// with the parts that take least, p the `blend`. FlashAttention-2 (before Hopper) cuts grouped
 /// query heads only, and brings them together with a kernel of its own where there are several
 /// groups and sequences (assumed: by the measured times, where these cases stand apart).
-/// `cache_write` 0: without the kernel that writes the new token. Leaves out: the arithmetic, but
-/// for that no kernel beats the peak.
+/// `cache_write` 0: without the kernel that writes the new token. One KV head whose values are
+/// narrower than its keys is latent attention's cached vector, of which the values are a part
+/// (DeepSeek-V2, arXiv 2405.04434, section 2.1.2 and appendix C: keys and values are maps of one
+/// latent, absorbed by those of queries and output): it is read once. Leaves out: the arithmetic,
+/// but for that no kernel beats the peak.
 class GenerationAttention final : public OpModel {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
@@ -82,8 +85,13 @@ class GenerationAttention final : public OpModel {
   Work work(const OpShape& shape) const override {
     const Sizes s(shape);
     return {2 * s.batch * s.heads * s.keys * (s.head + s.value),
-            s.element * s.batch * (s.keys * s.kv_heads + s.heads) * (s.head + s.value)};
+            s.batch * (s.keys * s.kv_heads * s.per_key + s.element * s.heads * (s.head + s.value))};
   }
+  double storable(const OpShape& shape) const override {
+    const Sizes s(shape);
+    return s.batch * s.keys * s.kv_heads * s.cached * s.element;
+  }
+  std::string_view stored_as() const override { return "kv_cache_dtype"; }
 
   OpTime time(const OpShape& shape, const DeviceSpec& device,
               std::span<const double> values) const override {
@@ -102,6 +110,8 @@ class GenerationAttention final : public OpModel {
  private:
   struct Sizes {
     double batch, keys, heads, kv_heads, head, value, element;
+    double cached;   // elements of a key and its value
+    double per_key;  // their bytes
     bool writes;
     explicit Sizes(const OpShape& shape)
         : batch(at(shape, 0)),
@@ -111,6 +121,8 @@ class GenerationAttention final : public OpModel {
           head(at(shape, 4)),
           value(at(shape, 5) > 0 ? at(shape, 5) : head),
           element(element_bytes(shape.precision)),
+          cached(kv_heads == 1 && value < head ? head : head + value),
+          per_key(cached * element * shape.stored),
           writes(shape.sizes[7] != 0) {}
     static double at(const OpShape& shape, std::size_t index) {
       return static_cast<double>(shape.sizes[index]);
@@ -127,7 +139,6 @@ class GenerationAttention final : public OpModel {
     const Sizes s(shape);
     const double cores = static_cast<double>(device.cores);
     const double bandwidth = device.memory_bandwidth.as_double();
-    const double per_key = (s.head + s.value) * s.element;
     const double units = s.batch * s.kv_heads * std::ceil(s.heads / s.kv_heads / kGroup);
     const bool cuts_all = has_warp_groups(device);
     const bool grouped = s.heads > s.kv_heads;
@@ -135,10 +146,10 @@ class GenerationAttention final : public OpModel {
     const double arithmetic = 2 * s.batch * s.heads * s.keys * (s.head + s.value) /
                               (core_rate(device, shape.precision) * cores);
     OpTime base;
-    base.traffic = s.batch * (s.keys * s.kv_heads + s.heads) * per_key;
-    base.memory =
-        std::max(s.batch * s.keys * s.kv_heads * per_key / (bandwidth * values[memory_efficiency]),
-                 s.batch * s.keys * values[key_ns] * 1e-9);
+    const double cache = s.batch * s.keys * s.kv_heads * s.per_key;
+    base.traffic = cache + s.batch * s.heads * (s.head + s.value) * s.element;
+    base.memory = std::max(cache / (bandwidth * values[memory_efficiency]),
+                           s.batch * s.keys * values[key_ns] * 1e-9);
     base.launch = values[launch] * 1e-6;
     if (regroups_heads(s.heads, s.kv_heads, s.batch)) base.launch += values[regroup] * 1e-6;
     if (s.writes) {
@@ -153,7 +164,7 @@ class GenerationAttention final : public OpModel {
       if (parts > 1 && (s.keys / parts < kColumns || (!cuts_all && !grouped))) break;
       const double waves = std::ceil(units * parts / cores) * values[block_us] * 1e-6;
       const double chain =
-          std::ceil(s.keys / parts / kColumns) * kColumns * per_key / (values[block_rate] * 1e9);
+          std::ceil(s.keys / parts / kColumns) * kColumns * s.per_key / (values[block_rate] * 1e9);
       double busy =
           std::pow(std::pow(waves, p) + std::pow(chain, p) + std::pow(base.memory, p), 1 / p);
       if (parts > 1) busy += values[combine] * 1e-6;

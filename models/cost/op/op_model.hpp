@@ -26,6 +26,8 @@ struct OpSize {
 struct OpShape {
   Precision precision = Precision::bf16;
   std::vector<std::int64_t> sizes;
+  double stored = 1;   // bytes of what OpModel::storable counts, over those in `precision`
+  double besides = 0;  // bytes moved besides operands and results: a sum that is added to
 };
 
 /// How a figure carries over from the device where it was fitted to another.
@@ -80,6 +82,11 @@ class OpModel {
     double bytes = 0;
   };
   virtual Work work(const OpShape& shape) const = 0;
+  /// Bytes in `precision` of what may be stored in another format (OpShape::stored): the right
+  /// operand of a product (weights), keys and values of attention. 0: there is nothing.
+  virtual double storable(const OpShape&) const { return 0; }
+  /// The column that names this format: "weights_dtype", "kv_cache_dtype"; "": none.
+  virtual std::string_view stored_as() const { return {}; }
   /// Why there is no such kernel: "topk: expected at most num_experts (8), got 9"; "" when there
   /// is.
   virtual std::string refusal(const OpShape& shape) const;
