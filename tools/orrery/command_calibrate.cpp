@@ -33,12 +33,16 @@ constexpr const char* kHelp =
     "is\n"
     "a multiple of --judge. A .json file is one that kernels/calibrate wrote: rows of other "
     "kernels,\n"
-    "those beside others, those on some of the cores alone (\"sms\") and formats that the device "
-    "has\n"
-    "not are left out, with a note; sizes that the op does not know are not looked at. With --out "
-    "the op is written into that file of calibrations, which "
-    "may\n"
-    "hold others already; a calibration in hw/calibration is what the cost model \"calibrated\" "
+    "those beside others, those on some of the cores alone (\"sms\"), those that did not settle\n"
+    "(\"stable\"), those of other work (\"flops\") and formats that the device has not are left "
+    "out, with\n"
+    "a note; sizes that the op does not know are not looked at; a file of a device with other "
+    "cores "
+    "is\n"
+    "refused. Figures that end at a bound and large errors are warned of. With --out the op is "
+    "written\n"
+    "into that file of calibrations, which may hold others already; a calibration in "
+    "hw/calibration is what the cost model \"calibrated\" "
     "reads.\n\n"
     "example\n"
     "  orrery calibrate h100_sxm gemm --measured gemm.csv --milliseconds latency \\\n"
@@ -53,7 +57,8 @@ CommandSyntax syntax() {
       "kernel", po::value<std::string>()->default_value(""),
       "the kernel to fit, where a file of kernels/calibrate has several for one shape")(
       "judge", po::value<int>()->default_value(4), "one row in so many is judged; 0: none")(
-      "source", po::value<std::string>()->default_value(""), "where the times are from")(
+      "source", po::value<std::string>()->default_value(""),
+      "where the times are from; without it what a .json file says")(
       "stays", po::value<std::string>()->default_value(""),
       "why these figures say nothing of other devices, which then take others")(
       "out", po::value<std::string>(), "the file to write the op into");
@@ -70,6 +75,10 @@ std::string to_text(const OpModel& model, const OpCalibration& fit, const FitRep
     text += line;
   }
   const auto add = [&](const std::string& name, const OpError& error) {
+    if (error.samples == 0) {
+      text += name + std::string(23 - std::min<std::size_t>(22, name.size()), ' ') + "no rows\n";
+      return;
+    }
     std::snprintf(line, sizeof line,
                   "%-22s %6zu rows: error median %5.1f %%, p90 %5.1f %%, largest %5.0f %%\n",
                   name.c_str(), error.samples, error.median * 100, error.percentile_90 * 100,
@@ -143,9 +152,43 @@ class FitProgress {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
+/// Half of the rows off by more: the model does not hold for them.
+constexpr double kLargeError = 0.3;
+
+/// What a reader of the fit must know, a sentence each.
+std::vector<std::string> warnings_of(const OpModel& model, std::span<const double> values,
+                                     const FitReport& report) {
+  std::vector<std::string> all;
+  char line[200];
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const OpParameter& parameter = model.parameters()[i];
+    const double edge = 1e-3 * values[i];
+    const bool low = values[i] - parameter.lower < edge;
+    if (!low && parameter.upper - values[i] > edge) continue;
+    std::snprintf(line, sizeof line, "%s ended at its %s bound, %g: the times ask for more",
+                  std::string(parameter.name).c_str(), low ? "lower" : "upper",
+                  low ? parameter.lower : parameter.upper);
+    all.emplace_back(line);
+  }
+  const OpError& error = report.judged.samples > 0 ? report.judged : report.fitted;
+  if (error.median > kLargeError) {
+    std::snprintf(line, sizeof line,
+                  "half of the rows are off by more than %.0f %%: the model does not hold for them",
+                  error.median * 100);
+    all.emplace_back(line);
+  }
+  if (report.judged.samples == 0) all.emplace_back("no row was judged: the errors are of the fit");
+  return all;
+}
+
+struct Measured {
+  std::vector<OpSample> samples;
+  std::string origin;  // as the file has it
+};
+
 /// The samples of the file, with a note on stderr of what is left out.
-std::vector<OpSample> samples_of(const po::variables_map& options, const std::string& op,
-                                 const OpModel& model, const DeviceSpec& device) {
+Measured samples_of(const po::variables_map& options, const std::string& op, const OpModel& model,
+                    const DeviceSpec& device) {
   const std::string path = options["measured"].as<std::string>();
   const bool milliseconds = options.count("milliseconds") > 0;
   const TimeColumn column{milliseconds ? options["milliseconds"].as<std::string>() : "measured_s",
@@ -163,7 +206,7 @@ std::vector<OpSample> samples_of(const po::variables_map& options, const std::st
                      " rows to fit, as " + op + " has so many parameters, got " +
                      std::to_string(fitted));
   }
-  return samples;
+  return {std::move(samples), rows.table.origin};
 }
 
 }  // namespace
@@ -192,7 +235,8 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   if (!device.peak_of(Precision::bf16) || device.cores <= 0) {
     throw UsageError(device.name + " needs a bf16 peak rate and cores to be calibrated");
   }
-  const std::vector<OpSample> samples = samples_of(options, entry.name, *model, device);
+  const auto [samples, origin] = samples_of(options, entry.name, *model, device);
+  const std::string source = options["source"].as<std::string>();
   std::optional<Output> output;
   if (options.count("out") > 0) output.emplace(options["out"].as<std::string>(), device);
   std::vector<double> start;
@@ -200,11 +244,14 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   FitProgress progress;
   OpCalibration fit{fit_op(*model, device, samples, std::move(start),
                            [&](double share) { progress.show(share); }),
-                    options["source"].as<std::string>(),
+                    source.empty() ? origin : source,
                     {},
                     options["stays"].as<std::string>()};
   const FitReport report = report_of(*model, device, fit.values, samples);
   print(to_text(*model, fit, report));
+  for (const std::string& warning : warnings_of(*model, fit.values, report)) {
+    std::cerr << "warning: " << warning << std::endl;
+  }
   if (output) {
     const std::string split =
         "a row is judged, not fitted, when the CRC-32 of its sizes, joined by "

@@ -70,7 +70,7 @@ std::string provenance(const Question& question) {
     std::snprintf(judged, sizeof judged, "; judged on %zu rows: median error %.1f %%, p90 %.1f %%",
                   values.judged.samples, values.judged.median * 100,
                   values.judged.percentile_90 * 100);
-    text = whose + judged;
+    text = whose + (values.judged.samples > 0 ? judged : "; not judged on any row");
   } else {
     text = "figures of " + std::string(others) + ", " + whose +
            "; this op itself was not measured for them";

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cctype>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -30,6 +33,7 @@ std::string unusual_place(const OpFields& row, const DeviceSpec& device) {
 std::string other_kernel(const OpFields& row, const OpModel& model, const DeviceSpec& device,
                          const std::string& kernel) {
   const std::string own = field_of(row, "kernel");
+  if (row.contains("stable")) return "did not settle (\"stable\": false)";
   if (row.contains("part")) return "ran beside other kernels (" + own + ")";
   if (!kernel.empty() && own != kernel) return "are of other kernels than " + kernel;
   for (const OpSize& size : model.sizes()) {
@@ -43,6 +47,39 @@ std::string other_kernel(const OpFields& row, const OpModel& model, const Device
   if (!device.peak_of(*precision))
     return "are in " + dtype + ", for which " + device.name + " has no peak rate";
   return {};
+}
+
+/// Operations that a kernel may count apart from the op's: of a softmax, of half a causal row.
+constexpr double kOtherWork = 0.05;
+
+/// Whether it says that it does other work than the op: one of two products, say.
+bool does_other_work(const OpFields& row, const OpModel& model, const OpShape& shape) {
+  const double own = std::strtod(field_of(row, "flops").c_str(), nullptr);
+  const double expected = model.work(shape).operations;
+  return own > 0 && std::abs(own - expected) > kOtherWork * expected;
+}
+
+/// Letters and digits alone, small: "NVIDIA H100 80GB HBM3" to "nvidiah10080gbhbm3".
+std::string plain(const std::string& name) {
+  std::string text;
+  for (const char each : name) {
+    const auto character = static_cast<unsigned char>(each);
+    if (std::isalnum(character) != 0) text += static_cast<char>(std::tolower(character));
+  }
+  return text;
+}
+
+/// Throws UsageError for a file of a device with other cores; a note when the names do not match.
+std::string check_device(const OpTable& table, const DeviceSpec& device) {
+  const std::string whose = table.device.empty() ? "another device" : table.device;
+  if (table.sms > 0 && table.sms != device.cores) {
+    throw UsageError(table.path + "#/device/sms: expected the " + std::to_string(device.cores) +
+                     " cores of " + device.name + ", got " + std::to_string(table.sms) + " of " +
+                     whose);
+  }
+  const std::string model = plain(device.name.substr(0, device.name.find('_')));
+  if (table.device.empty() || plain(table.device).find(model) != std::string::npos) return {};
+  return "measured on " + whose + ", fitted as " + device.name + ": are they the same?";
 }
 
 /// Two kernels that do the same cannot both be what an op takes.
@@ -79,7 +116,7 @@ std::string unknown_sizes(const OpTable& table, const OpModel& model) {
     for (const auto& [name, text] : row) unknown.insert(name);
   }
   for (const OpSize& size : model.sizes()) unknown.erase(std::string(size.name));
-  for (const char* name : {"kernel", "dtype", "measured_s", "sms"}) unknown.erase(name);
+  for (const char* name : {"kernel", "dtype", "measured_s", "sms", "flops"}) unknown.erase(name);
   std::string all;
   for (const std::string& name : unknown) all += (all.empty() ? "" : ", ") + name;
   return all;
@@ -90,21 +127,33 @@ std::string unknown_sizes(const OpTable& table, const OpModel& model) {
 MeasuredRows rows_of(const OpTable& table, const std::string& op, const OpModel& model,
                      const DeviceSpec& device, const std::string& kernel) {
   MeasuredRows chosen;
-  chosen.table = {
-      .path = table.path, .header = table.header, .lines = {}, .rows = {}, .numbers = {}};
+  chosen.table = {.path = table.path,
+                  .header = table.header,
+                  .lines = {},
+                  .rows = {},
+                  .numbers = {},
+                  .origin = table.origin};
   std::map<std::string, std::size_t> left_out;
+  if (const std::string note = check_device(table, device); !note.empty()) {
+    chosen.notes.push_back(note);
+  }
   Kernels kernels;
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const OpFields& fields = table.rows[row];
     std::string reason = unusual_place(fields, device);
     if (reason.empty() && table.is_json()) reason = other_kernel(fields, model, device, kernel);
+    const std::string where = table.place(row);
+    if (reason.empty() && table.is_json()) {
+      const OpShape shape = shape_from(model, fields, where);
+      if (does_other_work(fields, model, shape)) {
+        reason = "do other work (\"flops\") than " + op + " (" + field_of(fields, "kernel") + ")";
+      } else {
+        kernels.add(shape, field_of(fields, "kernel"), where);
+      }
+    }
     if (!reason.empty()) {
       ++left_out[reason];
       continue;
-    }
-    if (table.is_json()) {
-      const std::string where = table.place(row);
-      kernels.add(shape_from(model, fields, where), field_of(fields, "kernel"), where);
     }
     if (!table.lines.empty()) chosen.table.lines.push_back(table.lines[row]);
     chosen.table.rows.push_back(fields);
@@ -114,7 +163,7 @@ MeasuredRows rows_of(const OpTable& table, const std::string& op, const OpModel&
     chosen.notes.push_back(std::to_string(count) + " rows are left out: they " + reason);
   }
   if (chosen.table.rows.empty() && !chosen.notes.empty()) {
-    throw UsageError(table.path + ": no row is of " + op + "; " + chosen.notes.front());
+    throw UsageError(table.path + ": no row is of " + op + "; " + chosen.notes.back());
   }
   kernels.require_one();
   const std::string unknown = table.is_json() ? unknown_sizes(chosen.table, model) : "";

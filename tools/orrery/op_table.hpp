@@ -41,6 +41,9 @@ struct OpTable {
   std::vector<std::string> lines;  // of the rows, as written; none of a JSON file
   std::vector<OpFields> rows;
   std::vector<std::size_t> numbers;  // of the rows: lines from 1, in a JSON file places from 0
+  std::string device = {};  // what the driver calls the one that a JSON file was measured on
+  std::int64_t sms = 0;     // of it; 0: the file does not say
+  std::string origin = {};  // device, driver, CUDA version, git hash, date: as far as the file says
 
   bool is_json() const { return header.empty(); }
   /// "FILE, line 3", of a row; of a JSON file "FILE#/rows/1".
@@ -61,8 +64,8 @@ std::vector<OpSample> samples_from(const OpTable& table, const OpModel& model,
 /// Throws IoError when the file cannot be read, and UsageError for a first line that names no
 /// columns, or a row of another length.
 OpTable read_op_table(const std::string& path);
-/// A file that kernels/calibrate wrote: "rows" with "shape", "dtype", "median_s", "kernel" and
-/// "part". Throws IoError and ScenarioError.
+/// A file that kernels/calibrate wrote: "rows" with "shape", "dtype", "median_s", "kernel",
+/// "part", "flops" and "stable", and what it was measured on. Throws IoError and ScenarioError.
 OpTable read_op_rows(const std::string& path);
 
 }  // namespace orrery

@@ -81,7 +81,9 @@ constexpr std::array<OpSize, 7> kSizes = {{{"num_tokens", {}},
 ///   in
 ///            whole 32, and (active x n k + rows (n + k)) element / (efficiency x bandwidth),
 ///            blended
-///   tuned    the efficiency is tuned_gain times as high where the library has blocks for the shape
+///   tuned    the efficiency is tuned_gain times as high where the library has blocks for the
+///   shape,
+///            at most 1
 ///   odd      a product takes 1/odd_share as long where inter/tp is no multiple of 16: Triton loads
 ///            vectors only along strides that it knows to be one
 ///   time     launch + both products + (3 rows inter/tp + rows hidden + tokens hidden) element /
@@ -122,8 +124,8 @@ class Moe final : public OpModel {
     const Loads loads = loads_of(s, block, values[skew]);
     const double odd = std::fmod(s.inter, kVector) == 0 ? 1 : values[odd_share];
     const double rate = odd * core_rate(device, shape.precision) *
-                        values[few ? few_efficiency : math_efficiency] *
-                        (is_tuned(s, device) ? values[tuned_gain] : 1);
+                        std::min(1.0, values[few ? few_efficiency : math_efficiency] *
+                                          (is_tuned(s, device) ? values[tuned_gain] : 1));
     const double bandwidth = device.memory_bandwidth.as_double() * values[memory_efficiency];
     OpTime time;
     time.launch = values[launch] * 1e-6;
