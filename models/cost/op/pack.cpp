@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "models/cost/op/builtin.hpp"
+#include "models/cost/op/cached_stream.hpp"
 
 namespace orrery {
 namespace {
@@ -11,21 +12,20 @@ constexpr double kSector = 32;  // bytes: least that is read of device memory (C
 constexpr std::array<OpSize, 2> kSizes = {{{"bytes", {}}, {"block_bytes", {}}}};
 
 /// Blocks of so many bytes, apart from each other, copied into one buffer of `bytes`: every block
-/// is read in whole sectors, the buffer is written once. Leaves out: strides shorter than a sector,
-/// address arithmetic.
-class Pack final : public OpModel {
+/// is read in whole sectors, the buffer is written once (CachedStream). Leaves out: strides shorter
+/// than a sector, address arithmetic.
+class Pack final : public CachedStream {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
-  std::span<const OpParameter> parameters() const override { return {}; }
   Work work(const OpShape& shape) const override {
     return {0, 2 * static_cast<double>(shape.sizes[0])};
   }
   OpTime time(const OpShape& shape, const DeviceSpec& device,
-              std::span<const double>) const override {
+              std::span<const double> values) const override {
     const double bytes = static_cast<double>(shape.sizes[0]);
     const double block = static_cast<double>(shape.sizes[1]);
     const double read = bytes / block * std::ceil(block / kSector) * kSector;
-    return streamed(read + bytes, device, "elementwise");
+    return pass(read + bytes, read + bytes, device, values);
   }
 };
 
