@@ -44,14 +44,22 @@ OpCalibration read_op(JsonCursor cursor, const OpModel& model) {
   return fit;
 }
 
-/// Of one core, over that where the calibration was made: in bf16, or in fp16 where there is none.
+/// Of one core, over that where the calibration was made.
 double rate_of(const DeviceSpec& device, const Calibration& from) {
-  for (const Precision precision : {Precision::bf16, Precision::fp16}) {
-    if (device.peak_of(precision) && device.cores > 0) {
-      return core_rate(device, precision) / from.core_rate.as_double();
-    }
-  }
-  return 1;
+  const std::optional<double> rate = scaling_rate(device);
+  return rate ? *rate / from.core_rate.as_double() : 1;
+}
+
+double clock_of(const DeviceSpec& device, const Calibration& from) {
+  return device.clock > Frequency(0) ? device.clock.as_double() / from.clock.as_double() : 1;
+}
+
+/// Whether a device of its name is still the one that was measured: a scenario may override what
+/// figures are scaled by.
+bool is_as_measured(const DeviceSpec& device, const Calibration& from) {
+  const auto same = [](double ratio) { return std::abs(ratio - 1) < 1e-6; };
+  return same(rate_of(device, from)) && same(clock_of(device, from)) &&
+         same(device.memory_efficiency / from.memory_share);
 }
 
 /// How far a calibration is from a device: the less the better.
@@ -60,15 +68,14 @@ std::tuple<bool, bool, double> distance(const Calibration& from, const DeviceSpe
   DeviceSpec there;
   there.architecture = from.architecture;
   const double rate = rate_of(device, from);
-  return {from.architecture != device.architecture, has_warp_groups(there) != warp_groups,
-          std::abs(std::log(rate))};
+  return {family_of(from.architecture) != family_of(device.architecture),
+          has_warp_groups(there) != warp_groups, std::abs(std::log(rate))};
 }
 
 /// A figure that was fitted on `from`, on another device.
 double carried(Carried how, double value, const Calibration& from, const DeviceSpec& to) {
-  const double rate =
-      to.peak_of(Precision::bf16) ? core_rate(to, Precision::bf16) / from.core_rate.as_double() : 1;
-  const double clock = to.clock > Frequency(0) ? to.clock.as_double() / from.clock.as_double() : 1;
+  const double rate = rate_of(to, from);
+  const double clock = clock_of(to, from);
   switch (how) {
     case Carried::same:
       return value;
@@ -125,6 +132,10 @@ OpValues values_for(const std::string& op, const OpModel& model, const DeviceSpe
     if (!each.ops.contains(name)) continue;
     if (each.device == device.name) {
       const OpCalibration& fit = each.ops.at(name);
+      if (!is_as_measured(device, each)) {
+        nearest = &each;
+        break;
+      }
       return {fit.values, each.device, false, fit.source, fit.judged, fit.stays};
     }
     if (!each.ops.at(name).stays.empty()) continue;

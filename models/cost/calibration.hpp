@@ -23,7 +23,7 @@ struct OpCalibration {
 struct Calibration {
   std::string device;        // its name in the catalogue
   std::string architecture;  // "Hopper (GH100)"
-  FlopRate core_rate;        // one core's, at the bf16 peak
+  FlopRate core_rate;        // one core's, see scaling_rate
   Frequency clock;
   double memory_share = 1;  // of the bandwidth, as the catalogue has it
   std::map<std::string, OpCalibration> ops;
@@ -43,8 +43,9 @@ struct OpValues {
 };
 
 /// The device's own, else those of the nearest device on which the op was fitted: of the same
-/// architecture, else with the same kind of matrix pipes, else any; among several that whose cores
-/// come nearest in rate. What depends on a device is scaled by its catalogue entry (Carried).
+/// family (family_of), else with the same kind of matrix pipes, else any; among several that whose
+/// cores come nearest in rate. What depends on a device is scaled by its catalogue entry (Carried),
+/// also its own figures where a scenario overrides what they are scaled by.
 OpValues values_for(const std::string& op, const OpModel& model, const DeviceSpec& device,
                     std::span<const Calibration> calibrations);
 

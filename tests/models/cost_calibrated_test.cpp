@@ -112,6 +112,23 @@ TEST(OpContextAttention, TwiceTheLengthTakesFourTimesInTheLimit) {
   EXPECT_NEAR(time(262'144) / time(131'072), 4, 0.02);
 }
 
+TEST(OpElementwise, TheSameBytesTakeTheSameTimeWhicheverKernelMovesThem) {
+  const DeviceSpec on = device("a", "Ampere");
+  const double l2 = 5120 * kClock.as_double();  // B/s
+  const auto time = [&](const char* name, const std::vector<std::int64_t>& sizes) {
+    const auto model = op(name);
+    const auto values = values_of(*model, {{"warm", 1}, {"operand_GBps", 1000}});
+    return model->time({Precision::bf16, sizes}, on, values).busy;
+  };
+  for (const std::int64_t rows : {64, 1'000'000}) {  // in the L2 cache, and far beyond it
+    const std::int64_t elements = rows * 1024;
+    const double copy = time("elementwise", {elements, 1, 1});
+    EXPECT_DOUBLE_EQ(time("softmax", {rows, 1024, 0}), copy);
+    EXPECT_DOUBLE_EQ(time("pack", {2 * elements, 2 * elements}), copy);
+    EXPECT_GE(copy, 4.0 * static_cast<double>(elements) / l2);
+  }
+}
+
 TEST(ValuesFor, ADeviceTakesItsOwn) {
   const std::vector<Calibration> all = {calibration("a", "Ampere", kCoreRate, {{"launch_us", 5}}),
                                         calibration("b", "Ampere", kCoreRate, {{"launch_us", 7}})};
@@ -154,6 +171,42 @@ TEST(ValuesFor, AmongOtherArchitecturesTheKindOfMatrixPipesDecides) {
   EXPECT_EQ(values_for("gemm", *model, device("g", "Blackwell (GB202)"), all).device, "a");
   EXPECT_EQ(values_for("gemm", *model, device("l", "Ada Lovelace (AD102)"), all).device, "a");
   EXPECT_EQ(values_for("gemm", *model, device("x", "Ada Lovelace"), {}).device, "");
+}
+
+TEST(ValuesFor, FamiliesAreFoundByTheirWordAndUnknownOnesOfNvidiaAreNew) {
+  const std::vector<Calibration> all = {calibration("h", "Hopper (GH100)", kCoreRate, {}),
+                                        calibration("a", "Ampere (GA100)", kCoreRate, {})};
+  const auto nearest = [&](const std::string& architecture, const std::string& vendor) {
+    DeviceSpec of = device("x", architecture);
+    of.vendor = vendor;
+    return values_for("gemm", *op("gemm"), of, all).device;
+  };
+  for (const char* newer : {"NVIDIA Hopper", "Blackwell", "Blackwell Ultra (GB110)",
+                            "Grace Blackwell (GB200)", "Rubin (GR100)"}) {
+    EXPECT_EQ(nearest(newer, "NVIDIA"), "h") << newer;
+  }
+  for (const char* older : {"nvidia ampere", "Volta (GV100)", "Blackwell (GB203)", "Ada"}) {
+    EXPECT_EQ(nearest(older, "NVIDIA"), "a") << older;
+  }
+  EXPECT_EQ(nearest("CDNA 2", "AMD"), "a");
+}
+
+TEST(ValuesFor, ADeviceWithoutBf16IsScaledByItsFp16) {
+  const std::vector<Calibration> all = {
+      calibration("a", "Ampere", kCoreRate, {{"operand_GBps", 40}})};
+  DeviceSpec old = device("v", "Volta", 2);
+  std::swap(old.peak[static_cast<std::size_t>(Precision::bf16)],
+            old.peak[static_cast<std::size_t>(Precision::fp16)]);
+  EXPECT_DOUBLE_EQ(values_for("gemm", *op("gemm"), old, all).values[2], 2 * 40);
+}
+
+TEST(ValuesFor, OverriddenFactsScaleADevicesOwnFigures) {
+  const std::vector<Calibration> all = {
+      calibration("a", "Ampere", kCoreRate, {{"operand_GBps", 40}})};
+  const OpValues values = values_for("gemm", *op("gemm"), device("a", "Ampere", 3), all);
+  EXPECT_TRUE(values.transferred);
+  EXPECT_EQ(values.device, "a");
+  EXPECT_DOUBLE_EQ(values.values[2], 3 * 40);
 }
 
 TEST(ValuesFor, WhatStaysOnItsDeviceIsTakenThereAlone) {

@@ -107,8 +107,7 @@ JsonValue calibrations_in(const std::string& path, const DeviceSpec& device) {
        {"device", json_string(device.name)},
        {"architecture", json_string(device.architecture)},
        {"core_rate",
-        json_string(std::to_string(static_cast<std::int64_t>(core_rate(device, Precision::bf16))) +
-                    " FLOP/s")},
+        json_string(std::to_string(static_cast<std::int64_t>(*scaling_rate(device))) + " FLOP/s")},
        {"clock",
         json_string(std::to_string(static_cast<std::int64_t>(device.clock.count())) + " Hz")},
        {"memory_share", json_real(device.memory_efficiency)},
@@ -232,8 +231,8 @@ int calibrate_command(std::span<const std::string> words, const Builtins&) {
   }
   const DeviceSpec device =
       device_named(argument_of(options), "DEVICE", open_catalog(find_data_folders()));
-  if (!device.peak_of(Precision::bf16) || device.cores <= 0) {
-    throw UsageError(device.name + " needs a bf16 peak rate and cores to be calibrated");
+  if (!scaling_rate(device)) {
+    throw UsageError(device.name + " needs a bf16 or fp16 peak rate and cores to be calibrated");
   }
   const auto [samples, origin] = samples_of(options, entry.name, *model, device);
   const std::string source = options["source"].as<std::string>();

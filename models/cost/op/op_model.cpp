@@ -1,6 +1,8 @@
 #include "models/cost/op/op_model.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 
 #include "models/cost/op/builtin.hpp"
 #include "sim/base/errors.hpp"
@@ -11,6 +13,25 @@ namespace {
 // Share of the memory's bandwidth that copies and additions of long arrays reach on GPUs (assumed:
 // recalled from BabelStream, 1.40 of 1.555 TB/s on A100 40 GB; matrix products reach less there).
 constexpr double kStreamed = 0.9;
+
+// NVIDIA's families, the ones without products of groups of warps first.
+constexpr std::array<std::string_view, 9> kFamilies = {
+    "kepler", "maxwell", "pascal", "volta", "turing", "ampere", "ada", "hopper", "blackwell"};
+constexpr std::string_view kGraphics = "blackwell graphics";  // chips GB202 and their like
+
+/// Words of letters and digits, in small letters.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (const char each : text) {
+    const auto character = static_cast<unsigned char>(each);
+    if (std::isalnum(character) != 0) {
+      words.back() += static_cast<char>(std::tolower(character));
+    } else if (!words.back().empty()) {
+      words.emplace_back();
+    }
+  }
+  return words;
+}
 
 }  // namespace
 
@@ -50,9 +71,31 @@ OpTime streamed(double bytes, const DeviceSpec& device, std::string_view kind) {
   return time;
 }
 
+std::optional<double> scaling_rate(const DeviceSpec& device) {
+  for (const Precision precision : {Precision::bf16, Precision::fp16}) {
+    if (device.peak_of(precision) && device.cores > 0) return core_rate(device, precision);
+  }
+  return std::nullopt;
+}
+
+std::string family_of(std::string_view architecture) {
+  const std::vector<std::string> words = words_of(architecture);
+  for (const std::string_view family : kFamilies) {
+    if (std::find(words.begin(), words.end(), family) == words.end()) continue;
+    const bool graphics = std::any_of(words.begin(), words.end(), [](const std::string& word) {
+      return word.starts_with("gb20") && word != "gb200";  // a board of GB100s
+    });
+    return std::string(family == "blackwell" && graphics ? kGraphics : family);
+  }
+  return std::string(architecture);
+}
+
 bool has_warp_groups(const DeviceSpec& device) {
-  return device.architecture.starts_with("Hopper") ||
-         device.architecture.starts_with("Blackwell (GB10");
+  const std::string family = family_of(device.architecture);
+  if (family == "hopper" || family == "blackwell") return true;
+  const bool known = family == kGraphics ||
+                     std::find(kFamilies.begin(), kFamilies.end(), family) != kFamilies.end();
+  return !known && device.vendor == "NVIDIA";
 }
 
 bool regroups_heads(double heads, double kv_heads, double sequences) {

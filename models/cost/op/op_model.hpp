@@ -109,8 +109,16 @@ double core_rate(const DeviceSpec& device, Precision precision);
 /// What moving bytes takes, at the share of the memory's bandwidth that the catalogue gives for
 /// kernels of the kind (one of kMemoryKinds), else at nine tenths, and the device's kernel launch.
 OpTime streamed(double bytes, const DeviceSpec& device, std::string_view kind);
+/// One core's in bf16, in fp16 where it has no bf16, by which figures are scaled; none without
+/// either or without cores.
+std::optional<double> scaling_rate(const DeviceSpec& device);
+/// The family that a catalogue's text on an architecture names by a word, wherever it stands:
+/// "hopper" of "NVIDIA Hopper (GH100)"; "blackwell graphics" of one whose chip is a GB20x; else the
+/// text.
+std::string family_of(std::string_view architecture);
 /// Whether its matrix pipes take products of groups of warps: Hopper and the Blackwell of data
-/// centres (GB100), not that of graphics cards (GB202), which has Ada's.
+/// centres, not that of graphics cards, which has Ada's. A family of NVIDIA's that we do not know
+/// is taken for a newer one (assumed: it keeps them).
 bool has_warp_groups(const DeviceSpec& device);
 /// Whether query heads of a group, one query each, must be copied to stand beside each other: where
 /// there are several groups and sequences (assumed: by measured times, where these stand apart).
