@@ -36,18 +36,18 @@ NcclFormulas::NcclFormulas(const NcclFits& fits, const NcclPlace& place)
 
 /// NCCL's own estimate (src/graph/tuning.cc): what it reckons with, not what it takes.
 double NcclFormulas::estimate(std::size_t protocol, const NcclWork& work, Bytes size) const {
+  const NcclGraph& graph = work.is_tree ? place_.graphs.tree : place_.graphs.ring;
+  const double adapter = graph.bandwidth > 0 ? graph.bandwidth : place_.adapter;
   if (work.crossings > 0 && work.reckoned > 0 && tuning_->between_nodes) {
-    const NcclGraph& graph = work.is_tree ? place_.graphs.tree : place_.graphs.ring;
     const int channels = graph.channels > 0 ? graph.channels : work.adapters;
-    const double bandwidth = graph.bandwidth > 0 ? graph.bandwidth : place_.adapter;
-    return tuning_->between_nodes->seconds(protocol, work, size, channels * bandwidth);
+    return tuning_->between_nodes->seconds(protocol, work, size, channels * adapter);
   }
   const NcclTuning::Protocol& tuning = tuning_->protocols[protocol];
   const double port = fit_->tuning_port * place_.port;
   const double inside = protocol == 0   ? std::min(fit_->tuning_ll * place_.port, port / 2)
                         : protocol == 1 ? tuning_->ll128_share * port
                                         : port;
-  const double out = place_.adapter > 0 ? tuning.wire / place_.adapter : 0;
+  const double out = adapter > 0 ? tuning.wire / adapter : 0;
   const double bytes = std::max(work.tuned / inside, work.tuned_adapter * out);
   const int inside_nodes = work.steps + work.steps_between - work.crossings;
   return to_seconds(tuning.launch) + inside_nodes * to_seconds(tuning.step) +

@@ -72,10 +72,10 @@ CollectivePlan older_plan(int devices, Bytes size, const NcclGraphs& graphs) {
   const auto fabric = nccl_fabric_of(cluster);
   std::vector<Rank> group;
   for (int rank = 0; rank < 2 * devices; ++rank) group.push_back(static_cast<Rank>(rank));
-  const CollectiveCall call{.kind = CollectiveKind::all_reduce,
-                            .members = 2 * devices,
-                            .size = size,
-                            .site = site_of(*fabric, group)};
+  CollectiveCall call;
+  call.members = 2 * devices;
+  call.size = size;
+  call.site = site_of(*fabric, group);
   return make_nccl(nccl_fits_from(document), cluster, *fabric, {.graphs = graphs})
       ->plan(call, nullptr);
 }
@@ -138,7 +138,8 @@ TEST(Nccl, AnOlderOneChoosesAlgorithmsWhereMeasuredTimesStep) {
 }
 
 TEST(Nccl, RingsAndTreesLeaveANodeByAsManyAdaptersAsAreTaken) {
-  CollectiveCall call{.members = 8};
+  CollectiveCall call;
+  call.members = 8;
   for (int member = 0; member < call.members; ++member) {
     call.site.node.push_back(member / 4);
     call.site.nic.push_back(member % 4);
