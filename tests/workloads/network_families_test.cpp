@@ -73,6 +73,8 @@ TEST(NetworkFamilies, MistralHasAWindowUnlessItSaysNull) {
   EXPECT_EQ(shape_of(value).attention_window, 4096);
   value.find("sliding_window")->kind = JsonValue::Kind::null;
   EXPECT_EQ(shape_of(value).attention_window, 0);
+  *value.find("sliding_window") = json_integer(0);
+  EXPECT_EQ(shape_of(value).attention_window, 0);
 }
 
 TEST(NetworkFamilies, AWindowInSomeLayersIsRefused) {

@@ -69,7 +69,12 @@ TEST(ReadNetwork, FillsInTheDefaultsOfGpt2) {
 TEST(ReadNetwork, IgnoresKeysOfAHuggingFaceFileThatDoNotMatter) {
   JsonValue value = shipped_network("llama3_8b");
   value.members.push_back({"whatever", json_integer(1)});
+  JsonValue& whatever = *value.find("whatever");
+  whatever.origin = value.find("architectures")->origin;
   EXPECT_EQ(shape_of(value).kv_heads, 8);
+  set_origin(whatever, {std::make_shared<const std::string>("scenario.json"), "/with/whatever"});
+  ASSERT_EQ(network_mistakes(value).size(), 1U) << "an override is meant to matter";
+  EXPECT_EQ(network_mistakes(value)[0].find("/with/whatever: no such key"), 0U);
 }
 
 TEST(ReadNetwork, TakesTheHeadSizeThatAFileGives) {
