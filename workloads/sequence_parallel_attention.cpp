@@ -5,6 +5,7 @@
 
 #include "workloads/builtin.hpp"
 #include "workloads/sequence_attention_settings.hpp"
+#include "workloads/sequence_parallel.hpp"
 
 namespace orrery {
 namespace {
@@ -44,20 +45,19 @@ class SequenceAttention final : public Workload {
     SequenceGraph forward(job.graph, all, settings_.degree,
                           labels(job.graph, "forward", settings_.host));
     const SequenceLayer& layer = settings_.layer;
-    const std::int64_t own = layer.tokens() / settings_.degree;
+    const Bytes held = settings_.method->inputs(layer, settings_.degree);
     const OpId inputs = forward.marker("inputs");
-    forward.take(inputs, forward.labels().activations, layer.query(own) + layer.key_value(own));
+    forward.take(inputs, forward.labels().activations, held);
     const OpId output = settings_.method->forward(forward, layer, inputs);
     if (figures == Figures::added) add_figures(job, forward, output);
     const OpId end = settings_.has_backward ? add_backward(job, all, output, figures) : output;
     const OpId last = forward.marker("end");
     forward.depend(last, end);
     if (settings_.has_backward) {
-      forward.free(last, forward.labels().buffers, layer.query(own) + layer.key_value(own));
+      forward.free(last, forward.labels().buffers, held);
     } else {
       forward.free(last, forward.labels().activations,
-                   layer.query(own) + layer.key_value(own) +
-                       settings_.method->saved(layer, settings_.degree));
+                   held + settings_.method->saved(layer, settings_.degree));
     }
   }
 
@@ -116,6 +116,9 @@ class SequenceAttention final : public Workload {
       job.facts.push_back({key, value, about});
     };
     fact("tokens_on_rank", job.tokens / layers / degree, "Tokens of all rows that a rank holds.");
+    if (layer.linear_block > 0 && !settings_.method->is_linear()) {
+      job.facts.push_back(linear_layers_left_out(*settings_.method, settings_.repeats));
+    }
     fact("forward_sent_bytes",
          settings_.method->sent_forward(layer, settings_.degree).as_double() / degree,
          "What a rank sends in the forward pass, on average.");

@@ -248,6 +248,53 @@ TEST(SequenceMethods, RefuseWhatTheyCannotDivide) {
   EXPECT_FALSE(method_of("\"ring\"")->refusal(packed, 8).has_value());
 }
 
+// Zigzag has two chunks for each position of a ring, and Ulysses, or one rank, has none.
+TEST(SequenceMethods, SequencesOfOddLengthDivideWhereNoRingLaysThemOut) {
+  SequenceLayer layer = layer_of(8192, 32, 8, AttentionMask::causal, TokenLayout::zigzag);
+  layer.lengths = {4095, 4097};
+  const double twice_pairs = 4095.0 * 4095 + 4097.0 * 4097;
+  for (const char* method : {"\"ulysses\"", R"({"kind": "usp", "ulysses": 8})"}) {
+    for (const auto& [label, operations] : traffic_of(method, layer, 8, Pass::forward).operations) {
+      EXPECT_DOUBLE_EQ(operations, twice_pairs * 32 * 2 * 128) << method << " " << label;
+    }
+  }
+  EXPECT_TRUE(method_of(R"({"kind": "usp", "ulysses": 4})")->refusal(layer, 8).has_value());
+  layer.lengths = {8191};
+  for (const char* method : {"\"ulysses\"", "\"ring\"", "\"token_ring\"", "\"all_gather_kv\""}) {
+    EXPECT_FALSE(method_of(method)->refusal(layer, 1).has_value()) << method;
+    EXPECT_TRUE(method_of(method)->refusal(layer, 8).has_value()) << method;
+  }
+}
+
+// Of eight heads eight ranks hold one each, over all tokens, and one of keys and values, whether it
+// is theirs alone or the same on all of them.
+TEST(SequenceMethods, MegatronsRanksEachHoldAKeyValueHeadOfAllTokens) {
+  const std::int64_t tokens = 65536, head = 128;
+  for (const std::int64_t kv_heads : {8, 2, 1}) {
+    const JsonValue scenario = parse_json(
+        R"({"method": "megatron_sp", "heads": 8, "head_size": 128, "sequence_length": 65536,
+            "pass": "forward_backward", "kv_heads": )" +
+            std::to_string(kv_heads) + "}",
+        "scenario.json");
+    Diagnostics mistakes;
+    const auto workload =
+        make_sequence_parallel_attention(JsonCursor(scenario, mistakes), {.devices = 8});
+    mistakes.throw_if_any();
+    const Job job = workload->build();
+    std::map<std::string, std::int64_t> taken;  // on each rank
+    std::map<std::string, std::int64_t> left;
+    for (const MemoryEffect& effect : job.graph.memory_effects()) {
+      taken[job.graph.text(effect.category)] += effect.taken.count();
+      left[job.graph.text(effect.category)] += effect.taken.count() - effect.freed.count();
+    }
+    const std::int64_t each = tokens * head * kElement;  // Q, K, V or the output, or a gradient
+    EXPECT_EQ(taken["activations"], 4 * each + tokens * 4) << kv_heads;
+    const std::int64_t states = 4 * 8 * each;  // gathered and reduced, forward and backward
+    EXPECT_EQ(taken["buffers"], states + 4 * each) << kv_heads << ": dO, dQ, dK, dV";
+    for (const auto& [category, bytes] : left) EXPECT_EQ(bytes, 0) << category;
+  }
+}
+
 /// Bytes that all ranks' kernels of these kinds read and write.
 std::int64_t moved_by(const SequenceLayer& layer, std::int64_t degree,
                       const std::set<std::string>& kinds) {

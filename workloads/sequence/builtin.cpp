@@ -24,6 +24,11 @@ Registry<SequenceMethodFactory> builtin_sequence_methods() {
       {"usp", make_usp, "Ulysses among neighbours, a ring among those groups"}};
 }
 
+Bytes SequenceMethod::inputs(const SequenceLayer& layer, std::int64_t degree) const {
+  const std::int64_t own = layer.tokens() / degree;
+  return layer.query(own) + layer.key_value(own);
+}
+
 Bytes SequenceMethod::saved(const SequenceLayer& layer, std::int64_t degree) const {
   const std::int64_t own = layer.tokens() / degree;
   return layer.query(own) + layer.log_sum_exp(own);

@@ -50,11 +50,17 @@ class MegatronSp final : public SequenceMethod {
     const OpId kernel = graph.kernel("attention_backward", graph.all(),
                                      attention_backward_kernel(part, whole_row(part)));
     graph.depend(kernel, first);
-    graph.take(kernel, labels.buffers, layer.query(own) + layer.key_value(own));
+    const Bytes taken = inputs(layer, graph.degree());
+    graph.take(kernel, labels.buffers, taken);
     graph.free(kernel, labels.buffers, layer.query(own));
-    graph.free(kernel, labels.activations,
-               layer.query(own) * 2 + layer.key_value(own) + layer.log_sum_exp(own));
+    graph.free(kernel, labels.activations, taken + layer.query(own) + layer.log_sum_exp(own));
     return move_state(graph, layer, CollectiveKind::reduce_scatter, kernel);
+  }
+
+  /// Of all tokens, of the heads that are the rank's.
+  Bytes inputs(const SequenceLayer& layer, std::int64_t degree) const override {
+    const SequenceLayer part = part_of(layer, degree);
+    return part.query(layer.tokens()) + part.key_value(layer.tokens());
   }
 
   Bytes sent_forward(const SequenceLayer& layer, std::int64_t degree) const override {

@@ -276,6 +276,7 @@ Bytes accumulator(const SequenceLayer& layer, std::int64_t tokens) {
 }
 
 std::optional<std::string> layout_refusal(const SequenceLayer& layer, std::int64_t degree) {
+  if (degree == 1) return std::nullopt;  // it has all tokens, in their order
   const std::int64_t chunks =
       layer.mask == AttentionMask::causal && layer.layout == TokenLayout::zigzag ? 2 * degree
                                                                                  : degree;

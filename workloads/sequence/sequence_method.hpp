@@ -22,10 +22,11 @@ struct SequenceRefusal {
 /// A method writes its ops into a SequenceGraph, forward and backward; it knows no hardware. What
 /// it is given and leaves, on every rank:
 ///
-///   forward    Q, K and V of the own tokens are there (activations, taken by the caller); leaves
-///              besides what saved() says (activations): the output and its log-sum-exp at least
-///   backward   the output's gradient is there (a buffer); leaves dQ, dK and dV of the own tokens
-///              (a buffer) and gives back everything else, Q, K, V, output and gradient too
+///   forward    Q, K and V are there (activations, taken by the caller, as large as inputs() says);
+///              leaves besides what saved() says (activations): the output and its log-sum-exp at
+///              least
+///   backward   the output's gradient is there (a buffer); leaves dQ, dK and dV (a buffer, as large
+///              as inputs()) and gives back everything else, Q, K, V, output and gradient too
 ///
 /// Of a linear layer Q and K are the mapped ones; a method that is not for such runs it as though
 /// it had a softmax, with all pairs of tokens.
@@ -49,6 +50,8 @@ class SequenceMethod {
   virtual OpId forward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const = 0;
   virtual OpId backward(SequenceGraph& graph, const SequenceLayer& layer, OpId after) const = 0;
 
+  /// Q, K and V of a rank, before: of its own tokens, unless the method divides otherwise.
+  virtual Bytes inputs(const SequenceLayer& layer, std::int64_t degree) const;
   /// Activations that `forward` leaves on a rank.
   virtual Bytes saved(const SequenceLayer& layer, std::int64_t degree) const;
   /// What all ranks of a group send together: the closed form of the publication, which the graph
