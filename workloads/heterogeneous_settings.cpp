@@ -184,6 +184,12 @@ std::optional<HeterogeneousSettings> read_heterogeneous(JsonCursor parameters,
     if (network->has_latent()) {
       parameters.find("network").error("latent attention is not exchanged by heads");
     }
+    if (network->linear_layers() > 0) {
+      parameters.find("network").error(
+          "a plan is for layers with a softmax, whose work grows with pairs of tokens; of the " +
+          std::to_string(network->layers) + " layers " + std::to_string(network->linear_layers()) +
+          " are linear");
+    }
   }
   const std::string precision = choice_or_first(parameters.find("precision"), {"bf16", "fp16"});
   settings.precision = precision == "fp16" ? Precision::fp16 : Precision::bf16;

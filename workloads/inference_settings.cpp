@@ -101,7 +101,9 @@ void check_shared_prompts(JsonCursor& parameters, const InferenceSettings& setti
         .error("ranks share prompts of the standard architecture with fused kernels only");
     return;
   }
-  check_sequence_parallel(parameters, settings.sequence, settings.network, settings.prompts());
+  check_sequence_parallel(parameters, settings.sequence, settings.network, settings.prompts(),
+                          ", whose all-reduces send as much; that ranks divide tokens between the "
+                          "blocks is modelled in training only");
 }
 
 void read_micro_batches(JsonCursor& parameters, InferenceSettings& settings) {

@@ -20,29 +20,33 @@ std::unique_ptr<SequenceMethod> all_gather_kv(JsonCursor& place) {
   return read_sequence_method(JsonCursor(name, place.diagnostics()));
 }
 
-/// `key` of the object, else the object.
-JsonCursor place_of(JsonCursor& object, const std::string& key) {
-  JsonCursor found = object.find(key);
+/// `key` of the object, else the object; of standard layers the key "method" is another where it is
+/// given.
+JsonCursor place_of(JsonCursor& object, const std::string& key, bool linear_layer) {
+  const bool standard = key == "method" && !linear_layer && object.has("standard_method");
+  JsonCursor found = object.find(standard ? "standard_method" : key);
   return found.present() ? found : object;
 }
 
-bool is_megatron(const SequenceMethod& method) {
-  const JsonValue name = method.resolved();
-  return name.kind == JsonValue::Kind::string && name.string == "megatron_sp";
+std::string name_of(const SequenceMethod& method) {
+  const JsonValue resolved = method.resolved();
+  const JsonValue* kind = resolved.find("kind");
+  return kind != nullptr ? kind->string : resolved.string;
 }
 
 void check_method(JsonCursor& object, const SequenceParallel& sequence, const NetworkShape& network,
-                  const Division& division, bool linear_layer) {
+                  const Division& division, std::string_view beside_tensor, bool linear_layer) {
   const SequenceMethod& method = sequence.of(linear_layer);
-  if (is_megatron(method)) {
-    object.find("method").error("megatron_sp divides weights too: say \"tensor\" " +
-                                text(sequence.degree) + " and \"sequence_parallel\" true");
+  if (name_of(method) == "megatron_sp") {
+    place_of(object, "method", linear_layer)
+        .error("megatron_sp divides weights too: say \"tensor\" " + text(sequence.degree) +
+               std::string(beside_tensor));
     return;
   }
   const SequenceLayer layer =
       sequence_layer(network, division, sequence, linear_layer, Duration(0));
   const auto refusal = method.refusal(layer, sequence.degree);
-  if (refusal) place_of(object, refusal->key).error(refusal->message);
+  if (refusal) place_of(object, refusal->key, linear_layer).error(refusal->message);
 }
 
 }  // namespace
@@ -76,7 +80,8 @@ SequenceParallel read_sequence_parallel(JsonCursor& parallel) {
 }
 
 void check_sequence_parallel(JsonCursor& parameters, const SequenceParallel& sequence,
-                             const NetworkShape& network, const Division& division) {
+                             const NetworkShape& network, const Division& division,
+                             std::string_view beside_tensor) {
   if (sequence.degree <= 1 || !sequence.standard || !sequence.linear) return;
   JsonCursor parallel = parameters.find("parallel");
   JsonCursor object = parallel.find("sequence");
@@ -103,9 +108,26 @@ void check_sequence_parallel(JsonCursor& parameters, const SequenceParallel& seq
       object.find("method").error("the network has no layer with linear attention");
       return;
     }
-    if (linear > 0) check_method(object, sequence, network, division, true);
-    if (linear < network.layers) check_method(object, sequence, network, division, false);
+    for (const bool of_linear : {true, false}) {
+      if ((of_linear ? linear : network.layers - linear) == 0) continue;
+      check_method(object, sequence, network, division, beside_tensor, of_linear);
+    }
   }
+}
+
+WorkloadFact linear_layers_left_out(const SequenceMethod& method, std::int64_t layers) {
+  return {"left_out_linear_layers", static_cast<double>(layers),
+          "linear layers whose attention \"" + name_of(method) +
+              "\" computes with all pairs of tokens, as though they had a softmax: lasp and lasp2 "
+              "are methods of linear attention."};
+}
+
+std::vector<WorkloadFact> linear_layers_left_out(const SequenceParallel& sequence,
+                                                 const NetworkShape& network) {
+  if (sequence.degree <= 1 || network.linear_layers() == 0 || sequence.linear->is_linear()) {
+    return {};
+  }
+  return {linear_layers_left_out(*sequence.linear, network.linear_layers())};
 }
 
 JsonValue to_json(const SequenceParallel& sequence) {

@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "sim/base/json_cursor.hpp"
 #include "workloads/network.hpp"
 #include "workloads/sequence/sequence_method.hpp"
 #include "workloads/step.hpp"
+#include "workloads/workload.hpp"
 
 namespace orrery {
 
@@ -28,9 +31,17 @@ struct SequenceParallel {
 /// else zigzag).
 SequenceParallel read_sequence_parallel(JsonCursor& parallel);
 /// What the group cannot do with the network and these rows; the division's degree is that of
-/// `sequence`.
+/// `sequence`. `beside_tensor`: what more a scenario says that has "tensor" in place of
+/// megatron_sp.
 void check_sequence_parallel(JsonCursor& parameters, const SequenceParallel& sequence,
-                             const NetworkShape& network, const Division& division);
+                             const NetworkShape& network, const Division& division,
+                             std::string_view beside_tensor);
+/// Where a method of a softmax computes linear layers, how many of them it takes for such that have
+/// one: a fact from which the result warns. Else nothing.
+std::vector<WorkloadFact> linear_layers_left_out(const SequenceParallel& sequence,
+                                                 const NetworkShape& network);
+/// That fact of so many layers.
+WorkloadFact linear_layers_left_out(const SequenceMethod& method, std::int64_t layers);
 JsonValue to_json(const SequenceParallel& sequence);
 
 /// The attention of one layer, linear or not, as a group sees it.

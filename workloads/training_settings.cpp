@@ -204,7 +204,8 @@ std::optional<TrainingSettings> read_training_settings(JsonCursor& parameters,
     apply_architecture(parameters, settings.architecture, settings.network);
     check_network(parameters, settings);
     if (settings.grid.tensor > 0 && parameters.diagnostics().count() == mistakes) {
-      check_sequence_parallel(parameters, settings.sequence, settings.network, settings.division);
+      check_sequence_parallel(parameters, settings.sequence, settings.network, settings.division,
+                              " and \"sequence_parallel\" true");
     }
     check_tensor_overlap(parameters, settings.overlap, settings.grid.tensor, settings.network,
                          overlap_conflict(settings.architecture, settings.division.sequence));

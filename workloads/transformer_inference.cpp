@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -97,6 +99,8 @@ class TransformerInference final : public Workload {
          settings_.cached_tokens() < settings_.length()
              ? "Tokens in the cache of a sequence at its end: those in the attention window."
              : "Tokens in the cache of a sequence at its end: input_length + output_length - 1.");
+    std::ranges::move(linear_layers_left_out(settings_.sequence, settings_.network),
+                      std::back_inserter(job.facts));
   }
 
   InferenceSettings settings_;

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -86,6 +88,8 @@ class TransformerTraining final : public Workload {
          "Share of the step that a stage idles by the schedule's closed form: equal stages, free "
          "transfers, and as much time for the forward pass as for the gradients of inputs and for "
          "those of weights; (p - 1) / (m + p - 1) with 1F1B.");
+    std::ranges::move(linear_layers_left_out(settings_.sequence, settings_.network),
+                      std::back_inserter(job.facts));
   }
 
   TrainingSettings settings_;

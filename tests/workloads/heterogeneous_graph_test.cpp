@@ -163,6 +163,18 @@ TEST(HeterogeneousGraph, GradientsArePassedOverThenReducedAndOnlyThenTheNextWeig
   }
 }
 
+TEST(HeterogeneousGraph, LinearLayersAreNotRunAsThoughTheyHadASoftmax) {
+  JsonValue value = workload("");
+  value.find("network")->members.push_back(
+      {"linear_attention", parse_json(R"({"pattern": "LLLN"})", "scenario.json")});
+  Diagnostics diagnostics;
+  EXPECT_FALSE(
+      read_heterogeneous(JsonCursor(value, diagnostics), {.devices = kDevices}).has_value());
+  ASSERT_EQ(diagnostics.count(), 1U);
+  EXPECT_NE(diagnostics.items()[0].message.find("of the 4 layers 3 are linear"), std::string::npos)
+      << diagnostics.items()[0].message;
+}
+
 TEST(HeterogeneousGraph, WhatIsResolvedGivesTheSamePlanAgain) {
   const JsonValue first = workload(R"(, "method": "batch_adaptive", "buckets": 3)");
   Diagnostics diagnostics;

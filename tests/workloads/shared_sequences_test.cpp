@@ -240,6 +240,28 @@ TEST(SharedSequences, PrefillDividesPromptsAndTheirCache) {
                 7 * 2 * (1024 / 8) * 2 * kHidden * 2);  // keys and values of the standard one
 }
 
+// What a softmax would take is not what the network takes: the result says so.
+TEST(SharedSequences, SayOfWhichLinearLayersAllPairsAreComputed) {
+  const auto left_out = [](const std::string& pattern, const std::string& method) {
+    for (const WorkloadFact& fact :
+         training_job(network(pattern), keys(8, method, 1024), 8).facts) {
+      if (fact.key == "left_out_linear_layers") return fact.value;
+    }
+    return 0.0;
+  };
+  EXPECT_EQ(left_out("LLLN", R"("ulysses")"), 3);
+  EXPECT_EQ(left_out("LLLN", R"("lasp2")"), 0);
+  EXPECT_EQ(left_out("", R"("ulysses")"), 0);
+}
+
+TEST(SharedSequences, UlyssesTakesRowsPackedFromOddLengths) {
+  const std::string packed = R"(, "sequences": {"kind": "packed", "lengths": [511, 513]})";
+  const Job job = training_job(network(""), keys(8, R"("ulysses")", 1024, packed), 8);
+  const OpId op = ops_labelled(job.graph, "forward.attention.attention 0").front();
+  EXPECT_EQ(job.graph.kernel(job.graph.op(op).kernel).operations.as_double(),
+            (511.0 * 511 + 513.0 * 513) * 2 * kHidden / 8);
+}
+
 TEST(SharedSequences, SayWhatTheyCannotDo) {
   const auto said = [](const JsonValue& of, const std::string& text, std::int64_t devices) {
     return read_training(workload_json(of, text), devices).mistakes();
@@ -263,6 +285,14 @@ TEST(SharedSequences, SayWhatTheyCannotDo) {
   EXPECT_EQ(said(network(""), keys(8, R"("ring", "standard_method": "ring")", 1024), 8),
             Mistakes{place + "/standard_method: belongs to methods of linear attention, lasp and "
                              "lasp2; others are of all layers"});
+  EXPECT_EQ(
+      said(network("LN"),
+           keys(8, R"("lasp2", "standard_method": {"kind": "usp", "ulysses": 3})", 1024), 8),
+      Mistakes{place + "/standard_method: usp: 3 ranks of Ulysses do not divide a degree of 8"});
+  EXPECT_EQ(
+      said(network("LN"), keys(8, R"("lasp2", "standard_method": "megatron_sp")", 1024), 8)[0].find(
+          place + "/standard_method: megatron_sp divides weights too"),
+      0U);
   EXPECT_EQ(said(network(""), keys(4, R"("ring")", 1024), 6),
             Mistakes{"/parallel: tensor 1 x pipeline 1 x sequence 4 = 4 ranks do not divide the "
                      "cluster's 6 devices"});

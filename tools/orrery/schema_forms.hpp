@@ -50,7 +50,6 @@ JsonValue collective_benchmark_schema();
 /// reads them.
 JsonValue sequence_parallel_attention_schema();
 /// A method of sequence parallelism; workloads/sequence/builtin.cpp reads it.
-JsonValue sequence_method_schema();
 JsonValue shared_sequences_schema();
 /// Keys of the workload "tensor_parallel_sublayer"; workloads/sublayer_settings.cpp reads them.
 JsonValue tensor_parallel_sublayer_schema();

@@ -14,8 +14,13 @@ using schema::or_wrapped;
 using schema::reference;
 using schema::text;
 
-JsonValue sequence_method_schema() {
-  const Registry<SequenceMethodFactory> methods = builtin_sequence_methods();
+/// All methods, or those of ranks that share sequences in all layers: there megatron_sp is
+/// "tensor".
+enum class Methods : unsigned char { all, of_all_layers };
+
+static JsonValue sequence_method_schema(Methods which) {
+  std::vector<std::string> names = builtin_sequence_methods().names();
+  if (which == Methods::of_all_layers) std::erase(names, "megatron_sp");
   JsonValue all_gather = closed_object(
       {{"kind", json_object({{"const", text("all_gather_kv")}})},
        {"gathers", or_wrapped(count(1,
@@ -35,21 +40,23 @@ JsonValue sequence_method_schema() {
       {"kind", "ulysses"}, "with its keys");
   return json_object(
       {{"description", text("`orrery list sequence_methods`")},
-       {"oneOf", json_array({enumeration(methods.names(), "without keys of its own"),
-                             std::move(all_gather), std::move(lasp), std::move(usp)})}});
+       {"oneOf", json_array({enumeration(names, "without keys of its own"), std::move(all_gather),
+                             std::move(lasp), std::move(usp)})}});
 }
 
 JsonValue shared_sequences_schema() {
   return closed_object(
       {{"degree", or_wrapped(count(1, "ranks that share each sequence"))},
-       {"method", sequence_method_schema()},
-       {"standard_method", sequence_method_schema()},
+       {"method", sequence_method_schema(Methods::of_all_layers)},
+       {"standard_method", sequence_method_schema(Methods::of_all_layers)},
        {"layout", enumeration({"contiguous", "zigzag", "striped"},
                               "which tokens a rank has; default: contiguous with lasp and lasp2, "
                               "else zigzag")}},
       {"degree", "method"},
       "Ranks that hold parts of each sequence in all layers; of lasp and lasp2 standard_method "
-      "(default all_gather_kv) is that of layers with a softmax");
+      "(default all_gather_kv) is that of layers with a softmax; other methods compute linear "
+      "layers "
+      "with all pairs of tokens, and the result says so");
 }
 
 static JsonValue host_thread_schema() {
@@ -69,7 +76,7 @@ JsonValue sequence_parallel_attention_schema() {
                     {"kind"}, "The sequences that each row is packed from");
   return closed_object(
       {{"kind", json_object({{"const", text("sequence_parallel_attention")}})},
-       {"method", sequence_method_schema()},
+       {"method", sequence_method_schema(Methods::all)},
        {"degree", or_wrapped(count(1, "ranks of a group; default: all devices"))},
        {"groups", or_wrapped(count(1, "side by side, each with rows of its own; default 1"))},
        {"heads", or_wrapped(count(1, "of queries"))},
