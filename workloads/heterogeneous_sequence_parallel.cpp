@@ -95,7 +95,9 @@ std::unique_ptr<Workload> make_heterogeneous_sequence_parallel(JsonCursor parame
     if (!is_small_enough(parameters, *settings, plan)) return nullptr;
     return std::make_unique<HeterogeneousSequenceParallel>(std::move(*settings), std::move(plan));
   } catch (const DoesNotFit& error) {
-    parameters.find("lengths").error(error.what());
+    Diagnostics at_lengths;
+    JsonCursor(parameters.value(), at_lengths).find("lengths").error(error.what());
+    throw DoesNotFit(at_lengths.items().front().text());
   } catch (const OverflowError& error) {
     parameters.error(std::string("a micro-batch is too much work: ") + error.what());
   }

@@ -90,7 +90,7 @@ int plan_command(std::span<const std::string> words, const Builtins& builtins) {
     try {
       batches.push_back({each, plan_sequences(settings.plan, settings.lengths_of(each))});
     } catch (const DoesNotFit& error) {
-      throw UsageError("batch " + std::to_string(each) + ": " + error.what());
+      throw DoesNotFit("batch " + std::to_string(each) + ": " + error.what());
     }
   }
   print(options.count("json") > 0 ? to_text(to_json(settings, batches), true) + "\n"

@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "sim/base/errors.hpp"
 #include "workloads/plan/micro_batch_plan.hpp"
 
 namespace orrery {
@@ -54,10 +54,10 @@ struct SequencePlan {
   double time_s = 0;  // their sum: gradients are accumulated over them
 };
 
-/// A sequence that fits on no group that may be used.
-class DoesNotFit : public std::runtime_error {
+/// A sequence that fits on no group that may be used: no mistake, but the answer no (exit code 3).
+class DoesNotFit : public Error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit DoesNotFit(const std::string& what) : Error(what, 3) {}
 };
 
 /// The plan of a step: every sequence in exactly one group, no group over its devices' memory, in

@@ -72,6 +72,20 @@ TEST(PlanSequence, SaysHowItIsCalled) {
       << other.err;
 }
 
+TEST(PlanSequence, WhatFitsOnNoGroupIsAVerdictAndNoMistake) {
+  constexpr int kDoesNotFit = 3;
+  for (const std::string command : {"plan sequence", "check", "run"}) {
+    std::vector<std::string> words = {"plan", "sequence"};
+    if (command != "plan sequence") words = {command};
+    words.insert(words.end(), {kScenario, "--set", "/workload/plan/method=fixed", "--set",
+                               "/workload/plan/group=8"});
+    const Outcome outcome = run_orrery(words);
+    EXPECT_EQ(outcome.exit_code, kDoesNotFit) << command << ": " << outcome.err;
+    EXPECT_NE(outcome.err.find("#/workload/lengths: a sequence of "), std::string::npos)
+        << outcome.err;
+  }
+}
+
 // The planner's costs are fits to measured steps of the same network on such a cluster. What they
 // say of arithmetic and exchanges the simulator says from kernels, links and their sharing, but for
 // weights and gradients, which in the fit are its fixed time.

@@ -9,6 +9,7 @@
 #include "tools/orrery/json_number.hpp"
 #include "tools/orrery/result_json.hpp"
 #include "tools/orrery/run.hpp"
+#include "workloads/plan/sequence_plan.hpp"
 
 namespace orrery {
 namespace {
@@ -27,6 +28,8 @@ PointOutcome guarded(const std::function<PointOutcome()>& work) {
     throw;  // of the disk, not of the point
   } catch (const ScenarioError& error) {
     return {"invalid", error.exit_code(), error.what(), {}, ""};
+  } catch (const DoesNotFit& error) {
+    return {"does_not_fit", error.exit_code(), error.what(), {}, ""};
   } catch (const Error& error) {
     return {"failed", error.exit_code(), error.what(), {}, ""};
   } catch (const std::bad_alloc&) {

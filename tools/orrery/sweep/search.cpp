@@ -9,6 +9,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/fault_check.hpp"
 #include "tools/orrery/sweep/lower_bound.hpp"
+#include "workloads/plan/sequence_plan.hpp"
 
 namespace orrery {
 namespace {
@@ -131,6 +132,8 @@ class Search {
       point.state = too_large && options_->prune ? State::too_large : State::bounded;
     } catch (const IoError&) {
       throw;
+    } catch (const DoesNotFit&) {
+      point.state = State::too_large;
     } catch (const Error& error) {
       point.mistakes = error.what();
       point.state = State::invalid;

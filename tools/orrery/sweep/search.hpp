@@ -28,7 +28,7 @@ struct SearchPoint {
     unknown,    // not looked at, for want of time
     bounded,    // known to be no better than `bound`, not simulated yet
     invalid,    // no scenario
-    too_large,  // static memory alone exceeds a device
+    too_large,  // static memory alone exceeds a device, or no plan fits
     beaten,     // by the busy bound: no better than the best, whatever else
     outrun,     // by the path bound, likewise
     repeated,   // the same scenario as a point before it

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tools/orrery/command_line.hpp"
+#include "workloads/plan/sequence_plan.hpp"
 
 namespace orrery {
 namespace {
@@ -39,6 +40,8 @@ std::vector<Sweep::Named> Sweep::name(const std::vector<std::size_t>& points) co
       names[i].id = point_id(scenario_from(*document, {}, *builtins_, *catalog_));
     } catch (const IoError&) {
       throw;
+    } catch (const DoesNotFit&) {
+      names[i].id = point_id(*document);  // what comes of it the run says
     } catch (const Error& error) {
       names[i] = {point_id(document.value_or(json_integer(static_cast<std::int64_t>(points[i])))),
                   error.what()};
