@@ -75,7 +75,7 @@ std::string bound_text(const SequenceMicroBatch& each) {
   if (each.solved) {
     text +=
         format("; solver: %lld nodes, gap %.2f %%%s%s", static_cast<long long>(each.solved->nodes),
-               100 * each.solved->gap(), each.solved->optimal ? ", optimal" : "",
+               100 * each.solved->gap(), each.solved->optimal ? ", within the gap asked for" : "",
                each.solved->out_of_time ? ", TIME LIMIT REACHED: another run may differ" : "");
   }
   return text;
@@ -138,7 +138,7 @@ JsonValue micro_batch_json(const SequenceMicroBatch& micro_batch) {
     value.members.push_back(
         {"solver", json_object({{"nodes", json_integer(solved->nodes)},
                                 {"gap", json_real(solved->gap())},
-                                {"optimal", json_boolean(solved->optimal)},
+                                {"within_gap", json_boolean(solved->optimal)},
                                 {"out_of_time", json_boolean(solved->out_of_time)}})});
   }
   value.members.push_back({"groups", json_array(std::move(groups))});

@@ -199,7 +199,11 @@ SequencePlan plan_heterogeneous(const PlanSettings& settings, const Lengths& des
     }
     micro_batches.push_back(micro_batch_of(settings, each));
   }
-  return total(std::move(micro_batches));
+  SequencePlan plan = total(std::move(micro_batches));
+  // Micro-batches above are cut by length, which packs of alike groups are not: for few sequences
+  // of like lengths those may be fuller.
+  SequencePlan alike = plan_adaptive(settings, descending);
+  return alike.time_s < plan.time_s ? alike : plan;
 }
 
 }  // namespace
