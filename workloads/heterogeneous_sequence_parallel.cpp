@@ -7,6 +7,7 @@
 #include "workloads/builtin.hpp"
 #include "workloads/heterogeneous_graph.hpp"
 #include "workloads/parameter_count.hpp"
+#include "workloads/planned_sequences.hpp"
 
 namespace orrery {
 namespace {
@@ -21,7 +22,7 @@ constexpr std::int64_t kOpsPerLayer = 40;  // of a group in a micro-batch, both 
 /// Memory categories: weights, gradients (shards and gathered units), optimizer, activations,
 /// buffers. Leaves out: recomputation, dropout, gradient clipping, the planner's own time (it runs
 /// on the host beside the step before), communicators that are made for new groups.
-class HeterogeneousSequenceParallel final : public Workload {
+class HeterogeneousSequenceParallel final : public Workload, public PlannedSequences {
  public:
   HeterogeneousSequenceParallel(HeterogeneousSettings settings, SequencePlan plan)
       : settings_(std::move(settings)), plan_(std::move(plan)) {}
@@ -63,6 +64,8 @@ class HeterogeneousSequenceParallel final : public Workload {
   }
 
   JsonValue resolved() const override { return to_json(settings_); }
+  const HeterogeneousSettings& settings() const override { return settings_; }
+  const SequencePlan& plan() const override { return plan_; }
 
  private:
   HeterogeneousSettings settings_;

@@ -35,7 +35,8 @@ struct HeterogeneousSettings {
 ///   global_batch, batch (0), precision (bf16), prefetch (1, of units' weights), gradient_passes
 ///   (0: kernels leave gradients as they are reduced), and "plan":
 ///     method (heterogeneous, batch_adaptive, fixed), group (fixed), buckets (16),
-///     more_micro_batches (4), solver (heuristic, mixed_integer), nodes (200), time_limit (60 s),
+///     more_micro_batches (4), solver (heuristic, mixed_integer), nodes (200, of each
+///     micro-batch), time_limit (60 s of the processor, which CBC counts, for each micro-batch),
 ///     gap (0.001), and "cost" (plan/group_cost.hpp):
 ///       million_pairs, thousand_tokens   times of one device for so much: pair_s, token_s
 ///       fixed                            fixed_s

@@ -339,7 +339,8 @@ TEST(SequencePlan, PutsEverySequenceInOneGroupWithinDevicesAndMemory) {
 // of equal tokens, some groups have two and others one.
 TEST(SequencePlan, IsNeverSlowerThanGroupsOfOneSize) {
   RandomStream random(5, "plan of few sequences");
-  for (int trial = 0; trial < 40; ++trial) {
+  int alike = 0;
+  for (int trial = 0; trial < 12; ++trial) {
     PlanSettings settings{.cost = cost_up_to(8), .devices = 8};
     Lengths lengths;
     const std::int64_t count = random.integer(2, 16);
@@ -350,7 +351,9 @@ TEST(SequencePlan, IsNeverSlowerThanGroupsOfOneSize) {
     const SequencePlan plan = plan_sequences(settings, lengths);
     settings.method = PlanMethod::batch_adaptive;
     EXPECT_LE(plan.time_s, plan_sequences(settings, lengths).time_s) << trial;
+    alike += plan.micro_batches.front().grouping_s == 0 ? 1 : 0;
   }
+  EXPECT_GT(alike, 0) << "those were faster";
 }
 
 TEST(SequencePlan, SaysWhatFitsNowhere) {

@@ -7,6 +7,7 @@
 #include "tools/orrery/data_folders.hpp"
 #include "tools/orrery/plan_report.hpp"
 #include "tools/orrery/scenario.hpp"
+#include "workloads/planned_sequences.hpp"
 
 namespace orrery {
 namespace {
@@ -42,19 +43,17 @@ CommandSyntax syntax() {
   return syntax;
 }
 
-HeterogeneousSettings settings_of(const Scenario& scenario) {
-  const JsonValue& workload = *scenario.resolved.find("workload");
-  Diagnostics mistakes;
-  JsonCursor cursor(workload, mistakes);
-  if (cursor.at("kind").as_string() != "heterogeneous_sequence_parallel") {
-    cursor.at("kind").expected("\"heterogeneous_sequence_parallel\", of which a plan can be made");
+/// The scenario's workload, which has made its plan: a solver takes its time once.
+const PlannedSequences& planned(const Scenario& scenario) {
+  const auto* found = dynamic_cast<const PlannedSequences*>(scenario.workload.get());
+  if (found == nullptr) {
+    Diagnostics mistakes;
+    JsonCursor(*scenario.resolved.find("workload"), mistakes)
+        .at("kind")
+        .expected("\"heterogeneous_sequence_parallel\", of which a plan can be made");
     mistakes.throw_if_any();
   }
-  std::optional<HeterogeneousSettings> settings = read_heterogeneous(
-      cursor, {.devices = scenario.cluster.device_count(), .seed = scenario.seed});
-  mistakes.throw_if_any();
-  ORRERY_CHECK(settings.has_value(), "a scenario that was read can be read again");
-  return std::move(*settings);
+  return *found;
 }
 
 }  // namespace
@@ -77,7 +76,8 @@ int plan_command(std::span<const std::string> words, const Builtins& builtins) {
   }
   const Scenario scenario = load_scenario(argument_of(options), overrides_of(options), builtins,
                                           open_catalog(find_data_folders()));
-  const HeterogeneousSettings settings = settings_of(scenario);
+  const PlannedSequences& first = planned(scenario);
+  const HeterogeneousSettings& settings = first.settings();
   const auto count = options["batches"].as<std::int64_t>();
   const std::int64_t left = settings.batches() - settings.batch;
   if (count < 1 || count > left) {
@@ -85,8 +85,8 @@ int plan_command(std::span<const std::string> words, const Builtins& builtins) {
                      ", as many as the lengths make from batch " + std::to_string(settings.batch) +
                      " on, got " + std::to_string(count));
   }
-  std::vector<PlannedBatch> batches;
-  for (std::int64_t each = settings.batch; each < settings.batch + count; ++each) {
+  std::vector<PlannedBatch> batches = {{settings.batch, first.plan()}};
+  for (std::int64_t each = settings.batch + 1; each < settings.batch + count; ++each) {
     try {
       batches.push_back({each, plan_sequences(settings.plan, settings.lengths_of(each))});
     } catch (const DoesNotFit& error) {
