@@ -46,7 +46,10 @@ static JsonValue sequence_method_schema(Methods which) {
 
 JsonValue shared_sequences_schema() {
   return closed_object(
-      {{"degree", or_wrapped(count(1, "ranks that share each sequence"))},
+      {{"degree",
+        or_wrapped(count(1,
+                         "ranks that share each sequence; of P that go around the simulator's own "
+                         "time grows as P^2 and a little more"))},
        {"method", sequence_method_schema(Methods::of_all_layers)},
        {"standard_method", sequence_method_schema(Methods::of_all_layers)},
        {"layout", enumeration({"contiguous", "zigzag", "striped"},
