@@ -78,11 +78,13 @@ void PublishedConfig::reject_unread_overrides() {
 
 std::string PublishedConfig::hint_for(std::string_view key) const {
   const auto meant = [](const std::string& name) { return "; did you mean \"" + name + "\"?"; };
+  bool is_own = false;  // a key of our own form, for which this family may have none
   for (const auto& [own, published] : kSame) {
+    is_own = is_own || own == key;
     if (own == key && asked_.contains(published)) return meant(std::string(published));
   }
   const std::vector<std::string> asked(asked_.begin(), asked_.end());
-  const std::string nearest = nearest_name(key, asked);
+  const std::string nearest = is_own ? "" : nearest_name(key, asked);
   return nearest.empty() ? "; a network in our own form may have it (workloads/networks/README.md)"
                          : meant(nearest);
 }

@@ -99,6 +99,14 @@ TEST(InferenceSettings, ParallelismMustDivideTheWork) {
                 .size(),
             1U)
       << "a key of training";
+  const std::string prompt = R"(, "batch": 1, "input_length": 16, "output_length": 1})";
+  const Mistakes megatron =
+      mistakes(SmallGpt{}.json(),
+               R"({"parallel": {"sequence": {"degree": 8, "method": "megatron_sp"}})" + prompt, 8);
+  ASSERT_EQ(megatron.size(), 1U);
+  EXPECT_NE(megatron[0].find("say \"tensor\" 8, whose"), std::string::npos) << megatron[0];
+  EXPECT_EQ(mistakes(SmallGpt{}.json(), R"({"parallel": {"tensor": 8})" + prompt, 8), Mistakes{})
+      << "what it says can be done";
 }
 
 TEST(InferenceSettings, RanksMayHoldCopiesOfKeyValueHeads) {
