@@ -68,6 +68,11 @@ class ContextAttention final : public OpModel {
   std::span<const OpParameter> parameters() const override { return kParameters; }
 
   std::string refusal(const OpShape& shape) const override {
+    const std::int64_t keys = shape.sizes[6] + shape.sizes[1];
+    if (shape.sizes[7] > keys) {
+      return "attended: expected at most cached + isl (" + std::to_string(keys) + "), got " +
+             std::to_string(shape.sizes[7]);
+    }
     return divides("num_heads", shape.sizes[2], "num_key_value_heads", shape.sizes[3]);
   }
   std::string outside_measured(const OpShape& shape) const override {

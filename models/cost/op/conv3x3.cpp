@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "models/cost/op/builtin.hpp"
 
@@ -13,6 +14,7 @@ constexpr std::array<OpSize, 6> kSizes = {{{"batch_size", 1},
                                            {"out_channels", {}},
                                            {"stride", 1}}};
 constexpr std::int64_t kTaps = 9;
+constexpr double kMostPoints = 1e12;  // of the input, as many as any size may count
 
 /// A 3x3 convolution, padded by one, as an implicit product: m = batch x height x width / stride^2,
 /// n = out_channels, k = 9 in_channels (Chetlur et al. 2014, cuDNN, section 3), whose unfolded
@@ -23,6 +25,16 @@ class Conv3x3 final : public OpModel {
   std::span<const OpSize> sizes() const override { return kSizes; }
   std::span<const OpParameter> parameters() const override { return gemm_->parameters(); }
   std::string_view fitted_as() const override { return "gemm"; }
+
+  std::string refusal(const OpShape& shape) const override {
+    const auto at = [&](std::size_t index) { return static_cast<double>(shape.sizes.at(index)); };
+    if (at(0) * at(1) * at(2) <= kMostPoints) return {};
+    char text[100];
+    std::snprintf(text, sizeof text,
+                  "height: expected batch_size x height x width up to %.0g, got %.3g", kMostPoints,
+                  at(0) * at(1) * at(2));
+    return text;
+  }
 
   Work work(const OpShape& shape) const override {
     const OpShape product = product_of(shape);

@@ -10,6 +10,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kKernels = {"causal_conv1d_fn", "causal_conv1d_update",
                                                       "fused_recurrent_gated_delta_rule"};
 constexpr double kVector = 8;        // tokens: 16 bytes, which the convolution loads at once
+constexpr double kWidest = 12'288;   // channels of the measured convolutions, at most
 constexpr double kStateElement = 4;  // bytes: the state is kept in fp32
 
 enum Parameter : std::size_t {
@@ -45,10 +46,11 @@ constexpr std::array<OpSize, 8> kSizes = {{{"kernel_source", {}, kKernels},
 /// Over a prompt the measured convolution takes the same whatever the width of its row: it goes by
 /// sequences and tokens, and longer where a sequence is shorter than the vector it loads. That is
 /// up to five times faster than memory could move the row's width: what was measured cannot have
-/// had it. The model follows the measured times, and outside_measured() says so. The convolution of
-/// one token is not faster than its bytes at the share of the bandwidth that the catalogue has
-/// (memory_efficiency), and nothing is faster than its operations at the fp32 peak. Leaves out: the
-/// chunked rule over a prompt, of which nothing was measured.
+/// had it. The model follows the measured times up to the widest measured row, and
+/// outside_measured() says so; wider convolutions, and that of one token, are not faster than their
+/// bytes at the share of the bandwidth that the catalogue has (memory_efficiency). Nothing is
+/// faster than its operations at the fp32 peak. Leaves out: the chunked rule over a prompt, of
+/// which nothing was measured.
 class GatedDeltaNet final : public OpModel {
  public:
   std::span<const OpSize> sizes() const override { return kSizes; }
@@ -93,7 +95,9 @@ class GatedDeltaNet final : public OpModel {
       time.launch = values[convolution_launch] * 1e-6;
       const double each = values[s.tokens < kVector * s.batch ? short_us : sequence_us];
       time.math = std::max(s.batch * each * 1e-6, s.tokens * values[token_ns] * 1e-9);
-      time.traffic = std::min(work(shape).bytes, time.math * achievable);  // as measured
+      if (s.channels > kWidest) time.memory = work(shape).bytes / achievable;
+      const double moved = std::max(time.math, time.memory) * achievable;  // as measured
+      time.traffic = std::min(work(shape).bytes, moved);
     }
     time.math = std::max(time.math, work(shape).operations / vector_peak(device, shape.precision));
     time.busy = std::max(time.memory, time.math);

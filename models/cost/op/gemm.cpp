@@ -110,10 +110,14 @@ class Gemm final : public OpModel {
   std::string details(const OpShape& shape, const DeviceSpec& device,
                       std::span<const double> values) const override {
     const Choice best = fastest(shape, device, values);
-    std::array<char, 100> text{};
-    std::snprintf(text.data(), text.size(), "%.0fx%.0f tiles, %.0f part%s, %.0f wave%s",
+    std::array<char, 140> text{};
+    std::array<char, 40> sum{};
+    if (best.parts > 1) {
+      std::snprintf(sum.data(), sum.size(), " added up in %.3g us", best.sum * 1e6);
+    }
+    std::snprintf(text.data(), text.size(), "%.0fx%.0f tiles, %.0f part%s%s, %.0f wave%s",
                   best.tile.rows, best.tile.columns, best.parts, best.parts > 1 ? "s" : "",
-                  best.waves, best.waves > 1 ? "s" : "");
+                  sum.data(), best.waves, best.waves > 1 ? "s" : "");
     return text.data();
   }
 
@@ -132,6 +136,7 @@ class Gemm final : public OpModel {
     Tile tile;
     double parts = 1;
     double waves = 1;
+    double sum = 0;  // seconds for adding up parts, of busy
     OpTime time;
   };
 
@@ -172,10 +177,12 @@ class Gemm final : public OpModel {
         if (longer >= least) continue;
         const double share = std::min(core, base.memory) / longer;
         double busy = longer * std::pow(1 + std::pow(share, values[blend]), 1 / values[blend]);
-        if (parts > 1) busy += add + 8 * s.m * s.n * s.batch * parts / (2 * bandwidth);
+        const double sum =
+            parts > 1 ? add + 8 * s.m * s.n * s.batch * parts / (2 * bandwidth) : 0.0;
+        busy += sum;
         if (busy >= least) continue;
         least = busy;
-        best = {tile, parts, waves, base};
+        best = {tile, parts, waves, sum, base};
         best.time.busy = busy;
         best.time.math = core;
         if (parts > 1) best.time.traffic = base.traffic + 4 * s.m * s.n * s.batch * parts;

@@ -101,9 +101,13 @@ class GenerationAttention final : public OpModel {
   std::string details(const OpShape& shape, const DeviceSpec& device,
                       std::span<const double> values) const override {
     const Choice best = fastest(shape, device, values);
-    std::array<char, 100> text{};
+    std::array<char, 140> text{};
+    std::array<char, 60> sum{};
+    if (best.parts > 1) {
+      std::snprintf(sum.data(), sum.size(), "s put together in %.3g us", values[combine]);
+    }
     std::snprintf(text.data(), text.size(), "%.0f blocks, keys in %.0f part%s", best.blocks,
-                  best.parts, best.parts > 1 ? "s" : "");
+                  best.parts, sum.data());
     return text.data();
   }
 

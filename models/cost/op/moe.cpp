@@ -17,6 +17,7 @@ constexpr double kDepth = 32;
 constexpr double kVector = 16;       // elements
 constexpr double kMostLoaded = 0.8;  // share of the tokens, below
 constexpr int kQuantiles = 64;
+constexpr double kDrawnSkew = 1;  // of the loads that aiconfigurator draws, below
 
 // Numbers of experts, and widths of a rank's part of one, of which the library has a file of tuned
 // blocks for the device (SGLang, fused_moe_triton/configs; recalled: that such files decide. Which
@@ -111,9 +112,9 @@ class Moe final : public OpModel {
 
   Work work(const OpShape& shape) const override {
     const Sizes s(shape);
+    const double active = loads_of(s, 1, kDrawnSkew).active;
     return {2 * s.rows * 3 * s.hidden * s.inter,
-            s.element *
-                (3 * std::min(s.rows, s.experts) * s.hidden * s.inter + s.tokens * 2 * s.hidden)};
+            s.element * (3 * active * s.hidden * s.inter + s.tokens * 2 * s.hidden)};
   }
 
   OpTime time(const OpShape& shape, const DeviceSpec& device,
