@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <map>
 
 #include "models/cost/calibration.hpp"
 #include "sim/base/json_cursor.hpp"
@@ -23,7 +24,10 @@ constexpr const char* kHelp =
     "why. `orrery list ops` has the ops and their sizes. With --csv the sizes come from a file of\n"
     "comma-separated values whose first line names them, and its rows are printed with "
     "predicted_s\n"
-    "and bound appended.\n\n"
+    "and bound appended; what was not read or not measured is said on standard error.\n"
+    "dtype is the precision (bf16); weights_dtype of gemm and kv_cache_dtype of attention say "
+    "that\n"
+    "weights, keys and values are stored in another one.\n\n"
     "example\n"
     "  orrery cost h100_sxm gemm m=4096 n=8192 k=8192 dtype=bf16\n\n";
 
@@ -47,16 +51,23 @@ struct Question {
   OpValues values;
 
   OpTime time(const OpShape& shape, const std::string& where) const {
-    const bool computes = model->work(shape).operations > 0 && !model->parameters().empty();
+    const bool computes = model->work(shape).operations > 0;
     if (computes && !device.peak_of(shape.precision)) {
       throw UsageError(where + ": " + device.name + " has no " +
                        std::string(to_string(shape.precision)) + " peak rate");
     }
-    if (computes && device.cores <= 0)
+    if (!model->parameters().empty() && device.cores <= 0) {
       throw UsageError(where + ": " + device.name + " has no cores");
+    }
     return model->time(shape, device, values.values);
   }
 };
+
+/// Whether a size names kernels, of which each has errors of its own.
+bool has_several_kernels(const OpModel& model) {
+  return std::any_of(model.sizes().begin(), model.sizes().end(),
+                     [](const OpSize& size) { return !size.choices.empty(); });
+}
 
 std::string provenance(const Question& question) {
   const OpValues& values = question.values;
@@ -66,10 +77,12 @@ std::string provenance(const Question& question) {
   const std::string_view others = question.model->fitted_as();
   std::string text;
   if (others.empty()) {
-    char judged[100];
-    std::snprintf(judged, sizeof judged, "; judged on %zu rows: median error %.1f %%, p90 %.1f %%",
-                  values.judged.samples, values.judged.median * 100,
-                  values.judged.percentile_90 * 100);
+    char judged[200];
+    std::snprintf(judged, sizeof judged,
+                  "; judged%s on %zu rows%s: median error %.1f %%, p90 %.1f %%",
+                  values.transferred ? " there, not scaled," : "", values.judged.samples,
+                  has_several_kernels(*question.model) ? " of all its kernels together" : "",
+                  values.judged.median * 100, values.judged.percentile_90 * 100);
     text = whose + (values.judged.samples > 0 ? judged : "; not judged on any row");
   } else {
     text = "figures of " + std::string(others) + ", " + whose +
@@ -152,22 +165,55 @@ JsonValue to_json(const Question& question, const OpShape& shape, const OpTime& 
                       {"notes", json_array(std::move(notes))}});
 }
 
+/// Names that a field of the op may have; nothing is read of others.
+std::vector<std::string> known_fields(const OpModel& model) {
+  std::vector<std::string> known = {"dtype"};
+  if (!model.stored_as().empty()) known.emplace_back(model.stored_as());
+  for (const OpSize& size : model.sizes()) known.emplace_back(size.name);
+  return known;
+}
+
+/// Says which columns are not read, as a table may have others: measured times, say.
+void note_columns(const OpModel& model, const OpTable& table) {
+  if (table.rows.empty()) return;
+  std::vector<std::string> known = known_fields(model);
+  const std::string dtype = dtype_field(model, table.rows.front());
+  std::string others;
+  std::string nearest;
+  for (const auto& [name, text] : table.rows.front()) {
+    if (name == dtype || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    others += (others.empty() ? "" : ", ") + name;
+    const std::string near = nearest_name(name, known);
+    if (!near.empty() && !table.rows.front().contains(near)) {
+      nearest += "; did you mean \"" + near + "\" by " + name + "?";
+    }
+  }
+  if (!others.empty()) std::cerr << "note: columns not read: " << others << nearest << "\n";
+  if (dtype.empty()) std::cerr << "note: no column of a dtype: all rows as bf16\n";
+}
+
 std::string to_csv(const Question& question, const OpTable& table) {
   std::string text = table.header + ",predicted_s,bound\n";
   char number[40];
+  note_columns(*question.model, table);
+  std::cerr << "figures: " << provenance(question) << "\n";
+  std::map<std::string, std::size_t> said;
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const std::string where = table.place(row);
-    const OpTime time = question.time(shape_from(*question.model, table.rows[row], where), where);
+    const OpShape shape = shape_from(*question.model, table.rows[row], where);
+    const OpTime time = question.time(shape, where);
+    for (const std::string& remark : remarks(question, shape)) ++said[remark];
     std::snprintf(number, sizeof number, ",%.9g,", time.seconds());
     text += table.lines[row] + number + std::string(to_string(time.bound())) + "\n";
+  }
+  for (const auto& [remark, rows] : said) {
+    std::cerr << "note, of " << rows << " of " << table.rows.size() << " rows: " << remark << "\n";
   }
   return text;
 }
 
 OpFields fields_from(std::span<const std::string> words, const OpModel& model) {
-  std::vector<std::string> known = {"dtype"};
-  if (!model.stored_as().empty()) known.emplace_back(model.stored_as());
-  for (const OpSize& size : model.sizes()) known.emplace_back(size.name);
+  const std::vector<std::string> known = known_fields(model);
   OpFields fields;
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');

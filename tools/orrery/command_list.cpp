@@ -46,6 +46,8 @@ std::vector<Catalog::Entry> entries_of_ops() {
       const std::string name(size.name);
       sizes += (sizes.empty() ? "" : " ") + (size.fallback ? "[" + name + "]" : name);
     }
+    sizes += " [dtype]";
+    if (!model->stored_as().empty()) sizes += " [" + std::string(model->stored_as()) + "]";
     result.push_back({entry.name, entry.summary + ": " + sizes});
   }
   return result;

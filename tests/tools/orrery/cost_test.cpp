@@ -124,6 +124,70 @@ TEST(CostCommand, SaysWhatWasNotMeasured) {
             std::string::npos);
 }
 
+TEST(CostCommand, SaysWhatOfATableItDidNotReadAndWhatWasNotMeasured) {
+  const TemporaryFolder folder;
+  const auto asked = [&](const char* device, const char* op, const std::string& table) {
+    write_file(folder / "t.csv", table);
+    return run_orrery({"cost", device, op, "--csv", (folder / "t.csv").string()});
+  };
+  const Outcome product = asked("h200_sxm", "gemm", "m,n,k,bach,latency\n1,2,3,4,5\n");
+  ASSERT_EQ(product.exit_code, 0) << product.err;
+  for (const char* part :
+       {"note: columns not read: bach, latency; did you mean \"batch\" by bach?",
+        "no column of a dtype: all rows as bf16", "figures: scaled from h100_sxm; judged there"}) {
+    EXPECT_NE(product.err.find(part), std::string::npos) << part << "\n" << product.err;
+  }
+  const std::string sizes =
+      "batch_size,isl,num_heads,num_key_value_heads,head_dim,attn_dtype,kv_cache_dtype\n";
+  const auto decode = [&](const std::string& formats) {
+    return asked("h100_sxm", "generation_attention", sizes + "64,65536,32,8,128," + formats + "\n");
+  };
+  const auto seconds = [](const Outcome& outcome) {
+    return std::stod(field(outcome.out.substr(outcome.out.find('\n') + 1), 7));
+  };
+  const Outcome whole = decode("bfloat16,bfloat16");
+  const Outcome half = decode("bfloat16,fp8");
+  EXPECT_EQ(whole.err.find("not read"), std::string::npos) << whole.err;
+  EXPECT_NEAR(seconds(half) / seconds(whole), 0.5, 0.02);
+  EXPECT_NE(half.err.find("note, of 1 of 1 rows: kv_cache_dtype was measured as dtype alone"),
+            std::string::npos)
+      << half.err;
+}
+
+TEST(CostCommand, PartsOfAnExplanationAddUp) {
+  const JsonValue json = parse_json(
+      run_orrery({"cost", "h100_sxm", "gemm", "m=16", "n=128", "k=16384", "--json"}).out, "output");
+  const std::string details = json.find("details")->string;
+  const std::size_t at = details.find("added up in ");
+  ASSERT_NE(at, std::string::npos) << details;
+  const double sum = std::stod(details.substr(at + 12)) * 1e-6;
+  const double math = json.find("math_s")->real;
+  const double memory = json.find("memory_s")->real;
+  const double rest = json.find("predicted_s")->real - json.find("launch_s")->real - sum;
+  EXPECT_GT(sum, 1e-6);
+  EXPECT_GE(rest, std::max(math, memory) * 0.99);  // printed with three digits
+  EXPECT_LE(rest, (math + memory) * 1.01);
+}
+
+TEST(CostCommand, NothingBeatsTheMemoryOutsideOfWhatWasMeasured) {
+  const JsonValue experts =
+      parse_json(run_orrery({"cost", "h100_sxm", "moe", "num_tokens=64", "hidden_size=4096",
+                             "inter_size=1536", "topk=8", "num_experts=256", "--json"})
+                     .out,
+                 "output");
+  const JsonValue convolution = parse_json(
+      run_orrery({"cost", "h100_sxm", "gated_delta_net", "kernel_source=causal_conv1d_fn",
+                  "batch_size=1", "seq_len=4096", "num_k_heads=64", "head_k_dim=128",
+                  "num_v_heads=64", "head_v_dim=128", "--json"})
+          .out,
+      "output");
+  const double bandwidth = 3.35e12;  // of h100_sxm
+  for (const JsonValue* json : {&experts, &convolution}) {
+    EXPECT_GE(json->find("predicted_s")->real * bandwidth, json->find("bytes")->real)
+        << json->find("op")->string;
+  }
+}
+
 TEST(CostCommand, RefusesTablesWhoseFirstLineNamesNoColumns) {
   const TemporaryFolder folder;
   const std::vector<std::pair<std::string, std::string>> refused = {
@@ -155,6 +219,13 @@ TEST(CostCommand, RefusesWhatItCannotAnswer) {
       {{"cost", "h100_sxm", "gemm", "--csv", "x.csv", "--json"},
        "expected --json or --csv, got both"},
       {{"cost", "h100", "gemm", "m=1", "n=1", "k=1"}, "did you mean \"h100_sxm\"?"},
+      {{"cost", "h100_sxm", "context_attention", "batch_size=1", "isl=128", "num_heads=8",
+        "num_key_value_heads=8", "head_dim=128", "cached=2", "attended=131"},
+       "attended: expected at most cached + isl (130), got 131"},
+      {{"cost", "h100_sxm", "conv3x3", "batch_size=2200000", "height=2200000", "width=2200000",
+        "in_channels=1", "out_channels=1"},
+       "height: expected batch_size x height x width up to 1e+12, got 1.06e+19"},
+      {{"cost", "h100_sxm", "softmax", "rows=1", "columns=1", "dtype=int4"}, "no int4 peak rate"},
       {expert("topk=9"), "moe: topk: expected at most num_experts (8), got 9"},
       {expert("moe_ep_size=16"), "moe: moe_ep_size: expected at most num_experts (8), got 16"},
       {expert("moe_ep_size=3"), "moe: num_experts: expected a multiple of moe_ep_size (3), got 8"},
