@@ -164,9 +164,9 @@ std::vector<std::string> warnings_of(const OpModel& model, std::span<const doubl
     const double edge = 1e-3 * values[i];
     const bool low = values[i] - parameter.lower < edge;
     if (!low && parameter.upper - values[i] > edge) continue;
-    std::snprintf(line, sizeof line, "%s ended at its %s bound, %g: the times ask for more",
+    std::snprintf(line, sizeof line, "%s ended at its %s bound, %g: the times ask for %s",
                   std::string(parameter.name).c_str(), low ? "lower" : "upper",
-                  low ? parameter.lower : parameter.upper);
+                  low ? parameter.lower : parameter.upper, low ? "less" : "more");
     all.emplace_back(line);
   }
   const OpError& error = report.judged.samples > 0 ? report.judged : report.fitted;

@@ -111,6 +111,12 @@ void warn_of_transfer(const Job& job, const Machine& machine, std::vector<std::s
   for (std::size_t k = 0; k < job.graph.kernels().size(); ++k) {
     const std::string& from = machine.kernel_cost(KernelId(k)).transferred_from;
     if (from.empty()) continue;
+    if (from == machine.device().name) {
+      warnings.push_back(
+          "kernels take what was measured on " + from +
+          ", scaled, as its rates, clock or efficiency are not the catalogue's here");
+      return;
+    }
     warnings.push_back("nobody measured kernels on " + machine.device().name + ": they take what " +
                        from + " takes, scaled by the figures of the catalogue");
     return;

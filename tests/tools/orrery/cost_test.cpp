@@ -188,6 +188,29 @@ TEST(CostCommand, NothingBeatsTheMemoryOutsideOfWhatWasMeasured) {
   }
 }
 
+TEST(CalibratedRun, SaysThatAnOverriddenDeviceIsNotTheMeasuredOne) {
+  const TemporaryFolder folder;
+  const auto run = [&](const std::string& with) {
+    write_file(folder / "s.json",
+               R"({"orrery": 1, "cost": {"kind": "calibrated"},
+                   "cluster": {"use": "dgx_h100", "with": {"node": {"use": "dgx_h100", "with":
+                     {"device": {"use": "h100_sxm", "with": {)" +
+                   with + R"(}}}}}},
+                   "workload": {"kind": "transformer_inference", "network": "llama3_8b",
+                     "parallel": {"tensor": 8}, "batch": 1, "input_length": 64,
+                     "output_length": 2}})");
+    return run_orrery({"run", (folder / "s.json").string()});
+  };
+  const std::string said = "kernels take what was measured on h100_sxm, scaled";
+  const Outcome faster =
+      run(R"("peak": {"bf16": {"value": "2000 TFLOP/s", "source": "assumed: for this test"}})");
+  EXPECT_EQ(faster.exit_code, 0) << faster.err;
+  EXPECT_NE((faster.out + faster.err).find(said), std::string::npos) << faster.out << faster.err;
+  const Outcome own = run("");
+  EXPECT_EQ(own.exit_code, 0) << own.err;
+  EXPECT_EQ((own.out + own.err).find(said), std::string::npos);
+}
+
 TEST(CostCommand, RefusesTablesWhoseFirstLineNamesNoColumns) {
   const TemporaryFolder folder;
   const std::vector<std::pair<std::string, std::string>> refused = {
