@@ -10,6 +10,9 @@
 
 namespace orrery {
 
+/// The largest count that a size may have.
+inline constexpr std::int64_t kMostOfSize = 1'000'000'000'000;
+
 /// Text by column: "m" → "4096".
 using OpFields = std::map<std::string, std::string>;
 
