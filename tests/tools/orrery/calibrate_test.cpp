@@ -179,19 +179,23 @@ TEST(CalibrateCommand, ReadsWhatTheProgramOfTheKernelsWrites) {
   }
 }
 
-/// A report of gemm rows that take a launch of `microseconds`, as a device with so many SMs wrote
-/// it.
+/// A report of decode attention that takes so long, as a device with so many SMs wrote it.
 std::string report_of_device(const std::string& name, int sms, double microseconds) {
+  const int keys = 64;
+  const int heads = 8;
+  const int head = 128;
+  const auto shape = [&](int batch) {
+    return kernels::Shape{{"batch_size", batch},          {"isl", keys},      {"num_heads", heads},
+                          {"num_key_value_heads", heads}, {"head_dim", head}, {"sms", sms}};
+  };
+  const auto flops = [&](int batch) { return std::to_string(4 * batch * heads * keys * head); };
   std::vector<std::string> rows;
   for (int i = 1; i <= 16; ++i) {
-    rows.push_back(row_of("tiled_gemm_bf16", "bf16", kernels::gemm_shape(i, 8, 8, sms),
-                          microseconds * 1e-6,
-                          R"(, "stable": true, "flops": )" + std::to_string(2 * i * 8 * 8)));
+    rows.push_back(row_of("decode", "bf16", shape(i), microseconds * 1e-6,
+                          R"(, "stable": true, "flops": )" + flops(i)));
   }
-  rows.push_back(row_of("tiled_gemm_bf16", "bf16", kernels::gemm_shape(17, 8, 8, sms), 1,
-                        R"(, "stable": false)"));
-  rows.push_back(row_of("half_a_gemm", "bf16", kernels::gemm_shape(18, 8, 8, sms), 1,
-                        R"(, "stable": true, "flops": )" + std::to_string(18 * 8 * 8)));
+  rows.push_back(row_of("decode", "bf16", shape(17), 1, R"(, "stable": false)"));
+  rows.push_back(row_of("one_product", "bf16", shape(34), 1, R"(, "flops": )" + flops(17)));
   std::string report = report_of(rows);
   report.insert(1, R"("git_hash": "abc123", "device": {"name": ")" + name + R"(", "sms": )" +
                        std::to_string(sms) + R"(, "driver": "570.1", "cuda_runtime": "12.8"}, )");
@@ -200,35 +204,36 @@ std::string report_of_device(const std::string& name, int sms, double microsecon
 
 TEST(CalibrateCommand, KnowsWhoseTimesAreInAReport) {
   const TemporaryFolder folder;
-  const std::string file = (folder / "gemm.json").string();
+  const std::string file = (folder / "decode.json").string();
   const std::string out = (folder / "fit.json").string();
-  write_file(file, report_of_device("NVIDIA H100 80GB HBM3", kSms, 5));
-  const Outcome own = calibrated("gemm", file, {"--judge=0", "--out", out});
+  write_file(file, report_of_device("NVIDIA H100 80GB HBM3", kSms, 20));
+  const Outcome own = calibrated("generation_attention", file, {"--judge=0", "--out", out});
   ASSERT_EQ(own.exit_code, 0) << own.err;
   for (const char* note : {"1 rows are left out: they did not settle",
                            "1 rows are left out: they do other work", "no row was judged"}) {
     EXPECT_NE(own.err.find(note), std::string::npos) << note << "\n" << own.err;
   }
   EXPECT_EQ(own.err.find("are they the same?"), std::string::npos) << own.err;
-  EXPECT_EQ(value_at(parse_json(read_file(out), "fit.json"), "/ops/gemm/source")->string,
-            "NVIDIA H100 80GB HBM3, driver 570.1, CUDA 12.8, kernels/calibrate of abc123");
+  EXPECT_EQ(
+      value_at(parse_json(read_file(out), "fit.json"), "/ops/generation_attention/source")->string,
+      "NVIDIA H100 80GB HBM3, driver 570.1, CUDA 12.8, kernels/calibrate of abc123");
   EXPECT_NE(own.out.find("judged  "), std::string::npos) << own.out;
   EXPECT_EQ(own.out.find("0 rows: error"), std::string::npos) << own.out;
 
   write_file(file, report_of_device("NVIDIA H200", kSms, 1e6));  // with times that no launch takes
-  const Outcome other = calibrated("gemm", file, {"--judge=0"});
+  const Outcome other = calibrated("generation_attention", file, {"--judge=0"});
   ASSERT_EQ(other.exit_code, 0) << other.err;
   for (const char* note : {"measured on NVIDIA H200, fitted as h100_sxm: are they the same?",
-                           "warning: launch_us ended at its upper bound, 20",
+                           "warning: launch_us ended at its upper bound, 30",
                            "warning: half of the rows are off by more than 100 %"}) {
     EXPECT_NE(other.err.find(note), std::string::npos) << note << "\n" << other.err;
   }
 
   write_file(file, report_of_device("NVIDIA A100-SXM4-80GB", 108, 5));
-  const Outcome refused = calibrated("gemm", file, {"--judge=0"});
+  const Outcome refused = calibrated("generation_attention", file, {"--judge=0"});
   EXPECT_EQ(refused.exit_code, 2);
   EXPECT_NE(
-      refused.err.find("gemm.json#/device/sms: expected the 132 cores of h100_sxm, got 108 of "
+      refused.err.find("decode.json#/device/sms: expected the 132 cores of h100_sxm, got 108 of "
                        "NVIDIA A100-SXM4-80GB"),
       std::string::npos)
       << refused.err;
