@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "sim/base/errors.hpp"
 #include "sim/graph/analysis.hpp"
@@ -22,6 +24,7 @@ class Backtrack {
     for (Slot slot = 0; slot < next.size(); ++slot) {
       if (next[slot] != kNoSlot) ahead_[next[slot]] = slot;
     }
+    find_those_served_before();
     first_dependency_.assign(graph.ops().size() + 1, 0);
     for (const Dependency& d : graph.dependencies()) ++first_dependency_[d.op.index() + 1];
     std::partial_sum(first_dependency_.begin(), first_dependency_.end(), first_dependency_.begin());
@@ -42,6 +45,18 @@ class Backtrack {
   }
 
  private:
+  /// On streams that run what is ready first: in the order in which they ended.
+  void find_those_served_before() {
+    std::map<std::pair<Rank, std::size_t>, Slot> last;  // by rank and stream
+    for (const Span& span : spans_) {
+      if (!span.stream.valid()) continue;
+      if (graph_->stream_order(span.stream) != StreamOrder::first_ready) continue;
+      const Slot slot = slots_.slot_of(span.instance, span.position);
+      const auto [tail, is_first] = last.try_emplace({span.rank, span.stream.index()}, slot);
+      if (!is_first) ahead_[slot] = std::exchange(tail->second, slot);
+    }
+  }
+
   static constexpr std::uint32_t kNoSpan = UINT32_MAX;
 
   void look_behind(Slot slot) {

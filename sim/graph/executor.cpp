@@ -15,6 +15,7 @@ Executor::Executor(Engine& engine, const TaskGraph& graph, Runner& runner,
       runner_(&runner),
       observers_(observers.begin(), observers.end()),
       slots_(graph),
+      ready_streams_(graph, slots_),
       pending_(slots_.count(), 0),
       next_in_stream_(slots_.next_in_stream()),
       ended_(slots_.count(), 0),
@@ -94,7 +95,18 @@ void Executor::release(Slot slot) {
         who.instance, op, graph_->ranks(op.ranks).subspan(who.instance.instance * needed, needed),
         who.rank);
   }
-  if (++arrived_[slots_.slot_of(who.instance, 0)] == needed) start(who.instance);
+  if (++arrived_[slots_.slot_of(who.instance, 0)] < needed) return;
+  if (ready_streams_.take(who.instance)) start(who.instance);
+}
+
+void Executor::pass_on(Slot slot) {
+  ready_streams_.give_back(slot, [this](InstanceId instance) {
+    for (std::size_t i = 0; i < slots_.positions(graph_->op(instance.op)); ++i) {
+      const Slot waited = slots_.slot_of(instance, i);
+      if (ready_streams_.has(waited)) ready_[waited] = engine_->now();
+    }
+    start(instance);
+  });
 }
 
 void Executor::start(InstanceId instance) {
@@ -162,6 +174,7 @@ void Executor::end_slot(Slot slot) {
     }
   }
   if (next_in_stream_[slot] != kNoSlot) release(next_in_stream_[slot]);
+  if (ready_streams_.has(slot)) pass_on(slot);
 }
 
 void Executor::apply_memory(Slot slot, bool at_start) {

@@ -7,6 +7,7 @@
 
 #include "sim/engine/engine.hpp"
 #include "sim/graph/observer.hpp"
+#include "sim/graph/ready_streams.hpp"
 #include "sim/graph/runner.hpp"
 #include "sim/graph/slots.hpp"
 
@@ -51,6 +52,7 @@ class Executor final : private RunListener, private EventHandler {
 
   void release(Slot slot);  // one thing less to wait for
   void start(InstanceId instance);
+  void pass_on(Slot slot);  // its stream runs what is ready first, and is free again
   void end_slot(Slot slot);
   void apply_memory(Slot slot, bool at_start);
   void report_static_memory();
@@ -64,6 +66,7 @@ class Executor final : private RunListener, private EventHandler {
   std::vector<Observer*> observers_;
 
   SlotLayout slots_;
+  ReadyStreams ready_streams_;
   std::vector<std::uint32_t> first_successor_;  // by op, into successors_
   std::vector<Successor> successors_;           // grouped by what they wait for
   std::vector<std::uint32_t> first_effect_;     // by op, into effects_; empty: no memory at all

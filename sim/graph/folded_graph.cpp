@@ -30,7 +30,7 @@ FoldedGraph::FoldedGraph(const TaskGraph& graph, std::span<const std::uint32_t> 
   }
   // Interned in the same order, names keep their ids.
   for (std::size_t s = 0; s < graph.stream_count(); ++s)
-    folded_.stream(graph.stream_name(StreamId(s)));
+    folded_.stream(graph.stream_name(StreamId(s)), graph.stream_order(StreamId(s)));
   for (std::size_t l = 0; l < graph.label_count(); ++l) folded_.label(graph.text(LabelId(l)));
   for (const LabelId category : graph.host_categories())
     folded_.host_category(graph.text(category));

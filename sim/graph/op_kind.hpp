@@ -62,4 +62,10 @@ inline int reads_at_source(Movement m) {
 /// Which participants of a transfer a dependency holds back.
 enum class Side : std::uint8_t { both, source, destination };
 
+/// Which of its ops a stream of a rank runs next.
+enum class StreamOrder : std::uint8_t {
+  as_added,    // a CUDA stream: an op that waits holds up those behind it
+  first_ready  // a processor of a schedule: of the ops that are ready, the one that was added first
+};
+
 }  // namespace orrery

@@ -91,6 +91,7 @@ std::vector<Slot> SlotLayout::next_in_stream() const {
   for (Slot slot = 0; slot < count(); ++slot) {
     const Participant who = participant(slot);
     if (!who.stream.valid()) continue;
+    if (graph_->stream_order(who.stream) == StreamOrder::first_ready) continue;
     Slot& tail = last[static_cast<std::size_t>(who.rank) * streams + who.stream.index()];
     if (tail != kNoSlot) next[tail] = slot;
     tail = slot;

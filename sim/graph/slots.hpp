@@ -61,7 +61,8 @@ class SlotLayout {
       visit(slot);
     }
   }
-  /// By slot: the next one on the same stream of the same rank, in op order; kNoSlot at the end.
+  /// By slot: the next one on the same stream of the same rank, in op order; kNoSlot at the end,
+  /// and on streams that run what is ready first.
   std::vector<Slot> next_in_stream() const;
 
  private:

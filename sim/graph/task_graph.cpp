@@ -89,9 +89,10 @@ std::size_t TaskGraph::Names::intern(std::string_view text) {
   return place->second;
 }
 
-StreamId TaskGraph::stream(std::string_view name) {
+StreamId TaskGraph::stream(std::string_view name, StreamOrder order) {
   const std::size_t index = streams_.intern(name);
   ORRERY_CHECK(StreamId(index).index() == index && StreamId(index).valid(), "too many streams");
+  stream_orders_.resize(streams_.texts.size(), order);
   return StreamId(index);
 }
 

@@ -52,18 +52,18 @@ struct StaticMemory {
 
 /// What must happen, after what, on which ranks and streams. Knows no durations and no hardware.
 ///
-/// A stream of a rank runs one op at a time, in the order in which the ops were added (a CUDA
-/// stream: an op that waits holds up those behind it). Sizes of collectives follow nccl-tests:
-/// all-reduce, broadcast, reduce, send-recv: the buffer; all-gather, reduce-scatter, all-to-all,
-/// gather, scatter: the full buffer of one rank, n parts. Of a barrier: a signal, 0 as a rule; of
-/// an all-to-all-v SizeTable::busiest().
+/// A stream of a rank runs one op at a time, in its StreamOrder. Sizes of collectives follow
+/// nccl-tests: all-reduce, broadcast, reduce, send-recv: the buffer; all-gather, reduce-scatter,
+/// all-to-all, gather, scatter: the full buffer of one rank, n parts. Of a barrier: a signal, 0 as
+/// a rule; of an all-to-all-v SizeTable::busiest().
 class TaskGraph {
  public:
   explicit TaskGraph(Rank world_size) : world_size_(world_size) {}
 
   Rank world_size() const { return world_size_; }
 
-  StreamId stream(std::string_view name);
+  /// The order is that of the first call with this name.
+  StreamId stream(std::string_view name, StreamOrder order = StreamOrder::as_added);
   LabelId label(std::string_view text);
   /// A label for memory that is the host's and not the device's.
   LabelId host_category(std::string_view text);
@@ -105,6 +105,7 @@ class TaskGraph {
   }
   const std::string& stream_name(StreamId id) const { return streams_.texts[id.index()]; }
   std::size_t stream_count() const { return streams_.texts.size(); }
+  StreamOrder stream_order(StreamId id) const { return stream_orders_[id.index()]; }
   const std::string& text(LabelId id) const { return labels_.texts[id.index()]; }
   std::size_t label_count() const { return labels_.texts.size(); }
   bool is_on_host(LabelId category) const {
@@ -136,6 +137,7 @@ class TaskGraph {
   std::unordered_multimap<std::uint64_t, KernelId> shared_kernels_;  // by hash; only looked up
   std::vector<std::shared_ptr<const SizeTable>> size_tables_;
   Names streams_;
+  std::vector<StreamOrder> stream_orders_;  // by stream
   Names labels_;
   std::vector<LabelId> on_host_;  // few
   bool uses_host_ = false;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/base/errors.hpp"
+#include "sim/graph/analysis.hpp"
 #include "tests/sim/graph/graph_fixture.hpp"
 
 namespace orrery {
@@ -38,6 +39,36 @@ TEST_F(ExecutorStream, AnOpThatWaitsHoldsUpThoseBehindIt) {
   EXPECT_EQ(span(waits, 0).start, Time(long_time));
   EXPECT_EQ(span(behind, 0).ready, Time(long_time + short_time));
   EXPECT_EQ(span(behind, 0).start, Time(long_time + short_time));
+}
+
+TEST_F(ExecutorStream, WhereWhatIsReadyRunsFirstAnOpThatWaitsHoldsUpNobody) {
+  graph.stream("processor", StreamOrder::first_ready);
+  const OpId slow = compute("other", {0}, long_time);
+  const OpId waits = compute("processor", {0}, short_time);
+  const OpId behind = compute("processor", {0}, long_time);
+  const OpId last = compute("processor", {0}, short_time);
+  graph.depend(waits, slow);
+  EXPECT_EQ(run(), Time(long_time + 2 * short_time)) << "one at a time";
+  EXPECT_EQ(span(behind, 0).start, Time());
+  EXPECT_EQ(span(waits, 0).start, Time(long_time)) << "of those that are ready, the first added";
+  EXPECT_EQ(span(last, 0).ready, Time(long_time + short_time)) << "when the stream is free";
+  const std::vector<CriticalStep> path = critical_path(graph, timeline.spans());
+  ASSERT_EQ(path.size(), 3U);
+  EXPECT_EQ(path[1].span.instance.op, waits) << "who had the stream before";
+  Duration sum;
+  for (const CriticalStep& step : path) sum += step.span.end - step.span.start + step.wait;
+  EXPECT_EQ(sum, long_time + 2 * short_time);
+}
+
+TEST_F(ExecutorStream, ATransferTakesItsStreamWhenItsPartnerHasCome) {
+  graph.stream("queue", StreamOrder::first_ready);
+  const OpId slow = compute("compute", {1}, long_time);
+  const OpId first = transfer("queue", "in 0", {{0}, {1}}, short_time);
+  const OpId second = transfer("queue", "in 1", {{0}, {1}}, short_time);
+  graph.depend(first, slow, Side::destination);
+  EXPECT_EQ(run(), Time(long_time + short_time));
+  EXPECT_EQ(source(second, 0).start, Time());
+  EXPECT_EQ(source(first, 0).start, Time(long_time));
 }
 
 TEST_F(ExecutorStream, StreamsOfOneRankOverlap) {
