@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "traces/perfetto.hpp"
+#include "traces/trace_error.hpp"
 
 namespace orrery {
 namespace {
@@ -62,6 +63,11 @@ class Lanes {
 }  // namespace
 
 void write_perfetto_trace(const std::string& path, const RecordedTrace& trace) {
+  if (!trace.has_times) {
+    throw TraceError("a " + trace.format +
+                     " that does not say when its ops began has no timeline: run it (workloads "
+                     "chakra_replay, goal_replay) with --trace=perfetto, which gives one");
+  }
   PerfettoWriter writer(path);
   std::vector<std::uint32_t> names;
   for (std::size_t name = 0; name < trace.names.size(); ++name) {

@@ -32,6 +32,8 @@ RecordedTrace joined(std::vector<RecordedTrace> traces) {
   all.world_size = traces.front().world_size;
   for (std::size_t i = 0; i < traces.size(); ++i) {
     RecordedTrace& trace = traces[i];
+    all.has_times = all.has_times && trace.has_times;
+    all.left_out += trace.left_out;
     const std::int64_t rank = trace.rank >= 0 ? trace.rank : static_cast<std::int64_t>(i);
     const std::string process = "rank " + std::to_string(rank);
     const auto name_of = [&](std::uint32_t name) {

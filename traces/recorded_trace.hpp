@@ -75,6 +75,7 @@ struct RecordedTrace {
   std::vector<Counter> counters;
   std::vector<Collective> collectives;
   std::vector<std::string> warnings;
+  std::uint64_t left_out = 0;  // events of which the time cannot be read
 
   Time end() const;
 };

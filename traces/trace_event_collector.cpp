@@ -51,18 +51,25 @@ std::optional<WidePicoseconds> picoseconds_of(std::string_view literal) {
 }
 
 void TraceEventCollector::add(const TraceEvent& event) {
+  if (event.phase != 0) ++events_;
+  const bool is_timed =
+      event.phase == 'X' || event.phase == 'B' || event.phase == 'E' || event.phase == 'C';
+  if (is_timed && !event.time) {
+    ++trace_.left_out;
+    return;
+  }
   switch (event.phase) {
     case 'X':
-      if (event.time) add_span(event, *event.time, event.duration.value_or(0));
+      add_span(event, *event.time, event.duration.value_or(0));
       break;
     case 'B':
-      if (event.time) open_[{event.process, event.thread}].push_back(event);
+      open_[{event.process, event.thread}].push_back(event);
       break;
     case 'E':
       close(event);
       break;
     case 'C':
-      if (event.time) add_samples(event);
+      add_samples(event);
       break;
     case 'M':
       add_metadata(event);
@@ -73,6 +80,11 @@ void TraceEventCollector::add(const TraceEvent& event) {
 }
 
 RecordedTrace TraceEventCollector::take() {
+  for (auto& span : trace_.spans) classify(span);
+  if (trace_.left_out > 0) {
+    trace_.warnings.push_back(std::to_string(trace_.left_out) +
+                              " events were left out: their times are no numbers of microseconds");
+  }
   Time first = Time::max();
   for (const auto& span : trace_.spans) first = std::min(first, span.start);
   for (const auto& counter : trace_.counters) {
@@ -118,8 +130,7 @@ std::uint32_t TraceEventCollector::track_of(const TraceEvent& event) {
 void TraceEventCollector::add_span(const TraceEvent& event, WidePicoseconds start,
                                    WidePicoseconds duration) {
   if (duration < 0) throw TraceError(*file_ + ": \"" + event.name + "\" has a negative duration");
-  const bool on_device = is_on_device(event.category);
-  if (on_device || event.category == "cpu_op") is_kineto();
+  if (is_on_device(event.category) || event.category == "cpu_op") is_kineto();
   const auto bytes = event.numbers.find("bytes");
   RecordedTrace::Span span{.track = track_of(event),
                            .name = trace_.names.intern(event.name),
@@ -127,16 +138,7 @@ void TraceEventCollector::add_span(const TraceEvent& event, WidePicoseconds star
                            .start = at(start),
                            .duration = at(start + duration) - at(start)};
   if (bytes != event.numbers.end()) span.bytes = event.integer("bytes");
-  if (trace_.format != "PyTorch profiler") {
-    span.work = work_of(event.name, event.category, span.bytes);
-  } else if (on_device && event.category != "kernel") {
-    span.work = Work::copy;
-  } else if (on_device) {
-    span.work = is_communication_kernel(event.name) ? Work::communication : Work::compute;
-  } else {
-    span.work = Work::host;
-  }
-  if (span.work == Work::communication && event.texts.contains("Collective name")) {
+  if (event.texts.contains("Collective name")) {
     span.arguments = static_cast<std::uint32_t>(trace_.collectives.size());
     trace_.collectives.push_back({.name = event.text("Collective name"),
                                   .group = event.text("Process Group Name"),
@@ -149,9 +151,24 @@ void TraceEventCollector::add_span(const TraceEvent& event, WidePicoseconds star
   trace_.spans.push_back(span);
 }
 
+void TraceEventCollector::classify(RecordedTrace::Span& span) const {
+  const std::string& name = trace_.names.text(span.name);
+  const std::string& category = trace_.names.text(span.category);
+  if (trace_.format != kKinetoFormat) {
+    span.work = work_of(name, category, span.bytes);
+  } else if (!is_on_device(category)) {
+    span.work = Work::host;
+  } else if (category != "kernel") {
+    span.work = Work::copy;
+  } else {
+    span.work = is_communication_kernel(name) ? Work::communication : Work::compute;
+  }
+  if (span.work != Work::communication) span.arguments = UINT32_MAX;
+}
+
 void TraceEventCollector::close(const TraceEvent& event) {
   std::vector<TraceEvent>& open = open_[{event.process, event.thread}];
-  if (open.empty() || !event.time) return;
+  if (open.empty()) return;
   add_span(open.back(), *open.back().time, *event.time - *open.back().time);
   open.pop_back();
 }

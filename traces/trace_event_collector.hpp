@@ -51,15 +51,19 @@ class TraceEventCollector {
     trace_.format = "Chrome JSON";
   }
 
-  void is_kineto() { trace_.format = "PyTorch profiler"; }
+  void is_kineto() { trace_.format = kKinetoFormat; }
   void rank(std::int64_t value) { trace_.rank = value; }
   void world_size(std::int64_t value) { trace_.world_size = value; }
 
   void add(const TraceEvent& event);
-  /// All that was added; times begin with the first event. At most once.
+  std::uint64_t events() const { return events_; }
+  /// All that was added, when the format is known, by which spans are told apart; times begin with
+  /// the first event. At most once.
   RecordedTrace take();
 
  private:
+  static constexpr const char* kKinetoFormat = "PyTorch profiler";
+
   using Place = std::pair<std::string, std::string>;  // process and thread
 
   Time at(WidePicoseconds picoseconds);
@@ -73,9 +77,11 @@ class TraceEventCollector {
   void add_samples(const TraceEvent& event);
 
   void add_metadata(const TraceEvent& event);
+  void classify(RecordedTrace::Span& span) const;
 
   const std::string* file_;
   RecordedTrace trace_;
+  std::uint64_t events_ = 0;  // that have a phase
   std::optional<WidePicoseconds> base_;
   std::map<Place, std::uint32_t> places_;
   std::map<std::string, std::int64_t> processes_;

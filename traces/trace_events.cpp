@@ -18,6 +18,9 @@ class Handler {
   Handler(TraceEventCollector& collector, const std::string& file)
       : collector_(&collector), file_(&file) {}
 
+  /// A list of events that is empty, as a trace of nothing has.
+  bool has_no_events() const { return has_list_ && !has_items_; }
+
   bool null() { return true; }
   bool boolean(bool) { return true; }
   bool number_integer(std::int64_t number) {
@@ -30,6 +33,7 @@ class Handler {
     return set_number(number, literal);
   }
   bool string(std::string& text) {
+    note_item();
     if (depth_ == event_depth_) {
       if (key_ == "ph" && !text.empty()) event_.phase = text.front();
       if (key_ == "name") event_.name = text;
@@ -49,7 +53,10 @@ class Handler {
     in_arguments_ = in_arguments_ || (depth_ == event_depth_ && key_ == "args");
     if (depth_ == 1 && key_ == "distributedInfo") in_distribution_ = true;
     ++depth_;
-    if (is_event) event_ = TraceEvent();
+    if (is_event) {
+      event_ = TraceEvent();
+      has_items_ = true;
+    }
     return true;
   }
   bool end_object() {
@@ -62,6 +69,7 @@ class Handler {
   bool start_array(std::size_t) {
     if (!in_events_ && (depth_ == 0 || (depth_ == 1 && key_ == "traceEvents"))) {
       in_events_ = true;
+      has_list_ = true;
       event_depth_ = depth_ + 2;
     }
     ++depth_;
@@ -92,7 +100,11 @@ class Handler {
  private:
   static constexpr int kNever = 1 << 20;
 
+  /// Something in the list that is no event.
+  void note_item() { has_items_ = has_items_ || (in_events_ && depth_ == event_depth_ - 1); }
+
   bool set_number(double number, const std::string& literal) {
+    note_item();
     if (depth_ == event_depth_) {
       if (key_ == "pid") event_.process = literal;
       if (key_ == "tid") event_.thread = literal;
@@ -119,6 +131,8 @@ class Handler {
   int depth_ = 0;
   int event_depth_ = kNever;
   bool in_events_ = false;
+  bool has_list_ = false;
+  bool has_items_ = false;
   bool in_arguments_ = false;
   bool in_distribution_ = false;
 };
@@ -129,6 +143,11 @@ RecordedTrace read_trace_events(const std::string& text, const std::string& file
   TraceEventCollector collector(file);
   Handler handler(collector, file);
   nlohmann::json::sax_parse(text, &handler);
+  if (collector.events() == 0 && !handler.has_no_events()) {
+    throw TraceError(file +
+                     ": is JSON, and no trace: it has no events (objects with a \"ph\", in "
+                     "\"traceEvents\" or in a list)");
+  }
   return collector.take();
 }
 

@@ -49,7 +49,9 @@ TraceFormat detect_format(const std::string& bytes, const std::string& file) {
     return TraceFormat::chrome_json;
   }
   if (text.starts_with(kCsvHeader)) return TraceFormat::csv;
-  if (text.starts_with("num_ranks") || text.starts_with("//")) return TraceFormat::goal;
+  if (text.starts_with("num_ranks") || text.starts_with("//") || text.starts_with("#")) {
+    return TraceFormat::goal;
+  }
   if (bytes.front() == '\x0a' && is_perfetto(bytes, file)) return TraceFormat::perfetto;
   // Chakra has no mark of its own: its first record must be metadata.
   try {
