@@ -33,6 +33,8 @@ enum class NodeType : std::uint8_t {
 
 /// The value of an attribute, whichever of the integer types its writer chose.
 struct Value {
+  enum class Kind : std::uint8_t { none, integer, real, text, list };
+  Kind kind = Kind::none;
   std::int64_t integer = 0;
   double real = 0;
   std::string text;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "sim/graph/op_kind.hpp"
 
@@ -42,5 +43,8 @@ inline constexpr std::array<CollectiveKind, 10> kCollectives = {
     CollectiveKind::gather,     CollectiveKind::scatter,        CollectiveKind::broadcast,
     CollectiveKind::all_to_all, CollectiveKind::reduce_scatter, CollectiveKind::reduce_scatter,
     CollectiveKind::barrier};
+inline constexpr std::array<std::string_view, 10> kCollectiveNames = {
+    "ALL_REDUCE", "REDUCE",         "ALL_GATHER",           "GATHER", "SCATTER", "BROADCAST",
+    "ALL_TO_ALL", "REDUCE_SCATTER", "REDUCE_SCATTER_BLOCK", "BARRIER"};
 
 }  // namespace orrery::chakra

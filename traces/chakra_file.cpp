@@ -55,13 +55,17 @@ std::pair<std::string, Value> read_attribute(ProtobufReader attribute) {
     if (field < kDouble || field > kLast) continue;
     const std::uint32_t type = field % 2 == 1 ? field : field - 1;
     if (type != field) {
+      value.kind = Value::Kind::list;
       read_list(attribute.message(), type, value);
     } else if (is_text(type)) {
+      value.kind = Value::Kind::text;
       value.text = attribute.bytes();
     } else if (is_real(type)) {
+      value.kind = Value::Kind::real;
       value.real = attribute.real();
       value.integer = std::abs(value.real) < 9e18 ? static_cast<std::int64_t>(value.real) : 0;
     } else {
+      value.kind = Value::Kind::integer;
       value.integer = integer_of(type, attribute.integer());
       value.real = static_cast<double>(value.integer);
     }

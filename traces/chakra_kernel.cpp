@@ -1,10 +1,17 @@
 #include "traces/chakra_kernel.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "sim/base/json_value.hpp"
 #include "traces/trace_error.hpp"
 
 namespace orrery {
 namespace {
+
+/// By Movement.
+constexpr std::array<std::string_view, 6> kMovements = {
+    "copy", "update", "core_copy", "core_reduce", "remote_store", "remote_update"};
 
 [[noreturn]] void broken(const std::string& file, const char* attribute) {
   throw TraceError(file + ": the attribute \"" + attribute +
@@ -25,15 +32,18 @@ std::string kernel_text(const Kernel& kernel) {
   for (const Kernel::Dimension& dimension : kernel.shape) {
     shape.push_back(json_array({json_string(dimension.name), json_integer(dimension.size)}));
   }
-  return to_text(json_object({{"kind", json_string(kernel.kind)},
-                              {"precision", json_string(std::string(to_string(kernel.precision)))},
-                              {"matrix", json_boolean(kernel.unit == MathUnit::matrix)},
-                              {"operations", json_integer(kernel.operations.count())},
-                              {"read_bytes", json_integer(kernel.read.count())},
-                              {"written_bytes", json_integer(kernel.written.count())},
-                              {"shape", json_array(std::move(shape))},
-                              {"host_ps", json_integer(kernel.host.count())}}),
-                 false);
+  JsonValue value =
+      json_object({{"kind", json_string(kernel.kind)},
+                   {"precision", json_string(std::string(to_string(kernel.precision)))},
+                   {"matrix", json_boolean(kernel.unit == MathUnit::matrix)},
+                   {"operations", json_integer(kernel.operations.count())},
+                   {"read_bytes", json_integer(kernel.read.count())},
+                   {"written_bytes", json_integer(kernel.written.count())},
+                   {"shape", json_array(std::move(shape))},
+                   {"host_ps", json_integer(kernel.host.count())}});
+  if (kernel.continues) value.members.push_back({"continues", json_boolean(true)});
+  if (kernel.updates) value.members.push_back({"updates", json_boolean(true)});
+  return to_text(value, false);
 }
 
 Kernel kernel_from(const std::string& text, const std::string& file) {
@@ -56,11 +66,25 @@ Kernel kernel_from(const std::string& text, const std::string& file) {
   kernel.read = Bytes(integer(value.find("read_bytes"), file, kName));
   kernel.written = Bytes(integer(value.find("written_bytes"), file, kName));
   kernel.host = Duration(integer(value.find("host_ps"), file, kName));
+  const JsonValue* continues = value.find("continues");
+  const JsonValue* updates = value.find("updates");
+  kernel.continues = continues != nullptr && continues->boolean;
+  kernel.updates = updates != nullptr && updates->boolean;
   for (const JsonValue& dimension : shape->items) {
     if (dimension.items.size() != 2) broken(file, kName);
     kernel.shape.push_back({dimension.items[0].string, integer(&dimension.items[1], file, kName)});
   }
   return kernel;
+}
+
+std::string_view movement_text(Movement movement) {
+  return kMovements[static_cast<std::size_t>(movement)];
+}
+
+Movement movement_from(const std::string& text, const std::string& file) {
+  const auto found = std::find(kMovements.begin(), kMovements.end(), text);
+  if (found == kMovements.end()) broken(file, "movement");
+  return static_cast<Movement>(found - kMovements.begin());
 }
 
 std::string memory_text(const std::vector<MemoryNote>& notes) {

@@ -1,11 +1,12 @@
 #include <algorithm>
+#include <limits>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <unordered_map>
 
 #include "traces/chakra.hpp"
-#include "traces/chakra_fields.hpp"
+#include "traces/chakra_attributes.hpp"
+#include "traces/chakra_groups.hpp"
 #include "traces/chakra_kernel.hpp"
 #include "traces/trace_error.hpp"
 #include "traces/trace_file.hpp"
@@ -13,6 +14,7 @@
 namespace orrery {
 namespace {
 
+using chakra::Attributes;
 using chakra::Node;
 using chakra::NodeType;
 using chakra::Value;
@@ -20,7 +22,7 @@ using chakra::Value;
 class Reader {
  public:
   Reader(std::span<const std::string> paths, const ChakraOptions& options)
-      : paths_(paths), options_(&options) {
+      : paths_(paths), options_(&options), groups_(programs_, paths.size()) {
     programs_.ranks.resize(paths.size());
   }
 
@@ -40,10 +42,10 @@ class Reader {
     rank_ = rank;
     const chakra::File file = chakra::read(read_trace_file(*path_), *path_);
     read_notes(file);
-    group_names_.clear();
+    groups_.begin_file();
     std::unordered_map<std::uint64_t, std::uint32_t> place;  // by id; only looked up
     for (const Node& node : file.nodes) {
-      if (node.type == NodeType::metadata) read_groups(node);
+      if (node.type == NodeType::metadata) groups_.read(node, *path_);
       place.emplace(node.id, static_cast<std::uint32_t>(place.size()));
     }
     std::vector<RankOp>& program = programs_.ranks[static_cast<std::size_t>(rank)];
@@ -62,9 +64,9 @@ class Reader {
     }
   }
 
+  Attributes attributes(const Node& node) const { return {node, *path_}; }
   [[noreturn]] void fail(const Node& node, const std::string& what) const {
-    throw TraceError(*path_ + ": node " + std::to_string(node.id) + ", \"" + node.name +
-                     "\": " + what);
+    attributes(node).fail(what);
   }
 
   /// Of the whole job; every file has them.
@@ -79,35 +81,14 @@ class Reader {
         }
       } else if (rank_ == 0 && key == kHostCategoriesNote) {
         programs_.host_categories = value.texts;
+      } else if (rank_ == 0 && key == kFirstReadyNote) {
+        for (const std::string& stream : value.texts) {
+          programs_.first_ready.push_back(programs_.names.intern(stream));
+        }
       } else if (rank_ == 0) {
         programs_.notes.emplace_back(key, value.text);
       }
     }
-  }
-
-  void read_groups(const Node& node) {
-    for (chakra::Group& group : chakra::groups_in(node, *path_)) {
-      for (const Rank rank : group.ranks) {
-        if (static_cast<std::size_t>(rank) < paths_.size()) continue;
-        fail(node, "group \"" + group.name + "\" has the rank " + std::to_string(rank) + " of " +
-                       std::to_string(paths_.size()));
-      }
-      if (group.ranks.empty()) group.ranks = everybody();
-      group_names_[group.name] = group_of(std::move(group.ranks));
-    }
-  }
-
-  std::vector<Rank> everybody() const {
-    std::vector<Rank> ranks(paths_.size());
-    std::iota(ranks.begin(), ranks.end(), 0);
-    return ranks;
-  }
-
-  std::uint32_t group_of(std::vector<Rank> ranks) {
-    const auto [place, is_new] =
-        groups_.try_emplace(ranks, static_cast<std::uint32_t>(programs_.groups.size()));
-    if (is_new) programs_.groups.push_back(std::move(ranks));
-    return place->second;
   }
 
   RankOp op_of(const Node& node) {
@@ -133,7 +114,6 @@ class Reader {
         read_memory(node, op);
         break;
       default:
-        if (op.stream == RankOp::kNone) op.stream = programs_.names.intern("metadata");
         op.took = Duration(0);
         break;
     }
@@ -143,14 +123,18 @@ class Reader {
 
   /// What the schema has no field for, where we wrote the file.
   void read_ours(const Node& node, RankOp& op) {
-    if (const Value* stream = node.find("stream")) {
-      if (!stream->text.empty()) op.stream = programs_.names.intern(stream->text);
-    }
+    const std::string stream = attributes(node).name("stream");
+    if (!stream.empty()) op.stream = programs_.names.intern(stream);
     if (const Value* category = node.find("category")) {
       op.category = programs_.names.intern(category->text);
     }
-    op.priority = static_cast<std::int16_t>(node.integer("priority"));
-    if (const Value* exact = node.find("duration_ps")) op.took = Duration(exact->integer);
+    using Priority = std::numeric_limits<std::int16_t>;
+    const std::int64_t priority = attributes(node).integer("priority", 0);
+    if (priority < Priority::min() || priority > Priority::max()) {
+      fail(node, "priority is " + std::to_string(priority));
+    }
+    op.priority = static_cast<std::int16_t>(priority);
+    op.took = Duration(attributes(node).amount("duration_ps", node.took.count()));
     if (const Value* memory = node.find("memory")) {
       for (const MemoryNote& note : memory_notes(memory->text, *path_)) {
         op.memory.push_back({programs_.names.intern(note.category), note.taken, note.freed});
@@ -164,50 +148,39 @@ class Reader {
     return programs_.names.intern(moves ? "communication" : "compute");
   }
 
-  Bytes size(const Node& node, const char* name) const {
-    const std::int64_t bytes = node.integer(name);
-    if (bytes < 0) fail(node, std::string(name) + " is " + std::to_string(bytes));
-    return Bytes(bytes);
-  }
-
   void read_message(const Node& node, RankOp& op) {
     const bool sends = node.type == NodeType::comm_send;
     op.kind = sends ? RankOp::Kind::send : RankOp::Kind::receive;
-    const std::int64_t peer = node.integer(sends ? "comm_dst" : "comm_src", -1);
+    const std::int64_t peer = attributes(node).integer(sends ? "comm_dst" : "comm_src");
     if (peer < 0 || peer >= static_cast<std::int64_t>(paths_.size())) {
       fail(node, std::string(sends ? "sends to" : "receives from") + " rank " +
                      std::to_string(peer) + " of " + std::to_string(paths_.size()));
     }
     op.peer = static_cast<Rank>(peer);
-    op.tag = static_cast<std::uint64_t>(node.integer("comm_tag"));
-    op.bytes = size(node, "comm_size");
+    op.tag = static_cast<std::uint64_t>(attributes(node).integer("comm_tag", 0));
+    op.bytes = Bytes(attributes(node).amount("comm_size"));
+    if (const Value* movement = node.find("movement")) {
+      op.movement = movement_from(movement->text, *path_);
+    }
   }
 
   void read_collective(const Node& node, RankOp& op) {
     op.kind = RankOp::Kind::collective;
-    const std::int64_t type = node.integer("comm_type");
-    if (type < 0 || type >= static_cast<std::int64_t>(chakra::kCollectives.size())) {
-      fail(node, "comm_type is " + std::to_string(type) + ", which the schema does not have");
-    }
-    op.collective = chakra::kCollectives[static_cast<std::size_t>(type)];
-    op.bytes = size(node, "comm_size");
-    op.root = static_cast<std::uint32_t>(node.integer("root"));
+    const Attributes given = attributes(node);
+    op.collective = given.collective();
+    const bool needs_size = op.collective != CollectiveKind::barrier;
+    op.bytes = Bytes(needs_size ? given.amount("comm_size") : given.amount("comm_size", 0));
+    const std::int64_t root = given.amount("root", 0);
     if (const Value* dimensions = node.find("involved_dim")) {
       for (const std::int64_t involved : dimensions->integers) {
         if (involved == 0) fail(node, "involves some dimensions of a topology: name its group");
       }
     }
-    const Value* group = node.find("pg_name");
-    const std::string name = group == nullptr ? "" : group->text;
-    const auto known = group_names_.find(name);
-    if (known != group_names_.end()) {
-      op.group = known->second;
-    } else if (name.empty() || name == "0") {
-      op.group = group_of(everybody());
-    } else {
-      fail(node, "runs in group \"" + name + "\", which no metadata node gives");
+    op.group = groups_.find(given);
+    if (root >= static_cast<std::int64_t>(programs_.groups[op.group].size())) {
+      fail(node, "its root is not in its group");
     }
-    if (op.root >= programs_.groups[op.group].size()) fail(node, "its root is not in its group");
+    op.root = static_cast<std::uint32_t>(root);
     if (const Value* exact = node.find("collective")) {
       for (const CollectiveKind kind : kCollectiveKinds) {
         if (to_string(kind) == exact->text) op.collective = kind;
@@ -237,25 +210,27 @@ class Reader {
   }
 
   void read_compute(const Node& node, RankOp& op) {
-    if (node.integer("is_cpu_op") != 0) {
-      if (op.stream == RankOp::kNone) op.stream = programs_.names.intern("cpu");
+    const Attributes given = attributes(node);
+    const std::int64_t operations = given.integer("num_ops", 0);
+    const std::int64_t bytes = given.amount("tensor_size", 0);
+    if (given.integer("is_cpu_op", 0) != 0) {
+      if (op.stream == RankOp::kNone) op.stream = first_ready("cpu");
       return;
     }
-    if (op.stream == RankOp::kNone) op.stream = programs_.names.intern("compute");
+    if (op.stream == RankOp::kNone) op.stream = first_ready("compute");
     if (options_->durations == ChakraOptions::Durations::recorded) return;
     std::optional<Kernel> kernel;
     std::string key;
     if (const Value* text = node.find("kernel")) {
       key = text->text;
       if (!kernels_.contains(key)) kernel = kernel_from(key, *path_);
-    } else if (node.integer("num_ops") > 0 || node.integer("tensor_size") > 0) {
-      key = std::to_string(node.integer("num_ops")) + "/" +
-            std::to_string(node.integer("tensor_size"));
+    } else if (operations > 0 || bytes > 0) {
+      key = std::to_string(operations) + "/" + std::to_string(bytes);
       kernel.emplace();
       kernel->kind = "chakra";
       kernel->precision = options_->precision;
-      kernel->operations = Flops(std::max<std::int64_t>(0, node.integer("num_ops")));
-      kernel->read = size(node, "tensor_size");
+      kernel->operations = Flops(std::max<std::int64_t>(0, operations));
+      kernel->read = Bytes(bytes);
     } else {
       return;  // nothing to price: what was recorded
     }
@@ -264,16 +239,26 @@ class Reader {
     if (is_new) programs_.kernels.push_back(*kernel);
     op.kind = RankOp::Kind::compute;
     op.kernel = place->second;
+    op.tracked = Bytes(given.amount("tracked_bytes", 0));
+    op.triggered = Bytes(given.amount("triggered_bytes", 0));
+  }
+
+  /// For nodes that the file puts on no stream.
+  std::uint32_t first_ready(const char* stream) {
+    const std::uint32_t name = programs_.names.intern(stream);
+    auto& all = programs_.first_ready;
+    if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
+    return name;
   }
 
   void read_memory(const Node& node, RankOp& op) {
     if (options_->durations == ChakraOptions::Durations::recorded && op.took > Duration(0)) {
-      if (op.stream == RankOp::kNone) op.stream = programs_.names.intern("copy");
+      if (op.stream == RankOp::kNone) op.stream = first_ready("copy");
       return;
     }
     op.kind = RankOp::Kind::copy;
     op.copy = node.type == NodeType::mem_load ? CopyKind::host_to_device : CopyKind::device_to_host;
-    op.bytes = size(node, "tensor_size");
+    op.bytes = Bytes(attributes(node).amount("tensor_size"));
   }
 
   std::span<const std::string> paths_;
@@ -282,8 +267,7 @@ class Reader {
   const std::string* path_ = nullptr;
   Rank rank_ = 0;
   std::uint64_t missing_ = 0;
-  std::map<std::string, std::uint32_t> group_names_;  // of the rank at hand
-  std::map<std::vector<Rank>, std::uint32_t> groups_;
+  chakra::GroupTable groups_;
   std::map<std::vector<std::int64_t>, std::uint32_t> tables_;
   std::map<std::string, std::uint32_t> kernels_;
 };

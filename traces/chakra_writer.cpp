@@ -105,6 +105,13 @@ class Writer {
     if (!programs_->host_categories.empty()) {
       notes.texts(name(kHostCategoriesNote), programs_->host_categories);
     }
+    if (!programs_->first_ready.empty()) {
+      std::vector<std::string> streams;
+      for (const std::uint32_t stream : programs_->first_ready) {
+        streams.push_back(programs_->names.text(stream));
+      }
+      notes.texts(name(kFirstReadyNote), streams);
+    }
     std::vector<MemoryNote> memory;
     for (const RankPrograms::StaticMemory& each : programs_->static_memory) {
       if (each.rank == rank_) {
@@ -189,6 +196,8 @@ class Writer {
         attributes.amount("num_ops", kernel.operations.count());
         attributes.amount("tensor_size", (kernel.read + kernel.written).count());
         attributes.text("kernel", kernel_text(kernel));
+        if (op.tracked > Bytes(0)) attributes.amount("tracked_bytes", op.tracked.count());
+        if (op.triggered > Bytes(0)) attributes.amount("triggered_bytes", op.triggered.count());
         break;
       }
       case RankOp::Kind::send:
@@ -197,6 +206,9 @@ class Writer {
         attributes.integer("comm_src", op.kind == RankOp::Kind::send ? rank_ : op.peer);
         attributes.integer("comm_dst", op.kind == RankOp::Kind::send ? op.peer : rank_);
         attributes.integer("comm_tag", static_cast<std::int64_t>(op.tag));
+        if (op.movement != Movement::copy) {
+          attributes.text("movement", movement_text(op.movement));
+        }
         break;
       case RankOp::Kind::collective:
         write_collective(op, attributes);

@@ -90,13 +90,30 @@ class Reader {
     return found->second;
   }
 
-  /// What an op that has only begun has waited for.
+  /// What an op that has only begun has waited for, which may again be what others waited for.
   void resolve_weak() {
+    std::vector<std::uint32_t> unresolved(program().size());
+    std::multimap<std::uint32_t, std::uint32_t> heirs;  // by op: those that wait for its begin
     for (const auto& [op, on] : weak_) {
-      const std::vector<std::uint32_t> before = program()[on].after;
-      auto& after = program()[op].after;
-      after.insert(after.end(), before.begin(), before.end());
+      ++unresolved[op];
+      heirs.emplace(on, op);
     }
+    std::vector<std::uint32_t> known;
+    for (std::uint32_t op = 0; op < unresolved.size(); ++op) {
+      if (unresolved[op] == 0) known.push_back(op);
+    }
+    for (std::size_t next = 0; next < known.size(); ++next) {
+      std::vector<std::uint32_t>& before = program()[known[next]].after;
+      std::sort(before.begin(), before.end());
+      before.erase(std::unique(before.begin(), before.end()), before.end());
+      const auto [first, last] = heirs.equal_range(known[next]);
+      for (auto heir = first; heir != last; ++heir) {
+        auto& after = program()[heir->second].after;
+        after.insert(after.end(), before.begin(), before.end());
+        if (--unresolved[heir->second] == 0) known.push_back(heir->second);
+      }
+    }
+    if (known.size() < unresolved.size()) fail("ops irequire each other in a circle");
   }
 
   void read_op() {
@@ -138,8 +155,17 @@ class Reader {
         fail("expected \"tag\", \"cpu\" or \"nic\", got \"" + words_[at] + "\"");
       }
     }
-    if (verb == "calc") op.stream = programs_.names.intern("cpu " + cpu);
+    if (verb == "calc") op.stream = processor(cpu);
     program().push_back(std::move(op));
+  }
+
+  std::uint32_t processor(const std::string& cpu) {
+    const auto [place, is_new] = processors_.try_emplace(cpu, 0);
+    if (is_new) {
+      place->second = programs_.names.intern("cpu " + cpu);
+      programs_.first_ready.push_back(place->second);
+    }
+    return place->second;
   }
 
   std::size_t read_message(RankOp& op, std::size_t at) const {
@@ -164,6 +190,7 @@ class Reader {
   std::int64_t rank_ = -1;
   std::map<std::string, std::uint32_t> labels_;  // of the rank at hand
   std::vector<std::pair<std::uint32_t, std::uint32_t>> weak_;
+  std::map<std::string, std::uint32_t> processors_;  // streams
   std::uint32_t compute_ = 0;
   std::uint32_t communication_ = 0;
 };
@@ -201,17 +228,19 @@ void write_goal(const std::string& path, const RankPrograms& programs) {
   file.write("num_ranks " + std::to_string(programs.ranks.size()) + "\n");
   for (std::size_t rank = 0; rank < programs.ranks.size(); ++rank) {
     file.write("\nrank " + std::to_string(rank) + " {\n");
-    std::map<std::uint32_t, std::uint32_t> last;  // by stream
+    std::map<std::uint32_t, std::size_t> processors;  // by stream
     std::string requirements;
     const auto label = [](std::uint32_t op) { return "l" + std::to_string(op + 1); };
     for (std::uint32_t i = 0; i < programs.ranks[rank].size(); ++i) {
       const RankOp& op = programs.ranks[rank][i];
-      file.write(label(i) + ": " + text_of(op, programs.names.text(op.label)) + "\n");
-      std::vector<std::uint32_t> after = op.after;
-      if (op.stream != RankOp::kNone) {
-        const auto [tail, is_first] = last.try_emplace(op.stream, i);
-        if (!is_first) after.push_back(std::exchange(tail->second, i));
+      std::string line = label(i) + ": " + text_of(op, programs.names.text(op.label));
+      const bool moves = op.kind == RankOp::Kind::send || op.kind == RankOp::Kind::receive;
+      if (op.stream != RankOp::kNone || !moves) {
+        const auto place = processors.try_emplace(op.stream, processors.size()).first;
+        if (place->second > 0) line += " cpu " + std::to_string(place->second);
       }
+      file.write(line + "\n");
+      std::vector<std::uint32_t> after = op.after;
       std::sort(after.begin(), after.end());
       after.erase(std::unique(after.begin(), after.end()), after.end());
       for (const std::uint32_t before : after) {

@@ -79,6 +79,12 @@ class Converter {
            "Communication kernels that took the time that was recorded, as they have no arguments "
            "of a collective, or are of messages between two ranks."});
     }
+    std::uint64_t untimed = 0;
+    for (const RecordedTrace& trace : traces_) untimed += trace.left_out;
+    if (untimed > 0) {
+      programs_.left_out.push_back(
+          {"left_out_events", untimed, "Events of which the time cannot be read were left out."});
+    }
     return std::move(programs_);
   }
 
@@ -173,8 +179,8 @@ class Converter {
     op.kind = RankOp::Kind::collective;
     op.collective = named->kind;
     op.bytes = std::max<std::int64_t>(0, elements) * Bytes(width);
-    const auto [place, is_new] =
-        groups_.try_emplace(group, static_cast<std::uint32_t>(programs_.groups.size()));
+    const auto [place, is_new] = groups_.try_emplace(
+        {recorded.group, group}, static_cast<std::uint32_t>(programs_.groups.size()));
     if (is_new) programs_.groups.push_back(group);
     op.group = place->second;
     return true;
@@ -221,7 +227,8 @@ class Converter {
   const KinetoOptions* options_;
   Rank world_ = 1;
   RankPrograms programs_;
-  std::map<std::vector<Rank>, std::uint32_t> groups_;
+  /// By name too: the same ranks may have several, each with an order of its own.
+  std::map<std::pair<std::string, std::vector<Rank>>, std::uint32_t> groups_;
   std::uint64_t unsized_ = 0;
 };
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <map>
 #include <queue>
+#include <set>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -27,7 +29,7 @@ class Linker {
     for (Rank rank = 0; rank < world_; ++rank) order_.push_back(program_order(programs, rank));
   }
 
-  TaskGraph link() {
+  TaskGraph link(std::vector<RankPrograms::LeftOut>* left_out) {
     for (std::vector<Place>& members : meetings(*programs_, order_)) {
       for (const Place place : members) node_of(place) = static_cast<std::uint32_t>(nodes_.size());
       nodes_.push_back({.members = std::move(members)});
@@ -39,6 +41,11 @@ class Linker {
     ids_.resize(nodes_.size());
     for (const std::uint32_t node : order) ids_[node] = add(nodes_[node]);
     add_dependencies(order);
+    if (left_out != nullptr && disagreeing_ > 0) {
+      left_out->push_back({"left_out_sizes", disagreeing_,
+                           "Messages and collectives of which the ends or members state different "
+                           "sizes: the send's or the largest was taken."});
+    }
     return std::move(graph_);
   }
 
@@ -62,8 +69,14 @@ class Linker {
       const RankOp& of = op(node.members.front());
       node.stream = of.stream != kNone ? of.stream : default_stream(node);
       if (of.kind == RankOp::Kind::send) node.peer_stream = op(node.members.back()).stream;
+      // As a name may be both given and made here, in order wins: it is what a file asks for.
+      if (of.stream != kNone) in_order_.insert(stream_text(of.stream));
+      if (of.kind == RankOp::Kind::collective) in_order_.insert(stream_text(node.stream));
+      if (node.peer_stream != kNone) in_order_.insert(stream_text(node.peer_stream));
     }
+    for (const std::uint32_t name : programs_->first_ready) in_order_.erase(stream_text(name));
   }
+  bool in_order(std::uint32_t stream) const { return in_order_.contains(stream_text(stream)); }
 
   std::uint32_t default_stream(const Node& node) {
     const RankOp& of = op(node.members.front());
@@ -104,7 +117,7 @@ class Linker {
         for (const std::uint32_t before : op(place).after) edge(node_of({rank, before}), node);
         const bool receives = op(place).kind == RankOp::Kind::receive;
         const std::uint32_t stream = receives ? nodes_[node].peer_stream : nodes_[node].stream;
-        if (stream == kNone) continue;
+        if (stream == kNone || !in_order(stream)) continue;
         const auto [tail, is_first] = last.try_emplace(stream, node);
         if (!is_first) edge(std::exchange(tail->second, node), node);
       }
@@ -155,16 +168,31 @@ class Linker {
     }
   }
 
+  StreamId stream(std::uint32_t name) {
+    return graph_.stream(stream_text(name),
+                         in_order(name) ? StreamOrder::as_added : StreamOrder::first_ready);
+  }
   LabelId label(std::uint32_t name) { return graph_.label(programs_->names.text(name)); }
+
+  Bytes size_of(const Node& node) {
+    Bytes size = op(node.members.front()).bytes;
+    bool agree = true;
+    for (const Place member : node.members) {
+      agree = agree && op(member).bytes == size && op(member).sizes == op(node.members[0]).sizes;
+      if (op(member).kind == RankOp::Kind::collective) size = std::max(size, op(member).bytes);
+    }
+    if (!agree) ++disagreeing_;
+    return size;
+  }
 
   OpId add(const Node& node) {
     const RankOp& of = op(node.members.front());
     Op made;
     made.priority = of.priority;
-    made.stream = graph_.stream(stream_text(node.stream));
+    made.stream = stream(node.stream);
     made.label = label(of.label);
     if (of.category != kNone) made.category = label(of.category);
-    made.bytes = of.bytes;
+    made.bytes = size_of(node);
     made.ranks = graph_.rank_set({node.members.front().rank});
     switch (of.kind) {
       case RankOp::Kind::compute:
@@ -184,13 +212,13 @@ class Linker {
         made.kind = OpKind::transfer;
         made.copy = of.copy;
         made.peers = made.ranks;
+        made.movement = of.movement;
         break;
       case RankOp::Kind::send:
         made.kind = OpKind::transfer;
         made.peers = graph_.rank_set({of.peer});
-        if (node.peer_stream != kNone) {
-          made.peer_stream = graph_.stream(stream_text(node.peer_stream));
-        }
+        made.movement = of.movement;
+        if (node.peer_stream != kNone) made.peer_stream = stream(node.peer_stream);
         break;
       default:
         made.kind = OpKind::delay;
@@ -198,6 +226,8 @@ class Linker {
         break;
     }
     const OpId id = graph_.add(made);
+    if (of.tracked > Bytes(0)) graph_.track(id, of.tracked);
+    if (of.triggered > Bytes(0)) graph_.trigger(id, of.triggered);
     // Equal on all members, as both ends of a transfer and all of a group share an op.
     for (const RankOp::MemoryChange& change : of.memory) {
       graph_.take_memory(id, label(change.category), change.taken);
@@ -233,16 +263,18 @@ class Linker {
   std::vector<std::uint32_t> node_of_;             // by op
   std::vector<std::vector<std::uint32_t>> order_;  // by rank
   NameTable own_names_;
+  std::set<std::string> in_order_;  // streams
   std::vector<Node> nodes_;
   std::vector<std::vector<std::uint32_t>> edges_;  // by node: those that wait for it
   std::vector<std::uint32_t> waits_;               // by node
   std::vector<OpId> ids_;                          // by node
+  std::uint64_t disagreeing_ = 0;
 };
 
 }  // namespace
 
-TaskGraph link(const RankPrograms& programs) {
-  return Linker(programs).link();
+TaskGraph link(const RankPrograms& programs, std::vector<RankPrograms::LeftOut>* left_out) {
+  return Linker(programs).link(left_out);
 }
 
 }  // namespace orrery

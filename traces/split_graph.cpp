@@ -1,4 +1,5 @@
 #include <map>
+#include <set>
 #include <utility>
 
 #include "sim/graph/slots.hpp"
@@ -20,6 +21,10 @@ class Splitter {
     for (const LabelId category : graph.host_categories()) {
       programs_.host_categories.push_back(graph.text(category));
     }
+    for (std::size_t s = 0; s < graph.stream_count(); ++s) {
+      if (graph.stream_order(StreamId(s)) == StreamOrder::as_added) continue;
+      programs_.first_ready.push_back(programs_.names.intern(graph.stream_name(StreamId(s))));
+    }
     place_of_.resize(slots_.count());
   }
 
@@ -32,6 +37,12 @@ class Splitter {
     }
     for (const Dependency& dependency : graph_->dependencies()) depend(dependency);
     for (const MemoryEffect& effect : graph_->memory_effects()) add_memory(effect);
+    for (const TrackerEffect& effect : graph_->tracker_effects()) {
+      slots_.on_all(effect.op, Side::both, [&](Slot slot) {
+        at(slot).tracked += effect.tracked;
+        at(slot).triggered += effect.triggered;
+      });
+    }
     for (const StaticMemory& memory : graph_->static_memory()) {
       for (const Rank rank : graph_->ranks(memory.ranks)) {
         programs_.static_memory.push_back({rank, labels_[memory.category.index()], memory.bytes});
@@ -100,6 +111,7 @@ class Splitter {
     const Rank source = graph_->ranks(op.ranks)[pair];
     const Rank destination = graph_->ranks(op.peers)[pair];
     made.copy = op.copy;
+    made.movement = op.movement;
     if (op.copy != CopyKind::device_to_device) {
       made.kind = RankOp::Kind::copy;
       return;
@@ -159,6 +171,18 @@ class Splitter {
 
 RankPrograms split(const TaskGraph& graph, std::span<const Span> spans) {
   return Splitter(graph).split(spans);
+}
+
+void order_streams(RankPrograms& programs) {
+  const std::set<std::uint32_t> any_order(programs.first_ready.begin(), programs.first_ready.end());
+  for (std::vector<RankOp>& program : programs.ranks) {
+    std::map<std::uint32_t, std::uint32_t> last;  // by stream
+    for (std::uint32_t i = 0; i < program.size(); ++i) {
+      if (program[i].stream == RankOp::kNone || any_order.contains(program[i].stream)) continue;
+      const auto [tail, is_first] = last.try_emplace(program[i].stream, i);
+      if (!is_first) program[i].after.push_back(std::exchange(tail->second, i));
+    }
+  }
 }
 
 }  // namespace orrery

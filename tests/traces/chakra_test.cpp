@@ -62,6 +62,23 @@ std::string file_of(const std::vector<Written>& nodes) {
 constexpr std::uint64_t kComp = 4;
 constexpr std::uint64_t kColl = 7;
 
+/// An all-reduce, with all that the schema's readers need.
+Written all_reduce(std::uint64_t id, std::uint32_t size_field = kUint64,
+                   std::uint64_t size = 1 << 20) {
+  return Written(id, kColl)
+      .attribute("comm_type", kInt64, 0)
+      .attribute("comm_size", size_field, size);
+}
+
+/// A metadata node that gives groups.
+Written groups(std::uint64_t id, const char* text) {
+  Written metadata(id, 1, "## process_group:init ##");
+  ProtobufWriter inputs;
+  inputs.bytes(kInputValues, text);
+  metadata.message.message(kNodeInputs, inputs);
+  return metadata;
+}
+
 class ChakraTest : public testing::Test {
  protected:
   RankPrograms read(const std::string& text, const ChakraOptions& options = {}) {
@@ -101,12 +118,10 @@ TEST_F(ChakraTest, TheBytesOfAnOfficialTraceAreRead) {
 TEST_F(ChakraTest, EveryIntegerTypeIsTaken) {
   constexpr std::int64_t kSize = 1 << 20;
   for (const std::uint32_t field : {7U, kInt64, 11U, kUint64}) {
-    const RankPrograms programs =
-        read(file_of({Written(1, kColl).attribute("comm_size", field, kSize)}));
+    const RankPrograms programs = read(file_of({all_reduce(1, field, kSize)}));
     EXPECT_EQ(programs.ranks[0][0].bytes, Bytes(kSize)) << field;
   }
-  const RankPrograms zigzag =
-      read(file_of({Written(1, kColl).attribute("comm_size", kSint64, 2 * kSize)}));
+  const RankPrograms zigzag = read(file_of({all_reduce(1, kSint64, 2 * kSize)}));
   EXPECT_EQ(zigzag.ranks[0][0].bytes, Bytes(kSize));
 }
 
@@ -131,17 +146,55 @@ TEST_F(ChakraTest, MissingNodesAreCountedOrRefused) {
 }
 
 TEST_F(ChakraTest, GroupsComeFromMetadata) {
-  Written metadata(1, 1, "## process_group:init ##");
-  ProtobufWriter inputs;
-  inputs.bytes(kInputValues, R"(["[{\"pg_name\": \"3\", \"ranks\": [0]}]"])");
-  metadata.message.message(kNodeInputs, inputs);
-  const RankPrograms programs =
-      read(file_of({metadata, Written(2, kColl).text("pg_name", "3"), Written(3, kColl)}));
-  EXPECT_EQ(programs.groups, (std::vector<std::vector<Rank>>{{0}}));
+  const Written metadata = groups(1, R"(["[{\"pg_name\": \"3\", \"ranks\": [0]}]"])");
+  const RankPrograms programs = read(
+      file_of({metadata, all_reduce(2).text("pg_name", "3"), all_reduce(3).text("pg_name", "0"),
+               all_reduce(4), all_reduce(5).attribute("pg_name", kInt64, 3)}));
+  EXPECT_EQ(programs.groups, (std::vector<std::vector<Rank>>{{0}, {0}}));
+  EXPECT_NE(programs.ranks[0][1].group, programs.ranks[0][2].group) << "everybody's is another";
+  EXPECT_EQ(programs.ranks[0][2].group, programs.ranks[0][3].group) << "which needs no name";
+  EXPECT_EQ(programs.ranks[0][1].group, programs.ranks[0][4].group) << "a number is a name too";
   EXPECT_NE(complaint([&] {
-              read(file_of({Written(2, kColl).text("pg_name", "4")}));
+              read(file_of({all_reduce(2).text("pg_name", "4")}));
             }).find("runs in group \"4\", which no metadata node gives"),
             std::string::npos);
+}
+
+TEST_F(ChakraTest, GroupsOfTheSameRanksAreApart) {
+  // Each rank begins with another of two groups that both are in: as PyTorch may, they do not wait
+  // for each other.
+  const char* kGroups = R"([{"pg_name": "1", "ranks": [0, 1]}, {"pg_name": "2", "ranks": [0, 1]}])";
+  std::vector<std::string> paths;
+  for (const auto& [first, second] : {std::pair("1", "2"), {"2", "1"}}) {
+    paths.push_back(folder_ / (std::string(first) + ".et"));
+    write_file(paths.back(), file_of({groups(1, kGroups), all_reduce(2).text("pg_name", first),
+                                      all_reduce(3).text("pg_name", second)}));
+  }
+  EXPECT_EQ(link(read_chakra(paths, {})).ops().size(), 2U + 2U) << "and the metadata nodes";
+}
+
+TEST_F(ChakraTest, AttributesThatAreMissingOrOfAnotherTypeAreNamed) {
+  const auto says = [this](const Written& node) {
+    return complaint([&] { read(file_of({node})); });
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  EXPECT_EQ(
+      read(file_of({Written(1, kColl).text("comm_type", "ALL_TO_ALL").text("comm_size", "1024")}))
+          .ranks[0][0]
+          .collective,
+      CollectiveKind::all_to_all);
+  has(says(Written(1, kColl).text("comm_type", "ALL_TO_ONE")),
+      "comm_type: expected one of the schema's, got the text \"ALL_TO_ONE\"");
+  has(says(Written(1, kColl).attribute("comm_size", kInt64, 8)), "has no attribute \"comm_type\"");
+  has(says(Written(1, kColl).attribute("comm_type", kInt64, 0)), "has no attribute \"comm_size\"");
+  has(says(Written(1, kColl).attribute("comm_type", kInt64, 0).text("comm_size", "big")),
+      "comm_size: expected an integer, got the text \"big\"");
+  has(says(Written(1, 5).attribute("comm_dst", kInt64, 0)), "has no attribute \"comm_size\"");
+  has(says(Written(1, 5)), "has no attribute \"comm_dst\"");
+  has(says(Written(1, kComp).attribute("duration_ps", kSint64, 1)), "duration_ps is -1");
+  has(says(Written(1, kComp).attribute("priority", kInt64, 40'000)), "priority is 40000");
 }
 
 TEST_F(ChakraTest, ComputesAreRecordedOrPriced) {

@@ -207,6 +207,119 @@ TEST(Goal, WrongLinesAreNamed) {
   EXPECT_EQ(says("num_ranks 1\nrank 0 {\n"), "s.goal: line 2: the file ends within rank 0");
 }
 
+/// Label, start and end in nanoseconds, of rank 0.
+std::map<std::string, std::pair<std::int64_t, std::int64_t>> times_of(const std::string& goal) {
+  RankPrograms programs = read_goal(goal, "s.goal");
+  for (std::uint32_t i = 0; i < programs.ranks[0].size(); ++i) {
+    programs.ranks[0][i].label = programs.names.intern(std::to_string(i));
+  }
+  const TaskGraph graph = link(programs);
+  Engine engine;
+  FakeRunner runner(engine);
+  for (std::size_t op = 0; op < graph.ops().size(); ++op) {
+    runner.transfers(OpId(op), Duration(1'000), Duration(1'000));
+  }
+  Timeline timeline;
+  Observer* const observer = &timeline;
+  Executor executor(engine, graph, runner, {&observer, 1});
+  runner.report_to(executor.listener());
+  executor.run();
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> times;
+  for (const Span& span : timeline.spans()) {
+    if (span.rank != 0) continue;
+    times[graph.text(graph.op(span.instance.op).label)] = {span.start.picoseconds() / 1000,
+                                                           span.end.picoseconds() / 1000};
+  }
+  return times;
+}
+
+TEST(Goal, WhatWaitsHoldsUpNeitherItsProcessorNorOtherSends) {
+  using Times = std::pair<std::int64_t, std::int64_t>;
+  // The send of 1 waits for an answer to the send of 2, to the same rank and behind it in the file.
+  const std::string answered =
+      "num_ranks 2\nrank 0 {\nr: recv 8b from 1 tag 5\na: send 8b to 1 tag 1\n"
+      "b: send 8b to 1 tag 2\na requires r\n}\nrank 1 {\nrb: recv 8b from 0 tag 2\n"
+      "s: send 8b to 0 tag 5\nra: recv 8b from 0 tag 1\ns requires rb\n}\n";
+  EXPECT_EQ(times_of(answered).at("1"), (Times{2, 3}));
+  // Two independent calcs, in either order: the one that need not wait comes first.
+  const auto calcs = times_of(
+      "num_ranks 2\nrank 0 {\nr: recv 8b from 1\nw: calc 10\nc: calc 5\nd: calc 5\n"
+      "w requires r\n}\nrank 1 {\nsend 8b to 0\n}\n");
+  EXPECT_EQ(calcs.at("2"), (Times{0, 5}));
+  EXPECT_EQ(calcs.at("1"), (Times{5, 15})) << "of those that are ready, the first of the file";
+  EXPECT_EQ(calcs.at("3"), (Times{15, 20})) << "one at a time";
+}
+
+TEST_F(ProgramsTest, StreamsAreProcessorsOfAGoalSchedule) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "s.goal";
+  for (const char* stream : {"a", "b", "a"}) {
+    programs_.ranks[0].push_back(op(RankOp::Kind::delay, "calc"));
+    programs_.ranks[0].back().stream = programs_.names.intern(stream);
+    programs_.ranks[0].back().took = 5_ns;
+  }
+  order_streams(programs_);
+  write_goal(path, programs_);
+  const auto times = times_of(read_trace_file(path));
+  EXPECT_EQ(times.at("1").first, 0) << "beside the first";
+  EXPECT_EQ(times.at("2").first, 5) << "behind it";
+}
+
+TEST_F(ProgramsTest, WhatATrackerAndAnUpdateNeedComesBack) {
+  TaskGraph graph(2);
+  Kernel kernel;
+  kernel.continues = kernel.updates = true;
+  Op part;
+  part.kind = OpKind::compute;
+  part.kernel = graph.kernel(kernel);
+  part.stream = graph.stream("compute");
+  part.ranks = graph.rank_set({0, 1});
+  part.label = graph.label("part");
+  graph.track(graph.add(part), 5_KiB);
+  graph.trigger(graph.add(part), 5_KiB);
+  Op update;
+  update.kind = OpKind::transfer;
+  update.movement = Movement::remote_update;
+  update.stream = graph.stream("dma");
+  update.ranks = graph.rank_set({0});
+  update.peers = graph.rank_set({1});
+  update.bytes = 1_KiB;
+  graph.add(update);
+  const TemporaryFolder folder;
+  const TaskGraph back = link(read_chakra(write(split(graph), folder),
+                                          {.durations = ChakraOptions::Durations::cost_model}));
+  Bytes tracked;
+  Bytes triggered;
+  for (const TrackerEffect& effect : back.tracker_effects()) {
+    tracked += effect.tracked;
+    triggered += effect.triggered;
+  }
+  EXPECT_EQ(tracked, 2 * 5_KiB) << "on both ranks";
+  EXPECT_EQ(triggered, 2 * 5_KiB);
+  ASSERT_EQ(back.kernels().size(), 1U);
+  EXPECT_EQ(back.kernels()[0], kernel);
+  const auto moved = std::find_if(back.ops().begin(), back.ops().end(),
+                                  [](const Op& op) { return op.kind == OpKind::transfer; });
+  EXPECT_EQ(moved->movement, Movement::remote_update);
+}
+
+TEST_F(ProgramsTest, SizesThatDisagreeAreCounted) {
+  programs_.groups = {{0, 1}};
+  for (auto& program : programs_.ranks) {
+    program = {op(RankOp::Kind::collective, "sum")};
+    program[0].group = 0;
+  }
+  programs_.ranks[1][0].bytes = 3_KiB;
+  std::vector<RankPrograms::LeftOut> left_out;
+  EXPECT_EQ(link(programs_, &left_out).ops()[0].bytes, 3_KiB) << "the largest, on whichever rank";
+  ASSERT_EQ(left_out.size(), 1U);
+  EXPECT_EQ(left_out[0].count, 1U);
+  programs_.ranks[0][0].bytes = 3_KiB;
+  left_out.clear();
+  link(programs_, &left_out);
+  EXPECT_TRUE(left_out.empty());
+}
+
 TEST(Goal, WhatOthersWriteIsRead) {
   const RankPrograms programs = read_goal(
       "num_ranks 2\n\nrank 0 {\nl1: calc 100 cpu 0\nl2: send 10b to 1 tag 3 cpu 0 nic 0;\n"
@@ -214,6 +327,11 @@ TEST(Goal, WhatOthersWriteIsRead) {
       "rank 1 {\nrecv 10b from 0 tag 3 // no label\n}\n",
       "s.goal");
   EXPECT_EQ(programs.ranks[0][2].after, std::vector<std::uint32_t>{0}) << "what l2 waits for";
+  const RankPrograms chain = read_goal(
+      "num_ranks 1\nrank 0 {\na: calc 9\nb: calc 1\nc: calc 1\nd: calc 1\n"
+      "d irequires c\nc irequires b\nb requires a\n}\n",
+      "s.goal");
+  EXPECT_EQ(chain.ranks[0][3].after, std::vector<std::uint32_t>{0}) << "whatever the lines' order";
   const TaskGraph graph = link(programs);
   EXPECT_EQ(graph.ops().size(), 3U) << "a send and its receive are one";
 }

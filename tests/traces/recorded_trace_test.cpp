@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "sim/graph/executor.hpp"
@@ -15,6 +16,7 @@
 #include "traces/chrome_trace.hpp"
 #include "traces/csv_trace.hpp"
 #include "traces/kineto.hpp"
+#include "traces/perfetto.hpp"
 #include "traces/trace_events.hpp"
 #include "traces/trace_file.hpp"
 #include "traces/trace_formats.hpp"
@@ -71,6 +73,42 @@ TEST(TraceEvents, WhatIsBrokenIsNamedWithItsByte) {
       std::string::npos);
   EXPECT_NE(complaint([] { detect_format("hello", "y"); }).find("y: is no trace of a known format"),
             std::string::npos);
+}
+
+TEST(TraceEvents, WhatASpanIsDoesNotHangOnTheOrderOfTheFile) {
+  const char* const kHost =
+      R"({"ph":"X","cat":"user_annotation","name":"step","pid":0,"tid":1,"ts":0,"dur":1000})";
+  const char* const kKernel =
+      R"({"ph":"X","cat":"kernel","name":"gemm","pid":0,"tid":7,"ts":100,"dur":10})";
+  const auto both = [](const std::string& a, const std::string& b) { return a + "," + b; };
+  for (const std::string& text :
+       {"[" + both(kHost, kKernel) + "]", "[" + both(kKernel, kHost) + "]",
+        R"({"traceEvents":[)" + both(kHost, kHost) + R"(],"schemaVersion":1})"}) {
+    for (const RecordedTrace::Span& span : read_trace_events(text, "x").spans) {
+      EXPECT_EQ(span.work, span.duration == 10_us ? Work::compute : Work::host) << text;
+    }
+  }
+}
+
+TEST(TraceEvents, JsonThatIsNoTraceIsRefusedAndWhatHasNoTimeIsCounted) {
+  for (const char* text : {"{}", "[1, 2]", R"({"orrery_result": 1})", R"([{"a": "b"}])"}) {
+    EXPECT_NE(complaint([&] { read_trace_events(text, "x"); }).find("x: is JSON, and no trace"),
+              std::string::npos)
+        << text;
+  }
+  for (const char* text : {"[]", R"({"traceEvents": []})"}) {
+    EXPECT_TRUE(read_trace_events(text, "x").spans.empty()) << text;
+  }
+  const RecordedTrace trace = read_trace_events(
+      R"([{"ph":"X","name":"a","pid":0,"tid":0,"ts":"abc","dur":1},
+          {"ph":"X","name":"b","pid":0,"tid":0,"ts":1e30,"dur":1},
+          {"ph":"C","name":"c","pid":0,"ts":null,"args":{"v":1}},
+          {"ph":"X","name":"d","pid":0,"tid":0,"ts":1,"dur":1}])",
+      "x");
+  EXPECT_EQ(trace.spans.size(), 1U);
+  EXPECT_EQ(trace.left_out, 3U);
+  ASSERT_EQ(trace.warnings.size(), 1U);
+  EXPECT_EQ(trace.warnings[0].substr(0, 25), "3 events were left out: t");
 }
 
 TEST(TraceEvents, BeginAndEndAreSpansToo) {
@@ -231,6 +269,38 @@ TEST_F(ProfileOfRanks, ReplayedAsRecordedItTakesAsLong) {
       EXPECT_EQ(to_string(work_of(programs.names.text(op.label), category, -1)), category);
     }
   }
+}
+
+TEST(Kineto, GroupsOfTheSameRanksAreApart) {
+  std::vector<RecordedTrace> traces;
+  for (const bool reversed : {false, true}) {
+    std::string events;
+    for (const int at : {0, 1}) {
+      const std::string group = std::to_string(reversed ? 2 - at : 1 + at);
+      events +=
+          std::string(at > 0 ? "," : "") +
+          R"({"ph":"X","cat":"kernel","name":"ncclDevKernel_AllReduce","pid":0,"tid":)" + group +
+          R"(,"ts":)" + std::to_string(20 * at) +
+          R"(,"dur":10,"args":{"Collective name":"allreduce","In msg nelems":8,"dtype":"Float",
+                    "Group size":2,"Process Group Ranks":"[0, 1]","Process Group Name":")" +
+          group + "\"}}";
+    }
+    traces.push_back(read_trace_events("[" + events + "]", "x"));
+  }
+  const RankPrograms programs = kineto_programs(traces, {});
+  EXPECT_EQ(programs.groups, (std::vector<std::vector<Rank>>{{0, 1}, {0, 1}}));
+}
+
+TEST(TraceFormats, AScheduleHasNoTimelineAndMayBeginWithAComment) {
+  const TemporaryFolder folder;
+  write_file(folder / "s.goal", "# made by hand\nnum_ranks 1\nrank 0 {\nl1: calc 5\n}\n");
+  const RecordedTrace trace = load_trace(folder / "s.goal");
+  EXPECT_EQ(trace.spans.size(), 1U);
+  EXPECT_NE(complaint([&] {
+              write_perfetto_trace(folder / "s.pftrace", trace);
+            }).find("does not say when its ops began"),
+            std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder / "s.pftrace"));
 }
 
 TEST(TraceFormats, ARunIsTheSameInAllThatWeWrite) {

@@ -30,9 +30,10 @@ class Replay final : public Workload {
       : programs_(std::move(programs)), resolved_(std::move(resolved)) {}
 
   Job build() const override {
-    Job job{.graph = orrery::link(programs_), .headline = "replay_time_s", .facts = {}};
+    std::vector<RankPrograms::LeftOut> left_out = programs_.left_out;
+    Job job{.graph = orrery::link(programs_, &left_out), .headline = "replay_time_s", .facts = {}};
     for (const auto& [key, value] : programs_.notes) take_note(job, key, value);
-    for (const RankPrograms::LeftOut& what : programs_.left_out) {
+    for (const RankPrograms::LeftOut& what : left_out) {
       job.facts.push_back({what.key, static_cast<double>(what.count), what.about});
     }
     return job;
@@ -61,7 +62,10 @@ class Replay final : public Workload {
 class Files {
  public:
   Files(JsonCursor& parameters, const char* key, const WorkloadContext& context)
-      : key_(parameters.at(key)), digest_(parameters.find("digest")), devices_(context.devices) {
+      : key_(parameters.at(key)),
+        digest_(parameters.find("digest")),
+        devices_(context.devices),
+        has_trigger_(context.trigger) {
     if (!key_.present()) return;
     pattern_ = key_.as_string();
     const std::string named_in = key_.value().origin.file ? *key_.value().origin.file : "";
@@ -99,6 +103,11 @@ class Files {
                    std::to_string(devices_) + " devices");
         return nullptr;
       }
+      if (tracks(programs) && !has_trigger_) {
+        key_.error(
+            "the traces track stores (T3), and the device of the cluster has no trigger unit");
+        return nullptr;
+      }
       std::uint64_t hash = kFnv1aBasis;
       for (const std::string& path : paths) hash = fnv1a_step(hash, fnv1a(read_trace_file(path)));
       const std::string digest = fnv1a_hex(std::to_string(hash));
@@ -124,7 +133,17 @@ class Files {
  private:
   JsonCursor key_;
   JsonCursor digest_;
+  static bool tracks(const RankPrograms& programs) {
+    for (const std::vector<RankOp>& program : programs.ranks) {
+      for (const RankOp& op : program) {
+        if (op.tracked > Bytes(0) || op.triggered > Bytes(0)) return true;
+      }
+    }
+    return false;
+  }
+
   std::int64_t devices_;
+  bool has_trigger_;
   std::string pattern_;
   fs::path folder_;
 };

@@ -22,7 +22,10 @@ class Expansion {
     for (std::size_t m = 0; m < group_.size(); ++m) begin(m, ops[m]);
     for (int step = 0; step < program_->steps(); ++step) {
       if (program_->in_network() && program_->meets(step)) {
-        throw TraceError("\"" + label_ + "\" adds in switches, which messages alone cannot say");
+        throw TraceError(
+            "\"" + label_ +
+            "\" adds in switches, which messages alone cannot say: "
+            "`--set /collectives/library=plain` takes algorithms that hosts alone run");
       }
       for (std::size_t m = 0; m < group_.size(); ++m) send(m, step);
     }
@@ -53,6 +56,7 @@ class Expansion {
     Member& member = members_[m];
     member.model.label = collective.label;
     member.model.category = collective.category;
+    member.model.stream = collective.stream;
     member.received.resize(static_cast<std::size_t>(program_->steps()));
     RankOp first = member.model;
     first.kind = RankOp::Kind::delay;
@@ -113,19 +117,6 @@ class Expansion {
   std::vector<Send> sends_;
   std::string label_;
 };
-
-/// Ops of a stream follow each other; the ones made here have none.
-void order_streams(RankPrograms& programs) {
-  for (std::vector<RankOp>& program : programs.ranks) {
-    std::map<std::uint32_t, std::uint32_t> last;
-    for (std::uint32_t i = 0; i < program.size(); ++i) {
-      if (program[i].stream == RankOp::kNone) continue;
-      const auto [tail, is_first] = last.try_emplace(program[i].stream, i);
-      if (!is_first) program[i].after.push_back(std::exchange(tail->second, i));
-      program[i].stream = RankOp::kNone;
-    }
-  }
-}
 
 std::map<std::pair<Rank, Rank>, std::uint64_t> next_tags(const RankPrograms& programs) {
   std::map<std::pair<Rank, Rank>, std::uint64_t> next;
