@@ -265,6 +265,7 @@ Scenario scenario_from(JsonValue document, Diagnostics mistakes, const Builtins&
   ORRERY_CHECK(scenario.fabric && scenario.workload && scenario.cost,
                "a scenario without mistakes has all its parts");
   write_workload_defaults(scenario.resolved, scenario.workload->resolved());
+  anchor_files(scenario.resolved);
   scenario.hash = hash_of(scenario.resolved);
   return scenario;
 }

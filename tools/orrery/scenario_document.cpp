@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,22 @@ void add_defaults(JsonValue& object, const std::string& pointer, const JsonValue
       add_defaults(*written, below, value);
     } else {
       add_default(object, pointer, key, value);
+    }
+  }
+}
+
+void anchor_below(JsonValue& value) {
+  for (JsonValue& item : value.items) anchor_below(item);
+  for (JsonValue::Member& member : value.members) {
+    JsonValue& named = member.value;
+    const bool is_file = (member.key == "file" || member.key == "files") &&
+                         named.kind == JsonValue::Kind::string && !named.string.empty();
+    if (is_file) {
+      const std::filesystem::path folder =
+          std::filesystem::path(named.origin.file ? *named.origin.file : "").parent_path();
+      named.string = std::filesystem::absolute(folder / named.string).lexically_normal().string();
+    } else {
+      anchor_below(named);
     }
   }
 }
@@ -94,6 +111,10 @@ void write_workload_defaults(JsonValue& document, const JsonValue& parameters) {
   JsonValue* const workload = document.find("workload");
   ORRERY_CHECK(workload != nullptr, "a workload that was read stands in the document");
   add_defaults(*workload, "/workload", parameters);
+}
+
+void anchor_files(JsonValue& document) {
+  if (JsonValue* const workload = document.find("workload")) anchor_below(*workload);
 }
 
 bool is_default(const JsonValue& value) {

@@ -19,7 +19,11 @@ void write_defaults(JsonValue& document);
 /// Writes into "workload" what it leaves out of `parameters`, which the workload took by itself.
 void write_workload_defaults(JsonValue& document, const JsonValue& parameters);
 
-/// Whether one of these two wrote the value.
+/// Makes the names of files that the workload reads ("file", "files") whole, from the folder of the
+/// file that gives them: so the document can be read again from anywhere.
+void anchor_files(JsonValue& document);
+
+/// Whether one of write_defaults and write_workload_defaults wrote the value.
 bool is_default(const JsonValue& value);
 
 /// Places that still hold a reference, because the catalogue could not resolve it and has said why.

@@ -81,12 +81,38 @@ TEST_F(TraceCommandTest, AnExportedJobReplaysInTheSameTime) {
   write_file(path("again.json"), to_text(*replay.find("scenario"), true));
   EXPECT_EQ(json(run_orrery({"run", path("again.json"), "--json"})).find("step_time_s")->real,
             replay.find("step_time_s")->real);
+  // So does a report of it, from another folder than the one in which its files are named.
+  ASSERT_EQ(run_orrery({"run", path("replay.json"), "--out", path("deep/out")}).exit_code, 0);
+  const Outcome report = run_orrery({"report", path("deep/out"), "--no-what-if"});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
   write_file(path("job.0.et"), read_file(path("job.1.et")));
   const Outcome changed = run_orrery({"run", path("again.json")});
   EXPECT_EQ(changed.exit_code, 2);
   EXPECT_NE(changed.err.find("/workload/digest: the files are not those of this digest"),
             std::string::npos)
       << changed.err;
+}
+
+TEST_F(TraceCommandTest, TriggersAndUpdatesReplayInTheSameTime) {
+  const std::string scenario = ORRERY_SOURCE_DIR "/experiments/t3/h100/scenario.json";
+  ASSERT_EQ(run_orrery({"trace", "export", scenario, "--format", "chakra", "--out", path("job")})
+                .exit_code,
+            0);
+  const JsonValue original = json(run_orrery({"run", scenario, "--json"}));
+  JsonValue again = *original.find("scenario");
+  *again.find("workload") = json_object({{"kind", json_string("chakra_replay")},
+                                         {"files", json_string("job.{rank}.et")},
+                                         {"durations", json_string("cost_model")}});
+  write_file(path("replay.json"), to_text(again, true));
+  const JsonValue replay = json(run_orrery({"run", path("replay.json"), "--json"}));
+  EXPECT_EQ(to_text(*value_at(replay, "/critical_path"), false),
+            to_text(*value_at(original, "/critical_path"), false));
+  EXPECT_EQ(to_text(*value_at(replay, "/trigger"), false),
+            to_text(*value_at(original, "/trigger"), false));
+  const Outcome refused = run_orrery({"check", path("replay.json"), "--set", "/cluster=dgx_a100"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.err.find("the device of the cluster has no trigger unit"), std::string::npos)
+      << refused.err;
 }
 
 TEST_F(TraceCommandTest, RecordedDurationsReplayOnAnotherMachine) {
