@@ -19,7 +19,10 @@ constexpr const char* kHelp =
     "Writes one HTML file, which needs no network, of a run that `orrery run --out RESULT_DIR`\n"
     "left behind: where the time goes, memory and load over time, the critical path, what would\n"
     "help, and a timeline of ranks and streams to zoom into and to search. With a second run also\n"
-    "the difference. The runs are simulated again, as their results say all that is needed.\n\n"
+    "the difference. The runs are simulated again, as their results say all that is needed; one\n"
+    "whose messages SimGrid moved by orrery-simgrid, which does so once: without a second run, "
+    "and\n"
+    "without what would help.\n\n"
     "example\n"
     "  orrery run experiments/quickstart/scenario.json --out /tmp/q\n"
     "  orrery report /tmp/q\n\n";
@@ -85,8 +88,11 @@ int report_command(std::span<const std::string> words, const Builtins& builtins)
   folders.insert(folders.begin(), argument_of(options));
   if (folders.size() > 2)
     throw UsageError("expected one or two folders, got a third, " + folders[2]);
+  std::vector<std::string> same = {"report"};
+  same.insert(same.end(), words.begin(), words.end());
   const ReportOptions wanted{.maximum_spans = options["max-spans"].as<std::size_t>(),
-                             .what_if = options.count("no-what-if") == 0};
+                             .what_if = options.count("no-what-if") == 0,
+                             .words = std::move(same)};
   std::vector<JsonValue> runs;
   for (const std::string& folder : folders) runs.push_back(report_data(folder, builtins, wanted));
 

@@ -112,6 +112,11 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
   const std::vector<std::string> overrides = overrides_of(options);
   const Scenario scenario =
       load_scenario(argument_of(options), overrides, builtins, open_catalog(data));
+  if (options.count("what-if") > 0 && scenario.flows.engine != FlowChoice().engine) {
+    refuse_engine(scenario,
+                  "expected \"native\" with --what-if, which simulates several times, got \"" +
+                      scenario.flows.engine + "\", which can once in a process");
+  }
   std::vector<std::string> same = {"run"};
   same.insert(same.end(), words.begin(), words.end());
   hand_over_to_engine(scenario, builtins, same);
@@ -130,7 +135,7 @@ int run_command(std::span<const std::string> words, const Builtins& builtins) {
   if (options.count("what-if") > 0) {
     const std::vector<WhatIf> answers = what_if(scenario, result, builtins, folding);
     set_at(document, "/what_if", to_json(answers));
-    more = what_if_lines(answers);
+    more = what_if_lines(answers, result);
   }
   const std::string text = to_text(document, true) + "\n";
   if (folder) {

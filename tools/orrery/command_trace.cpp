@@ -4,6 +4,7 @@
 #include "tools/orrery/command_line.hpp"
 #include "tools/orrery/commands.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/output_folder.hpp"
 #include "tools/orrery/run.hpp"
 #include "tools/orrery/trace_export.hpp"
@@ -115,7 +116,8 @@ std::vector<std::pair<std::string, std::string>> notes_of(const Job& job) {
           {"precision", std::string(to_string(job.precision))}};
 }
 
-void export_scenario(const po::variables_map& options, const Builtins& builtins) {
+void export_scenario(const po::variables_map& options, const Builtins& builtins,
+                     std::span<const std::string> words) {
   const std::string format = required_option(options, "format", "export");
   const std::string out = required_option(options, "out", "export");
   if (format != "chakra" && format != "goal") {
@@ -126,6 +128,9 @@ void export_scenario(const po::variables_map& options, const Builtins& builtins)
   const Job job = build_job(scenario);
   Timeline timeline;
   if (format == "goal" || options.count("durations") > 0) {
+    std::vector<std::string> same = {"trace"};
+    same.insert(same.end(), words.begin(), words.end());
+    hand_over_to_engine(scenario, builtins, same);
     SimulatedJob simulated(scenario, job, builtins, Folding::never);
     timeline = std::move(run_scenario(scenario, job, simulated, builtins).timeline);
   }
@@ -168,7 +173,7 @@ int trace_command(std::span<const std::string> words, const Builtins& builtins) 
   if (action == "summary") summary_of(options);
   if (action == "compare") comparison_of(options);
   if (action == "convert") convert(options);
-  if (action == "export") export_scenario(options, builtins);
+  if (action == "export") export_scenario(options, builtins, words);
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "sim/base/unit_text.hpp"
 #include "sim/graph/analysis.hpp"
 #include "tools/orrery/data_folders.hpp"
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/json_number.hpp"
 #include "tools/orrery/report_spans.hpp"
 #include "tools/orrery/result_json.hpp"
@@ -226,6 +227,7 @@ JsonValue report_data(const std::string& folder, const Builtins& builtins,
   Recorded recorded = read_result(folder);
   const Scenario scenario = scenario_from(std::move(recorded.scenario), Diagnostics(), builtins,
                                           open_catalog(find_data_folders()));
+  hand_over_to_engine(scenario, builtins, options.words);
   const Job job = build_job(scenario);
   SimulatedJob simulated(scenario, job, builtins, Folding::where_alike);
   const TaskGraph& graph = simulated.graph();
@@ -247,7 +249,7 @@ JsonValue report_data(const std::string& folder, const Builtins& builtins,
       break_down(graph, spans, Time(result.makespan), job.pipelined);
 
   std::vector<WhatIf> answers;
-  if (options.what_if) {
+  if (options.what_if && scenario.flows.engine == FlowChoice().engine) {
     answers = what_if(scenario, result, builtins, Folding::where_alike);
   }
   JsonValue figures = to_json(result, scenario);

@@ -36,7 +36,8 @@ class MemoryProfile final : public Observer {
 /// What `orrery report` may leave out.
 struct ReportOptions {
   std::size_t maximum_spans = 1'000'000;  // on the timeline: of the first ranks that have fewer
-  bool what_if = true;
+  bool what_if = true;                    // left out of runs by another engine than "native"
+  std::vector<std::string> words{};       // of the command, for the program of such an engine
 };
 
 /// Simulates again what the result.json in a folder was, and makes of it the data of one page: a

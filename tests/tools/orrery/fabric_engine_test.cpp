@@ -102,6 +102,24 @@ TEST_F(FabricEngineTest, OutputIsThatOfTheOtherProgram) {
   EXPECT_NE(outcome.out.find("links shared by simgrid (CM02)"), std::string::npos) << outcome.out;
   EXPECT_EQ(TemporaryFolder::names_in(folder),
             (std::vector<std::string>{"result.json", "run.json", "trace.json"}));
+  // Its result can be looked at, and its workload written with the times that it had.
+  const Outcome report = run_orrery({"report", folder});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  const Outcome written =
+      run_orrery({"trace", "export", scenario_, "--format", "chakra", "--durations", "--set",
+                  kPlain, "--set", "/fabric/engine=simgrid", "--out", (folder_ / "job").string()});
+  EXPECT_EQ(written.exit_code, 0) << written.err;
+}
+
+TEST_F(FabricEngineTest, WhatSimgridCannotIsRefusedBeforeAnythingIsWritten) {
+  const std::string folder = (folder_ / "out").string();
+  const Outcome outcome = run_orrery({"run", scenario_, "--set", "/fabric/engine=simgrid", "--out",
+                                      folder, "--trace", "--what-if"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.err.find("--set#/fabric/engine: expected \"native\" with --what-if"),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_FALSE(fs::exists(folder));
 }
 
 }  // namespace
