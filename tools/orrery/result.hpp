@@ -122,6 +122,8 @@ struct Result {
   std::optional<TriggerFigures> trigger;            // none: nothing was tracked
   std::vector<Cause> critical_path;                 // largest first; sums to the makespan
   Duration critical_between_nodes;                  // of its communication, that between nodes
+  Duration critical_inter_node;                     // of that, what links between nodes bound
+  Duration critical_host_copies;                    // of its communication, copies from or to hosts
   WaitFigures waits;
   Counters counters;
   std::vector<Check> checks;

@@ -229,6 +229,8 @@ JsonValue to_json(const Result& result, const Scenario& scenario) {
       {"memory_traffic_bytes", memory_traffic_json(result)},
       {"critical_path", critical_path(result)},
       {"critical_path_between_nodes_s", seconds(result.critical_between_nodes)},
+      {"critical_path_inter_node_s", seconds(result.critical_inter_node)},
+      {"critical_path_host_copies_s", seconds(result.critical_host_copies)},
       {"waits", to_json(result.waits)},
       {"checks", checks(result.checks)},
       {"warnings", json_array(std::move(warnings))},

@@ -101,9 +101,12 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
     run.tracker = triggers->samples();
   }
   result.critical_path = causes(graph, path, machine);
-  result.critical_between_nodes = time_between_nodes(
+  const CriticalCommunication critical = critical_communication(
       job, path, [&simulated](OpId op) { return simulated.original(op); },
-      static_cast<Rank>(node.devices));
+      machine.collective_calls(), *scenario.fabric);
+  result.critical_between_nodes = critical.between_nodes;
+  result.critical_inter_node = critical.inter_node;
+  result.critical_host_copies = critical.host_copies;
   result.waits = wait_figures(graph, find_waits(graph, spans, classes), classes);
   result.counters = {.ops = job.graph.ops().size(),
                      .spans = count_spans(job.graph),

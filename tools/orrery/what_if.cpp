@@ -135,9 +135,10 @@ Duration critical_time(const Result& result, ResourceClass resource) {
     case ResourceClass::memory:
       return time_of(result, Cause::Kind::memory);
     case ResourceClass::intra_node:
-      return time_of(result, Cause::Kind::communication) - result.critical_between_nodes;
+      return time_of(result, Cause::Kind::communication) - result.critical_inter_node -
+             result.critical_host_copies;
     case ResourceClass::inter_node:
-      return result.critical_between_nodes;
+      return result.critical_inter_node;
     case ResourceClass::launch:
       return time_of(result, Cause::Kind::launch);
   }
@@ -204,13 +205,23 @@ JsonValue to_json(const std::vector<WhatIf>& answers) {
   return json_array(std::move(items));
 }
 
-std::string what_if_lines(const std::vector<WhatIf>& answers) {
+std::string what_if_lines(const std::vector<WhatIf>& answers, const Result& result) {
   std::string text = "\n  if it were 10 % faster     simulated   by the critical path alone\n";
   for (const WhatIf& answer : answers) {
     std::array<char, 160> line{};
     std::snprintf(line.data(), line.size(), "    %-20s %+11.2f %%  %+11.2f %%\n",
                   std::string(to_string(answer.resource)).c_str(), 100 * answer.change,
                   100 * answer.estimate);
+    text += line.data();
+  }
+  Duration classed;
+  for (const ResourceClass resource : kResourceClasses) classed += critical_time(result, resource);
+  if (classed < result.makespan) {
+    std::array<char, 160> line{};
+    std::snprintf(line.data(), line.size(),
+                  "    of no class: %.1f %% of the critical path (waits, delays, triggers, copies "
+                  "from and to hosts)\n",
+                  100 * (1 - classed.as_double() / result.makespan.as_double()));
     text += line.data();
   }
   return text;

@@ -39,7 +39,8 @@ std::vector<std::string> make_faster(JsonValue& scenario, ResourceClass resource
 
 /// How the critical path alone would shrink, as long as it stays the critical path: share of the
 /// class · (1 / factor - 1), never positive. Kernels count by what bounds them alone, communication
-/// by whether it leaves a node; waits and delays are nobody's.
+/// by what its busiest link is, in a node or between nodes; copies from and to hosts, triggers,
+/// waits and delays are nobody's.
 double critical_estimate(const Result& result, ResourceClass resource, double factor);
 
 /// Simulates the scenario of `result` once more for each class of which it has something.
@@ -48,6 +49,6 @@ std::vector<WhatIf> what_if(const Scenario& scenario, const Result& result,
 
 /// For result.json, and for people.
 JsonValue to_json(const std::vector<WhatIf>& answers);
-std::string what_if_lines(const std::vector<WhatIf>& answers);
+std::string what_if_lines(const std::vector<WhatIf>& answers, const Result& result);
 
 }  // namespace orrery
