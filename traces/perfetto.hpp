@@ -81,7 +81,8 @@ class PerfettoWriter {
 /// slice for each span, "wait" where a rank stood ready before its partners came; memory in use and
 /// utilisations and entries of trackers as counters; flows from the sending end of a transfer to
 /// the receiving one, and to a one-sided transfer from what it waits for on another stream of its
-/// rank (a trigger). The file appears whole or not at all; throws IoError.
+/// rank (a trigger). Utilisations are written where they change by 0.1 % of the capacity or more.
+/// The file appears whole or not at all; throws IoError.
 void write_perfetto_trace(const std::string& path, const RunTrace& run);
 /// The same of a trace that was read.
 void write_perfetto_trace(const std::string& path, const RecordedTrace& trace);

@@ -1,9 +1,19 @@
 #include "traces/perfetto_recorder.hpp"
 
+#include <cmath>
+#include <optional>
 #include <set>
 #include <utility>
 
 namespace orrery {
+namespace {
+
+// Of a utilisation, in percent of the capacity: what differs by less from the sample before is not
+// written, as nobody would see it and it takes 26 bytes.
+constexpr double kVisible = 0.1;
+
+}  // namespace
+
 PerfettoRecorder::PerfettoRecorder(const std::string& path, const RunTrace& run)
     : run_{.graph = run.graph, .spans = {}, .classes = run.classes, .selection = run.selection},
       writer_(path),
@@ -100,6 +110,8 @@ void PerfettoRecorder::set_memory(Time time, Rank rank, std::int64_t bytes) {
 void PerfettoRecorder::write_memory(Rank rank, Memory& memory) {
   if (std::exchange(memory.is_written, true)) return;
   if (!run_.selection.shows(rank) || !run_.selection.shows(memory.since)) return;
+  if (memory.counter != kNone && memory.shown == memory.bytes) return;
+  memory.shown = memory.bytes;
   if (memory.counter == kNone) {
     memory.counter = writer_.counter(process_of(rank), "memory", PerfettoWriter::Unit::bytes);
   }
@@ -129,10 +141,14 @@ void PerfettoRecorder::finish(std::span<const UtilisationTrack> utilisation,
     if (track.samples.empty()) continue;
     const Track counter =
         writer_.counter(std::nullopt, "utilisation (%): " + track.name, PerfettoWriter::Unit::none);
+    std::optional<double> shown;
     for (const UtilisationTrack::Sample& sample : track.samples) {
-      if (run_.selection.shows(sample.from)) {
-        writer_.count(counter, sample.from, 100.0 * static_cast<double>(sample.share));
-      }
+      if (!run_.selection.shows(sample.from)) continue;
+      const double percent = 100.0 * static_cast<double>(sample.share);
+      const bool is_idle = percent == 0 && shown != 0.0;  // seen even where it was nearly so
+      if (shown && std::abs(percent - *shown) < kVisible && !is_idle) continue;
+      writer_.count(counter, sample.from, percent);
+      shown = percent;
     }
   }
   writer_.commit();

@@ -37,6 +37,7 @@ class PerfettoRecorder final : public Observer {
   struct Memory {
     std::int64_t bytes = 0;
     Time since;
+    std::int64_t shown = 0;  // by the last sample
     bool is_written = true;
     Track counter = kNone;
   };

@@ -51,7 +51,11 @@ void LoadLog::finish(Time end) {
       if (seconds <= 0) continue;
       const double carried = look.carried[resource];
       const double share = (carried - before) / (use.capacity * seconds);
-      track.samples.push_back({from, static_cast<float>(std::max(0.0, share))});
+      const auto mean = static_cast<float>(std::max(0.0, share));
+      // One that says the same as the one before says nothing: a sample holds until the next.
+      if (track.samples.empty() || track.samples.back().share != mean) {
+        track.samples.push_back({from, mean});
+      }
       from = look.time;
       before = carried;
     }
