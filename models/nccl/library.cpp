@@ -188,13 +188,12 @@ CollectivePlan Nccl::named(const CollectiveCall& call,
                (candidate.plan != &Nccl::nvls || formulas_.fit().nvls);
       });
   const std::shared_ptr<const CollectiveProgram> program = asked.make(call);
-  const NcclPlan of =
-      known != candidates().end() ? (this->*known->plan)(call)
-      : is_point_to_point(call.kind)
-          ? direct(call)
-          : formulas_.ring(
-                call, [&](Bytes chunk) { return named_work(call, *program, chunk); },
-                options_.protocol);
+  const auto work = [&](Bytes chunk) { return named_work(call, *program, chunk); };
+  const NcclPlan of = known != candidates().end()    ? (this->*known->plan)(call)
+                      : is_point_to_point(call.kind) ? direct(call)
+                      : program->in_network()
+                          ? simple(call, work({}), "that of additions and copies by switches")
+                          : formulas_.ring(call, work, options_.protocol);
   CollectivePlan plan = finished(of);
   plan.algorithm = asked.name.substr(asked.name.find('/') + 1);
   plan.make = asked.make;

@@ -89,6 +89,30 @@ TEST(Nccl, LetsTheSwitchAddWhereThatIsSooner) {
   EXPECT_EQ(plan_on(ring, CollectiveKind::all_reduce, 512_MiB, 8).algorithm, "ring");
 }
 
+// The switch has no protocol but Simple, also of what is only ever asked for by name.
+TEST(Nccl, GathersAndScattersOfTheSwitchAreSimple) {
+  const ClusterSpec cluster = nccl_node_of(kNvlink4);
+  const auto fabric = nccl_fabric_of(cluster);
+  const auto plan = [&](CollectiveKind kind, const std::string& protocol) {
+    const Registry<CollectiveFactory> registry = builtin_collectives();
+    const auto* entry = registry.find(std::string(to_string(kind)) + "/nvls");
+    CollectiveCall call;
+    call.kind = kind;
+    call.members = kDevices;
+    call.size = 8_KiB;
+    return make_nccl(nccl_fits_from(shipped_nccl()), cluster, *fabric, {.protocol = protocol})
+        ->plan(call, entry);
+  };
+  for (const auto kind : {CollectiveKind::all_gather, CollectiveKind::reduce_scatter}) {
+    const CollectivePlan taken = plan(kind, "auto");
+    const CollectivePlan simple = plan(kind, "simple");
+    EXPECT_EQ(taken.protocol, "Simple");
+    EXPECT_EQ(taken.launch, simple.launch);
+    EXPECT_EQ(taken.terms->step, simple.terms->step);
+    EXPECT_EQ(taken.terms->share, simple.terms->share);
+  }
+}
+
 // A peer's part of an all-to-all goes at the rate of its channel, however wide the port.
 TEST(Nccl, ASmallAllToAllDoesNotGoFasterOverAWiderPort) {
   LinkSpec wider = kNvlink4;
