@@ -226,7 +226,9 @@ CollectivePlan Nccl::plan(const CollectiveCall& call,
   CollectivePlan plan = finished(least);
   plan.algorithm = best->algorithm;
   plan.make = best->make;
-  plan.reason = "predicted: " + predicted + not_taken + "; protocol: " + least.why;
+  const bool estimated = over_nodes(call) && !is_point_to_point(call.kind);
+  plan.reason = estimated ? "NCCL's own estimates, not what it takes: " : "predicted: ";
+  plan.reason += predicted + not_taken + "; protocol: " + least.why;
   return plan;
 }
 
