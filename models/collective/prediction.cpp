@@ -65,7 +65,10 @@ std::vector<Run> runs_of(const CollectiveProgram& program) {
 
 struct CollectivePrediction::Impl {
   explicit Impl(Fabric& of_cluster)
-      : fabric(&of_cluster), busy(fabric->links().size(), 0.0), from_end(busy.size(), 0) {
+      : fabric(&of_cluster),
+        busy(fabric->links().size(), 0.0),
+        from_end(busy.size(), 0),
+        total(busy) {
     const Transports& transports = fabric->transports();
     if (transports.watches_incast()) {
       senders.resize(static_cast<std::size_t>(transports.nics()));
@@ -78,7 +81,7 @@ struct CollectivePrediction::Impl {
   Fabric::Route route(Rank from, Rank to);
   bool collect(const CollectiveProgram& program, int step, int members);
   std::size_t one_of(std::span<const Rank> group);
-  void time_messages(std::span<const Rank> group);
+  void time_messages(std::span<const Rank> group, int times);
   void add(const Sent& sent, Rank from, Rank to);
   TransportTerms terms(const Sent& sent, Rank from, Rank to, const Fabric::Route& route) const;
   void note_sender(Rank from, Rank to);
@@ -96,6 +99,7 @@ struct CollectivePrediction::Impl {
   std::vector<double> shares;
   std::vector<int> touched;   // links that carry something
   std::vector<int> from_end;  // by link: how far it is from the nearer end of a route
+  std::vector<double> total;  // by link: for how long it carries something in all steps
 };
 
 /// Valid until the next. Where ways change, that of the fabric as it was built, at rest.
@@ -134,8 +138,8 @@ std::size_t CollectivePrediction::Impl::one_of(std::span<const Rank> group) {
   return (sends.size() - 1) / most + 1;
 }
 
-/// Makes messages of the sends that were collected.
-void CollectivePrediction::Impl::time_messages(std::span<const Rank> group) {
+/// Makes messages of the sends that were collected, of a step that is repeated so many times.
+void CollectivePrediction::Impl::time_messages(std::span<const Rank> group, int times) {
   messages.clear();
   hops.clear();
   first_hops.clear();
@@ -161,7 +165,10 @@ void CollectivePrediction::Impl::time_messages(std::span<const Rank> group) {
     }
     messages[i].leaves = messages[i].held + std::max(messages[i].least, busiest);
   }
-  for (const int index : touched) busy[static_cast<std::size_t>(index)] = 0;
+  for (const int index : touched) {
+    total[static_cast<std::size_t>(index)] += times * busy[static_cast<std::size_t>(index)];
+    busy[static_cast<std::size_t>(index)] = 0;
+  }
   touched.clear();
 }
 
@@ -261,14 +268,16 @@ double CollectivePrediction::seconds(const CollectiveProgram& program,
   const int members = static_cast<int>(group.size());
   MemberTimes times(members, std::min(program.lag(), kMostAhead));
   const std::vector<Run> runs = runs_of(program);
+  std::fill(impl_->total.begin(), impl_->total.end(), 0.0);
   for (const Run& run : runs) {
     if (!impl_->collect(program, run.first, members)) {
       return std::numeric_limits<double>::infinity();
     }
-    impl_->time_messages(group);
+    impl_->time_messages(group, run.count);
     times.walk(impl_->messages, run.count, kMostWalked / runs.size());
   }
-  return times.end();
+  // Where members are apart messages of several steps are on a link at once: never less than all.
+  return std::max(times.end(), *std::max_element(impl_->total.begin(), impl_->total.end()));
 }
 
 std::uint64_t CollectivePrediction::reach(std::span<const Rank> group) {

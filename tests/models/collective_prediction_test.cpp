@@ -79,6 +79,16 @@ TEST(CollectivePrediction, OfAChainIsItsLatencyOnceAndItsPieces) {
               1e-9 * expected);
 }
 
+/// Of three the second to send waits for nobody: both come to the root's port at once.
+TEST(CollectivePrediction, OfStepsThatMeetInAPortIsAllThatItCarries) {
+  const Bytes size(1'000'000'000);
+  const double once = size.as_double() / kBandwidth;
+  const double binomial = predicted(3, size, make_binomial_reduce);
+  EXPECT_GE(binomial, 2 * once);
+  EXPECT_LE(binomial, 2 * (once + kLatency));
+  EXPECT_LE(predicted(3, size, make_ring_reduce), 1.01 * once);
+}
+
 TEST(CollectivePrediction, IsLeftOutWhereAStepHasMoreThanAMillionMessages) {
   EXPECT_TRUE(std::isfinite(predicted(1'024, Bytes(1'024), make_direct_all_gather)));
   EXPECT_TRUE(std::isinf(predicted(1'100, Bytes(1'100), make_direct_all_gather)));
