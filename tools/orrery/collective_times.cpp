@@ -44,6 +44,16 @@ std::unique_ptr<Fabric> fabric_of(const ClusterSpec& cluster, const Builtins& bu
   return fabric;
 }
 
+/// Switches add floats only.
+Registry<CollectiveFactory> algorithms_for(bool floats, const Builtins& builtins) {
+  Registry<CollectiveFactory> algorithms = {};
+  for (const auto& entry : builtins.collectives.entries()) {
+    const bool by_switches = entry.name.ends_with("/nvls") || entry.name.ends_with("/sharp");
+    if (floats || !by_switches) algorithms.add(entry);
+  }
+  return algorithms;
+}
+
 TaskGraph graph_of(CollectiveKind kind, Bytes size, int ranks) {
   TaskGraph graph(ranks);
   std::vector<Rank> all(static_cast<std::size_t>(ranks));
@@ -68,6 +78,7 @@ struct CollectiveTimes::Impl {
   ClusterSpec cluster;
   std::unique_ptr<Fabric> fabric;
   CollectiveChoice choice;
+  Registry<CollectiveFactory> algorithms = {};
   std::unique_ptr<CostModel> cost;
 };
 
@@ -108,22 +119,23 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   const std::string cannot = collective_refusal(name, site_of(*impl_->fabric, all));
   if (!cannot.empty()) throw UsageError("--algorithm: " + cannot);
   const DeviceSpec& device = impl_->cluster.node.device;
-  const std::string& library = impl_->question.library;
+  std::string& library = impl_->question.library;
+  if (library == "auto") library = device.vendor == kNvidia ? "nccl" : "predicted";
   const std::string refusal = library_refusal(library, impl_->cluster, *impl_->fabric);
   if (!refusal.empty()) throw UsageError("--library: " + library + ": " + refusal);
   const std::vector<std::string>& libraries = collective_libraries();
   const bool is_one = std::find(libraries.begin(), libraries.end(), library) != libraries.end();
-  if (device.vendor == kNvidia && is_one) {
+  if (is_one) {
     choice.library = make_library(library, impl_->cluster, *impl_->fabric,
                                   {.protocol = impl_->question.protocol,
                                    .floats = impl_->question.floats,
                                    .graphs = impl_->question.graphs},
                                   find_data_folders());
   } else if (impl_->question.protocol != "auto") {
-    throw UsageError("--protocol: expected auto, as " +
-                     (is_one ? device.name + " does not run NCCL" : library + " has none") +
-                     ", got \"" + impl_->question.protocol + "\"");
+    throw UsageError("--protocol: expected auto, as " + library + " has none, got \"" +
+                     impl_->question.protocol + "\"");
   }
+  impl_->algorithms = algorithms_for(impl_->question.floats, builtins);
   choice.predicts = choice.library == nullptr && library != "plain";
   Diagnostics mistakes;
   const JsonValue parameters = json_object({{"kind", json_string("roofline")}});
@@ -145,8 +157,8 @@ std::string CollectiveTimes::provenance() const {
 CollectiveTime CollectiveTimes::time_of(Bytes size) const {
   const TaskGraph graph = graph_of(impl_->question.kind, size, impl_->question.ranks);
   Engine engine;
-  Machine machine(engine, impl_->cluster, *impl_->fabric, *impl_->cost,
-                  impl_->builtins->collectives, impl_->choice);
+  Machine machine(engine, impl_->cluster, *impl_->fabric, *impl_->cost, impl_->algorithms,
+                  impl_->choice);
   SimulatedJob simulated(graph, find_symmetry(graph, *impl_->fabric, machine.collective_calls()));
   Executor executor(engine, simulated.graph(), simulated.runner_on(machine), {});
   machine.prepare(simulated.graph(), executor.listener(), simulated.symmetry());

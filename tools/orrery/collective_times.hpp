@@ -18,7 +18,8 @@ struct CollectiveQuestion {
   int ranks = 0;        // 0: all
   std::string algorithm = "auto";
   std::string protocol = "auto";
-  std::string library = "nccl";  // one of collective_libraries(), "plain" or "predicted"
+  std::string library = "auto";  // one of collective_libraries(), "plain" or "predicted"; "auto":
+                                 // nccl on devices of NVIDIA's, else predicted
   bool floats = true;            // what is reduced; switches add nothing else
   NcclGraphs graphs{};           // of NCCL between nodes
 };
@@ -36,7 +37,8 @@ struct CollectiveTime {
 
 /// Times collectives as NCCL would run them (models/nccl/library.hpp), the way `orrery run` does:
 /// each is a task graph of one op. Devices that do not run NCCL take the algorithm of least
-/// predicted time, over links as the catalogue has them. Ranks that are alike are simulated once.
+/// predicted time, over links as the catalogue has them, unless a library is named. Ranks that are
+/// alike are simulated once.
 class CollectiveTimes {
  public:
   /// Throws ScenarioError for mistakes in the cluster, UsageError when it has fewer devices than

@@ -46,10 +46,10 @@ CommandSyntax syntax() {
       "what follows the slash in `orrery list collectives`; with nccl auto also takes NVLS where "
       "the switch adds")("protocol", po::value<std::string>()->default_value("auto"),
                          "auto, ll, ll128 or simple")(
-      "library", po::value<std::string>()->default_value("nccl"),
-      "nccl, over PCIe with assumed constants, where `orrery run` takes predicted; nccl_older: "
-      "with those of an older version, and its choices between nodes; vllm: its "
-      "custom all-reduce beside that; predicted (what devices that do not run NCCL take) or "
+      "library", po::value<std::string>()->default_value("auto"),
+      "nccl (auto on NVIDIA's devices, over PCIe too, with assumed constants, where `orrery run` "
+      "takes predicted); nccl_older: with those of an older version, and its choices between "
+      "nodes; vllm: its custom all-reduce beside that; predicted (auto on others) or "
       "plain: links as the catalogue has them")(
       "datatype", po::value<std::string>()->default_value("float"),
       "float, half, bfloat16, or int8, which switches do not add")(
@@ -72,8 +72,10 @@ Bytes size_from(const std::string& text) {
   const bool plain = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
   const auto bytes = parse_bytes(plain ? text + " B" : text);
   if (!bytes || *bytes == Bytes(0)) {
-    throw UsageError("--sizes: expected a size above 0 such as 4096, 64KiB or 1GiB, got " +
-                     json_string(text).describe());
+    throw UsageError(
+        "--sizes: expected a size above 0 such as 4096, 64KiB or 1GiB (B, kB, MB, GB, TB, KiB, "
+        "MiB, GiB or TiB; less than 2^63 bytes), got " +
+        json_string(text).describe());
   }
   return *bytes;
 }
@@ -151,7 +153,7 @@ CollectiveQuestion question_from(const po::variables_map& options, const Builtin
   refuse_fixed_ways(question);
   question.library = options["library"].as<std::string>();
   std::vector<std::string> libraries = collective_libraries();
-  libraries.insert(libraries.end(), {"predicted", "plain"});
+  libraries.insert(libraries.end(), {"predicted", "plain", "auto"});
   require_known("--library", question.library, libraries);
   const std::string type = options["datatype"].as<std::string>();
   require_known("--datatype", type, {"float", "half", "bfloat16", "int8"});
@@ -169,8 +171,10 @@ struct Row {
   double bus_bandwidth = 0;
 };
 
-std::vector<std::string> all_warnings(const std::vector<Row>& rows, const CollectiveTimes& times) {
+std::vector<std::string> all_warnings(const std::vector<Row>& rows, const CollectiveTimes& times,
+                                      bool ignores_sizes) {
   std::vector<std::string> warnings = times.warnings();
+  if (ignores_sizes) warnings.emplace_back("--sizes says nothing here: a barrier has none");
   const auto idle = std::find_if(rows.begin(), rows.end(),
                                  [](const Row& row) { return !row.time.warning.empty(); });
   if (idle != rows.end()) warnings.push_back(idle->time.warning);  // one is enough to know
@@ -178,7 +182,7 @@ std::vector<std::string> all_warnings(const std::vector<Row>& rows, const Collec
 }
 
 std::string to_table(const std::vector<Row>& rows, const CollectiveQuestion& question,
-                     const CollectiveTimes& times) {
+                     const CollectiveTimes& times, const std::vector<std::string>& warnings) {
   std::string text = "# " + std::string(to_string(question.kind)) + ", " +
                      std::to_string(times.ranks()) + " ranks of " + question.cluster +
                      "; constants of " + times.provenance() + "\n";
@@ -195,13 +199,12 @@ std::string to_table(const std::vector<Row>& rows, const CollectiveQuestion& que
                   row.time.algorithm.c_str(), row.time.protocol.c_str());
     text += line;
   }
-  for (const std::string& warning : all_warnings(rows, times))
-    text += "# warning: " + warning + "\n";
+  for (const std::string& warning : warnings) text += "# warning: " + warning + "\n";
   return text;
 }
 
 JsonValue to_json(const std::vector<Row>& rows, const CollectiveQuestion& question,
-                  const CollectiveTimes& times) {
+                  const CollectiveTimes& times, const std::vector<std::string>& said) {
   std::vector<JsonValue> items;
   for (const Row& row : rows) {
     items.push_back(json_object({{"bytes", json_integer(row.time.size.count())},
@@ -214,9 +217,7 @@ JsonValue to_json(const std::vector<Row>& rows, const CollectiveQuestion& questi
                                  {"reason", json_string(row.time.reason)}}));
   }
   std::vector<JsonValue> warnings;
-  for (std::string& warning : all_warnings(rows, times)) {
-    warnings.push_back(json_string(std::move(warning)));
-  }
+  for (const std::string& warning : said) warnings.push_back(json_string(warning));
   return json_object({{"collective", json_string(std::string(to_string(question.kind)))},
                       {"cluster", json_string(question.cluster)},
                       {"ranks", json_integer(times.ranks())},
@@ -243,8 +244,10 @@ int collective_command(std::span<const std::string> words, const Builtins& built
     row.bus_bandwidth = bus_bandwidth(question.kind, size, times.ranks(), row.time.time);
     rows.push_back(std::move(row));
   }
-  print(options.count("json") > 0 ? to_text(to_json(rows, question, times), true) + "\n"
-                                  : to_table(rows, question, times));
+  const std::vector<std::string> warnings =
+      all_warnings(rows, times, !has_size && !options["sizes"].defaulted());
+  print(options.count("json") > 0 ? to_text(to_json(rows, question, times, warnings), true) + "\n"
+                                  : to_table(rows, question, times, warnings));
   return 0;
 }
 

@@ -79,6 +79,24 @@ TEST(CollectiveCommand, ABarrierHasOneRow) {
   EXPECT_EQ(row.find("bytes")->integer, 0);
   EXPECT_EQ(row.find("algbw_Bps")->real, 0);
   EXPECT_GT(row.find("time_s")->real, 0);
+  const auto says = [](const std::vector<std::string>& words) {
+    return output_of(words).find("--sizes says nothing here") != std::string::npos;
+  };
+  EXPECT_TRUE(says({"barrier", "--cluster", "dgx_h100", "--sizes", "8"}));
+  EXPECT_FALSE(says({"barrier", "--cluster", "dgx_h100"}));
+}
+
+/// As `run` does: a library that is named is taken, whoever made the device.
+TEST(CollectiveCommand, TakesALibraryThatIsNamedAlsoOnOtherDevices) {
+  const auto said_of = [](const std::vector<std::string>& options) {
+    std::vector<std::string> words = {"all_reduce", "--cluster", "t3_ring", "--sizes", "1"};
+    words.insert(words.end(), options.begin(), options.end());
+    return output_of(words);
+  };
+  const std::string named = said_of({"--library", "nccl"});
+  EXPECT_NE(named.find("constants of pcie, assumed"), std::string::npos) << named;
+  EXPECT_NE(named.find("LL"), std::string::npos) << named;
+  EXPECT_EQ(said_of({}), said_of({"--library", "predicted"}));
 }
 
 // Unfolded, a ring of 2048 is 8 million messages.
@@ -163,7 +181,7 @@ TEST(CollectiveCommand, NamesWhatItDoesNotKnow) {
   refuses({"all_reduce", "--cluster", "dgx_h10"}, "dgx_h100");
   refuses({"all_reduce", "--cluster", "dgx_h100", "--ranks", "9"}, "2 to 8");
   refuses({"all_reduce", "--cluster", "dgx_h100", "--ranks", "1"}, "--ranks");
-  refuses({"all_reduce", "--cluster", "dgx_h100", "--sizes", "1 parsec"}, "--sizes");
+  refuses({"all_reduce", "--cluster", "dgx_h100", "--sizes", "1 parsec"}, "GiB or TiB");
   refuses({"all_reduce", "--cluster", "dgx_h100", "--sizes", "2KiB..1KiB"}, "--sizes");
   refuses({"all_reduce", "--cluster", "dgx_h100", "--algorithm", "rings"}, "\"ring\"");
   refuses({"all_reduce", "--cluster", "dgx_h100", "--protocol", "ll64"}, "--protocol");
