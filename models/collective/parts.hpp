@@ -30,6 +30,14 @@ inline Bytes tree_chunk(Bytes slice, int depth) {
   return chunk;
 }
 
+/// The chunk of a chain that carries `slice` bytes over `links` one after the other: a
+/// (4 links)-th, so that filling the chain takes a quarter longer, not less than the least of a
+/// tree and not more than kPipelineChunk (assumed, as in a tree).
+inline Bytes chain_chunk(Bytes slice, int links) {
+  return std::clamp(Bytes((slice.count() + 4 * links - 1) / (4 * links)), Bytes(32'768),
+                    kPipelineChunk);
+}
+
 /// Where part `index` begins when `whole` is cut into `count` parts that differ by at most one
 /// byte.
 inline Bytes before_part(Bytes whole, std::int64_t index, std::int64_t count) {

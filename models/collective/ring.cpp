@@ -74,6 +74,44 @@ class Ring final : public CollectiveProgram {
   std::vector<int> place_;  // by member, where there is an order
 };
 
+/// A channel's slice of a buffer as whole chunks and what is left: with equal pieces one more, of a
+/// slightly larger slice, would make all of them smaller, and the slice sooner at the end of a
+/// chain. NCCL cuts so (recalled from src/device/broadcast.h). What would be more than
+/// kMaximumPieces is as many equal ones.
+class Chunks {
+ public:
+  Chunks(Bytes size, Bytes chunk, const Channel& channel)
+      : begin_(before_part(size, channel.index, channel.count)),
+        slice_(part_of(size, channel.index, channel.count)),
+        chunk_(chunk) {
+    const Bytes largest = part_of(size, channel.count - 1, channel.count);  // as many in all
+    count_ = pieces_of(largest, chunk);
+    equal_ = largest > count_ * chunk;
+  }
+
+  int count() const { return count_; }
+  /// So many of the first are known to be of one size.
+  int alike() const {
+    if (equal_) return slice_.count() % count_ == 0 ? count_ : 0;
+    return size(count_ - 1) == chunk_ ? count_ : count_ - 1;
+  }
+  Bytes size(int index) const { return before(index + 1) - before(index); }
+  Payload payload(int index) const {
+    return {0, (begin_ + before(index)).count(), (begin_ + before(index + 1)).count()};
+  }
+
+ private:
+  Bytes before(int index) const {
+    return equal_ ? before_part(slice_, index, count_) : std::min(slice_, index * chunk_);
+  }
+
+  Bytes begin_;
+  Bytes slice_;
+  Bytes chunk_;
+  int count_ = 1;
+  bool equal_ = false;
+};
+
 /// Chunks follow each other along a chain: its place p sends chunk k-p in step k; C + n - 2 steps.
 /// The chain is the channel's ring, cut before the root, which is its first place, or its last
 /// where sums go to it: then it is walked backwards. NCCL's broadcast and reduce have the same
@@ -85,21 +123,25 @@ class Chain final : public CollectiveProgram {
   Chain(const CollectiveCall& call, Root root, Channel channel)
       : members_(call.members),
         reduces_(root == Root::last),
-        chunks_(call.size, 1, call.chunk > Bytes(0) ? call.chunk : kPipelineChunk, channel.index,
-                channel.count),
+        chunks_(call.size,
+                call.chunk > Bytes(0)
+                    ? call.chunk
+                    : chain_chunk(part_of(call.size, channel.count - 1, channel.count),
+                                  call.members - 1),
+                channel),
         order_(std::move(channel.order)),
         ring_place_(places_in(order_)),
         root_ring_place_(ring_place_of(call.root)) {}
 
-  int steps() const override { return chunks_.per_part() + members_ - 2; }
+  int steps() const override { return chunks_.count() + members_ - 2; }
   int receives(int member, int step) const override {
     const int place = place_of(member);
     return place > 0 && has_chunk(step - (place - 1)) ? 1 : 0;
   }
   int pattern(int step) const override {
     // Between filling the chain and draining it every member but the last sends.
-    const bool full = step >= members_ - 2 && step < chunks_.per_part();
-    return chunks_.equal() && full ? members_ - 2 : step;
+    const bool full = step >= members_ - 2 && step < chunks_.alike();
+    return full ? members_ - 2 : step;
   }
   void sends(int member, int step, std::vector<Send>& out) const override {
     const int chunk = step - place_of(member);
@@ -107,12 +149,12 @@ class Chain final : public CollectiveProgram {
     const int on = ring_place_of(member) + (reduces_ ? members_ - 1 : 1);
     const int next = on % members_;
     const int to = order_.empty() ? next : order_[static_cast<std::size_t>(next)];
-    out.push_back(Send{to, chunks_.size(0, chunk), reduces_});
+    out.push_back(Send{to, chunks_.size(chunk), reduces_});
   }
   void payloads(int member, int step, std::vector<Payload>& out) const override {
     const int chunk = step - place_of(member);
     if (place_of(member) == members_ - 1 || !has_chunk(chunk)) return;
-    out.push_back(chunks_.payload(0, 0, chunk));
+    out.push_back(chunks_.payload(chunk));
   }
 
  private:
@@ -124,11 +166,11 @@ class Chain final : public CollectiveProgram {
     const int distance = (ring_place_of(member) - root_ring_place_ + members_) % members_;
     return reduces_ ? members_ - 1 - distance : distance;
   }
-  bool has_chunk(int chunk) const { return chunk >= 0 && chunk < chunks_.per_part(); }
+  bool has_chunk(int chunk) const { return chunk >= 0 && chunk < chunks_.count(); }
 
   int members_;
   bool reduces_;
-  Pieces chunks_;
+  Chunks chunks_;
   std::vector<int> order_;
   std::vector<int> ring_place_;  // by member, where there is an order
   int root_ring_place_;

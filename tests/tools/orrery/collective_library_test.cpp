@@ -2,7 +2,9 @@
 // is taken by itself.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
+#include <tuple>
 
 #include "sim/base/unit_text.hpp"
 #include "tests/tools/orrery/experiment.hpp"
@@ -119,6 +121,44 @@ TEST(CollectiveLibrary, PredictsAnAlgorithmThatIsNearlyTheBestOfThoseItCouldTake
     }
   }
   EXPECT_GE(taken.size(), 8U);  // that there was something to choose
+}
+
+TEST(CollectiveLibrary, PredictsAdditionsByTheSwitchWhereItCanAdd) {
+  const Builtins builtins;
+  const auto taken = [&](const std::string& algorithm, bool floats) {
+    const Catalog catalog = open_catalog(find_data_folders());
+    return CollectiveTimes({.cluster = "dgx_h100",
+                            .algorithm = algorithm,
+                            .library = "predicted",
+                            .floats = floats},
+                           builtins, catalog)
+        .time_of(Bytes(1 << 30));
+  };
+  const CollectiveTime chosen = taken("auto", true);
+  EXPECT_EQ(chosen.algorithm, "nvls") << chosen.reason;
+  EXPECT_LT(chosen.time, taken("two_shot", true).time);
+  EXPECT_NE(taken("auto", false).algorithm, "nvls") << "of integers";
+}
+
+/// Chunks are whole, and smaller where few would be under way; NCCL's are of one size.
+TEST(CollectiveLibrary, ALargerBroadcastIsNeverSooner) {
+  const Builtins builtins;
+  for (const auto& [cluster, library, protocol] : {std::tuple("ascend_910b_8", "predicted", "auto"),
+                                                   std::tuple("dgx1_v100", "nccl", "ll128")}) {
+    const Catalog catalog = open_catalog(find_data_folders());
+    const CollectiveTimes times({.kind = CollectiveKind::broadcast,
+                                 .cluster = cluster,
+                                 .algorithm = "ring",
+                                 .protocol = protocol,
+                                 .library = library},
+                                builtins, catalog);
+    Duration before;
+    for (double size = 64'000; size < 16e6; size *= 1.1) {
+      const Duration time = times.time_of(Bytes(std::llround(size))).time;
+      EXPECT_GE(time, before) << cluster << ", " << size;
+      before = time;
+    }
+  }
 }
 
 /// Its six NVLinks a device, in three rings both ways.
