@@ -78,7 +78,7 @@ CollectivePlan CollectiveCalls::plan_for(const CollectiveCall& call,
   return plan;
 }
 
-/// The first of those with the least predicted time. Additions by switches are for who asks.
+/// The first of those with the least predicted time.
 CollectivePlan CollectiveCalls::predicted_plan(const CollectiveCall& call,
                                                std::span<const Rank> group) const {
   const std::string prefix = std::string(to_string(call.kind)) + "/";
@@ -92,7 +92,6 @@ CollectivePlan CollectiveCalls::predicted_plan(const CollectiveCall& call,
       continue;
     }
     const std::unique_ptr<CollectiveProgram> program = entry.make(call);
-    if (program->in_network()) continue;
     const double seconds = prediction_->seconds(*program, group);
     const std::string algorithm = entry.name.substr(prefix.size());
     predicted +=

@@ -90,6 +90,7 @@ struct CollectivePrediction::Impl {
 
   Fabric* fabric;
   std::vector<Sent> sends;                // of the step at hand
+  CollectiveProgram::Load load;           // of each of them
   std::vector<TimedMessage> messages;     // those of them that are looked at
   std::vector<int> hops;                  // the links of all of these, one after the other
   std::vector<std::size_t> first_hops;    // of each
@@ -118,6 +119,8 @@ Fabric::Route CollectivePrediction::Impl::route(Rank from, Rank to) {
 /// The sends of a step. False where there are too many.
 bool CollectivePrediction::Impl::collect(const CollectiveProgram& program, int step, int members) {
   sends.clear();
+  const bool meets = program.in_network() && program.meets(step);
+  load = meets ? program.meeting_load() : CollectiveProgram::Load{};
   std::vector<Send> of_member;
   for (int member = 0; member < members; ++member) {
     of_member.clear();
@@ -185,7 +188,11 @@ void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
     }
     from_end[index] = std::min(from_end[index], distance);
     busy[index] += (route.shares.empty() ? 1 : route.shares[i]) *
-                   (link(route.links[i]).counts_messages ? 1 : sent.bytes.as_double());
+                   (link(route.links[i]).counts_messages ? 1 : sent.bytes.as_double()) *
+                   (length == 1       ? 1
+                    : i == 0          ? load.out
+                    : i + 1 == length ? load.in
+                                      : 1);
     hops.push_back(route.links[i]);
   }
   const TransportTerms adds = terms(sent, from, to, route);
