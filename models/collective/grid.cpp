@@ -95,13 +95,15 @@ void gather_row(const Grid& grid, Grid::Place at, int k, std::vector<Exchange>& 
 
 /// Reduce-scatter along rows, then along columns of what is left, and both backwards: 2(h-1) +
 /// 2(w-1) rounds, 2(n-1)/n of the size from each (Jia et al. 2018, arXiv:1807.11205, §4.3, for
-/// nodes; Ying et al. 2018, arXiv:1811.06992, §3.2, for a torus).
+/// nodes; Ying et al. 2018, arXiv:1811.06992, §3.2, for a torus). Where there is a chunk a round
+/// begins a piece after the one before, so that links inside nodes and between them work at once.
 std::unique_ptr<CollectiveProgram> grid_all_reduce(const CollectiveCall& call, Grid grid) {
   if (grid.is_ring()) return make_ring_all_reduce(call);
   const int across = grid.width() - 1;
   const int along = grid.height() - 1;
   return in_rounds(
-      call, {.rounds = 2 * (across + along), .blocks = call.members, .chunk = call.chunk},
+      call,
+      {.rounds = 2 * (across + along), .blocks = call.members, .chunk = call.chunk, .ahead = 1},
       [grid = std::move(grid), across, along](int member, int k, std::vector<Exchange>& out) {
         const Grid::Place at = grid.place(member);
         if (k < across) return scatter_row(grid, at, k, out);
@@ -162,7 +164,8 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_all_gather(const Collective
   if (grid.is_ring()) return make_ring_all_gather(call);
   const int along = grid.height() - 1;
   const int rounds = along + grid.width() - 1;
-  return in_rounds(call, {.rounds = rounds, .blocks = call.members, .chunk = call.chunk},
+  return in_rounds(call,
+                   {.rounds = rounds, .blocks = call.members, .chunk = call.chunk, .ahead = 1},
                    [grid = std::move(grid), along](int member, int k, std::vector<Exchange>& out) {
                      const Grid::Place at = grid.place(member);
                      if (k < along) return gather_column(grid, at, k, out);
@@ -175,7 +178,8 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const Collec
   if (grid.is_ring()) return make_ring_reduce_scatter(call);
   const int across = grid.width() - 1;
   const int rounds = across + grid.height() - 1;
-  return in_rounds(call, {.rounds = rounds, .blocks = call.members, .chunk = call.chunk},
+  return in_rounds(call,
+                   {.rounds = rounds, .blocks = call.members, .chunk = call.chunk, .ahead = 1},
                    [grid = std::move(grid), across](int member, int k, std::vector<Exchange>& out) {
                      const Grid::Place at = grid.place(member);
                      if (k < across) return scatter_row(grid, at, k, out);
@@ -189,7 +193,7 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const Collec
 std::unique_ptr<CollectiveProgram> make_hierarchical_all_to_all(const CollectiveCall& call) {
   const int n = call.members;
   return in_rounds(
-      call, {.rounds = 2, .blocks = n, .personal = true, .chunk = call.chunk},
+      call, {.rounds = 2, .blocks = n, .personal = true, .chunk = call.chunk, .ahead = 1},
       [n, grid = grid_of_nodes(call)](int member, int round, std::vector<Exchange>& out) {
         const auto [row, column] = grid.place(member);
         const int others = (round == 0 ? grid.width() : grid.height()) - 1;

@@ -67,7 +67,12 @@ std::int64_t twice_recursive(int n, std::int64_t pieces) {
   return (2 * log_down(n) + (is_power(n) ? 0 : 2)) * pieces;
 }
 std::int64_t torus(int n, std::int64_t pieces) {
-  return 2 * (columns(n) - 1 + n / columns(n) - 1) * pieces;
+  if (columns(n) == 1) return twice_around(n, pieces);  // a ring
+  return 2 * (columns(n) - 1 + n / columns(n) - 1) - 1 + pieces;
+}
+/// The second begins a piece after the first.
+std::int64_t two_rounds_at_once(int, std::int64_t pieces) {
+  return pieces + 1;
 }
 
 /// Nothing but the own block stays at home; an all-reduce does that twice.
@@ -179,7 +184,7 @@ const std::map<std::string, ClosedForm>& closed_forms() {
       {"all_to_all/pairwise", {kExchange, each, one, once_around, once, 1}},
       {"all_to_all/direct", {kExchange, each, one, at_once, once, 1}},
       {"all_to_all/bruck", {kExchange, each, bruck_exchanges, doublings, bits, kByRounding}},
-      {"all_to_all/hierarchical", {kExchange, each, one, two_rounds, once, kByRounding}},
+      {"all_to_all/hierarchical", {kExchange, each, one, two_rounds_at_once, once, kByRounding}},
       {"all_reduce/recursive_doubling", {kReduce, each, each, recursive, doubled, kMembersDiffer}},
       {"all_reduce/nvls", {kReduce, each, and_one, at_once, everything_and_a_block, kByRounding}},
       {"all_reduce/sharp", {kReduce, one, one, at_once, everything_from_each, 0, true}},

@@ -77,6 +77,32 @@ TEST(CollectivesOverNodes, ATreeGoesAlongChainsAndOnceAcross) {
   }
 }
 
+// Rings of w inside the nodes carry the blocks of all h nodes, 2(w-1) h b in all, those across them
+// 2(h-1) b over an adapter: one after the other, or of P pieces with both at once but for filling.
+TEST(CollectivesOverNodes, PiecesOfAHierarchicalOneAreInsideAndBetweenNodesAtOnce) {
+  const int h = 3;
+  const int w = 4;
+  const int pieces = 100;
+  const int rounds = 2 * (w - 1 + h - 1);
+  const Bytes block = pieces * 10_KB;
+  const Bandwidth adapter = 10_GBps;
+  const Bandwidth inside = (w - 1) * h * adapter / (h - 1);  // takes as long
+  const ClusterSpec cluster = nodes_of(h, w, wire(inside, Duration(0)), wire(adapter, Duration(0)));
+  const auto time = [&](Bytes chunk) {
+    CollectiveChoice choice;
+    choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_reduce)] = "hierarchical";
+    choice.chunk = chunk;
+    GraphOf graph(h * w);
+    graph.collective(CollectiveKind::all_reduce, h * w * block, h * w);
+    return to_seconds(run(cluster, graph, choice).end.since_start());
+  };
+  const double once = to_seconds(transfer_time(2 * (h - 1) * block, adapter));
+  EXPECT_NEAR(time(Bytes(0)), 2 * once, 1e-6 * once);
+  const double cut = time(h * block / pieces);
+  EXPECT_GE(cut, once * (1 - 1e-6));
+  EXPECT_LE(cut, once * (pieces + rounds - 1) / pieces * (1 + 1e-6));
+}
+
 // n-1 steps of S/n over all links but the one of each member that even numbers leave.
 TEST(CollectivesInAMesh, UseAllLinksOrAllButOne) {
   const Bandwidth link = 10_GBps;
