@@ -259,7 +259,7 @@ TEST_F(SweepProgram, TheSchemaAcceptsSweepsAndRejectsUnknownKeys) {
 
 /// What a task finds where it runs is what --set named where it was submitted.
 TEST_F(SweepProgram, TasksReadFilesFromWhereTheyWereSubmitted) {
-  write_file(folder_ / "net.json", R"({"use": "gpt2", "with": {"layers": 2}})");
+  write_file(folder_ / "net.json", R"({"use": "gpt2", "with": {"n_layer": 2}})");
   const std::string set = R"(--set=/workload/network={"use": "./net.json"})";
   EXPECT_EQ(sweep("here", {set}).exit_code, kFailedPoints);
   EXPECT_EQ(sweep("there", {set, "--slurm", "--write-only"}).exit_code, 0);
