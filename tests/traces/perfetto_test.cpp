@@ -102,6 +102,27 @@ TEST_F(PerfettoTest, WhatIsWrittenIsReadBack) {
   EXPECT_DOUBLE_EQ(trace.counters[2].samples.at(1).value, 50);
 }
 
+TEST_F(PerfettoTest, CountersAreWrittenWhereTheyChange) {
+  const std::vector<MemoryLog::Sample> memory = {
+      {Time(1_us), 1, 77}, {Time(2_us), 1, 77}, {Time(3_us), 1, 0}};
+  const std::vector<UtilisationTrack> links = {{"link",
+                                                {{Time(), 0.25F},
+                                                 {Time(1_us), 0.2505F},
+                                                 {Time(2_us), 0.2515F},
+                                                 {Time(3_us), 0.0004F},
+                                                 {Time(4_us), 0.0F}}}};
+  RunTrace traced = run();
+  traced.memory = memory;
+  traced.utilisation = links;
+  write_perfetto_trace(path(), traced);
+  const RecordedTrace trace = load_trace(path());
+  ASSERT_EQ(trace.counters.size(), 2U);
+  EXPECT_EQ(trace.counters[0].samples.size(), 2U) << "77 once";
+  ASSERT_EQ(trace.counters[1].samples.size(), 4U) << "less than 0.1 % of the capacity is not seen";
+  EXPECT_EQ(trace.counters[1].samples[1].time, Time(2_us));
+  EXPECT_EQ(trace.counters[1].samples[3].value, 0) << "idle is";
+}
+
 TEST_F(PerfettoTest, TimesAreRoundedToNanosecondsWithoutAddingUp) {
   spans_.clear();
   constexpr std::int64_t kSpans = 1000;

@@ -232,5 +232,28 @@ TEST(WhatIf, EveryClassChangesItsOwnFiguresAndNoOthers) {
   EXPECT_EQ(parse_duration(text_at(after, "/collectives/launch")), parse_duration("10 us"));
 }
 
+TEST(WhatIf, ACollectiveOverNodesCountsForTheLinksThatHoldItUp) {
+  // Two servers of eight, whose own links are the slower part of an all-reduce over both.
+  const TemporaryFolder folder;
+  const std::string scenario = (folder / "scenario.json").string();
+  write_file(scenario, R"({"orrery": 1, "cluster": {"use": "ascend_910b_cluster"},
+      "workload": {"kind": "collective", "collective": "all_reduce", "size": "64 MiB", "ranks": 16},
+      "collectives": {"library": "predicted"}})");
+  const Outcome outcome = run_orrery({"run", scenario, "--what-if", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const JsonValue result = parse_json(outcome.out, "result");
+  for (const JsonValue& answer : result.find("what_if")->items) {
+    const double simulated = answer.find("change")->real;
+    const double estimate = answer.find("critical_path_estimate")->real;
+    const std::string& faster = answer.find("faster")->string;
+    if (faster == "intra_node") {
+      EXPECT_LT(simulated, -0.05);
+    }
+    if (faster == "intra_node" || faster == "inter_node") {
+      EXPECT_NEAR(estimate, simulated, 0.01) << faster << ": latencies are in the estimate";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace orrery
