@@ -43,7 +43,7 @@ CommandSyntax syntax() {
       "sizes", po::value<std::string>()->default_value("1KiB..4GiB"),
       "FROM..TO, doubling, or a list with commas; a plain number is bytes")(
       "algorithm", po::value<std::string>()->default_value("auto"),
-      "what follows the slash in `orrery list collectives`; with nccl auto also takes NVLS where "
+      "what follows the slash in `orrery list collectives`; auto also takes NVLS where "
       "the switch adds")("protocol", po::value<std::string>()->default_value("auto"),
                          "auto, ll, ll128 or simple")(
       "library", po::value<std::string>()->default_value("auto"),
