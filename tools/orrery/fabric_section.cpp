@@ -77,6 +77,12 @@ void refuse_engine(const Scenario& scenario, const std::string& what) {
   internal_error(__FILE__, __LINE__, "a mistake was not thrown");
 }
 
+void require_engine(const Scenario& scenario, const Builtins& builtins) {
+  if (builtins.fabric_engines.find(scenario.flows.engine) == nullptr) {
+    refuse_engine(scenario, "only `orrery run` starts the program that runs it");
+  }
+}
+
 void hand_over_to_engine(const Scenario& scenario, const Builtins& builtins,
                          std::span<const std::string> words) {
   if (builtins.fabric_engines.find(scenario.flows.engine) != nullptr) return;

@@ -29,6 +29,9 @@ JsonValue fabric_engine_json(const FlowChoice& choice,
 /// Throws `what` as the mistake of the scenario's choice of engine.
 [[noreturn]] void refuse_engine(const Scenario& scenario, const std::string& what);
 
+/// Throws the same where this program has no such engine, in what is done without another process.
+void require_engine(const Scenario& scenario, const Builtins& builtins);
+
 /// Has `program`, which lies beside this one, run the same words in place of this process: its
 /// output and exit code are those of this one. Returns where this program runs the engine itself.
 /// Throws ScenarioError at /fabric/engine where nothing does.

@@ -54,10 +54,8 @@ Run run_scenario(const Scenario& scenario, const Job& job, SimulatedJob& simulat
   Machine machine(engine, scenario.cluster, *scenario.fabric, *scenario.cost, builtins.collectives,
                   scenario.collectives);
   Executor executor(engine, graph, simulated.runner_on(machine), all);
-  const auto* moves = builtins.fabric_engines.find(scenario.flows.engine);
-  if (moves == nullptr)
-    refuse_engine(scenario, "only `orrery run` starts the program that runs it");
-  machine.use_engine(moves->make, scenario.flows);
+  require_engine(scenario, builtins);
+  machine.use_engine(builtins.fabric_engines.find(scenario.flows.engine)->make, scenario.flows);
   Time end;
   try {
     machine.prepare(graph, executor.listener(), simulated.symmetry(), scenario.variability,

@@ -101,6 +101,8 @@ TEST_F(SweepProgram, ADryRunNamesWhatIsInvalidAndWritesNothing) {
   EXPECT_NE(part.out.find("\n3 points, "), std::string::npos) << part.out;
   const Outcome none = sweep("dry", {"--dry-run", "--set", "/workload/precision=no"});
   EXPECT_EQ(none.exit_code, kWrongInput) << "no point is valid";
+  const Outcome other = sweep("dry", {"--dry-run", "--set", R"(/fabric={"engine": "simgrid"})"});
+  EXPECT_NE(other.out.find("12 of them invalid"), std::string::npos) << "as when they run";
 }
 
 TEST_F(SweepProgram, DoesWhatIsMissingOrBrokenAndNothingElse) {

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "sim/base/hash.hpp"
+#include "tools/orrery/fabric_section.hpp"
 #include "tools/orrery/fault_check.hpp"
 #include "tools/orrery/json_number.hpp"
 #include "tools/orrery/result_json.hpp"
@@ -76,6 +77,7 @@ std::optional<std::string> mistakes_of(JsonValue document, const Builtins& built
                                        const Catalog& catalog) {
   const PointOutcome outcome = guarded([&] {
     const Scenario scenario = scenario_from(std::move(document), {}, builtins, catalog);
+    require_engine(scenario, builtins);
     const Job job = build_job(scenario);
     check_faults(scenario, job, builtins);
     return PointOutcome{"ok", 0, "", {}, ""};
