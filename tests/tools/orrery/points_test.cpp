@@ -16,7 +16,7 @@ constexpr int kDoesNotFit = 3;
 constexpr const char* kExperiments[] = {"transformers/fp8",     "transformers/recomputation",
                                         "transformers/scaling", "transformers/schedules",
                                         "transports",           "t3/h100",
-                                        "t3/training"};
+                                        "t3/training",          "sweeps/scaling"};
 
 JsonValue load(const std::string& experiment, const std::string& file) {
   return load_json(ORRERY_SOURCE_DIR "/experiments/" + experiment + "/" + file, file);
