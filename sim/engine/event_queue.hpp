@@ -32,9 +32,10 @@ struct EventId {
 /// Pending events ordered by (time, phase, sequence): first scheduled, first run, within a phase.
 ///
 /// A HotQueue of 16-byte keys, whose handlers and tokens lie in slots beside them, and a FIFO for
-/// each phase of the present instant, to which events mostly add more events. Cancelling empties
-/// the slot and leaves the key to be dropped when it surfaces (lazy invalidation), or when more
-/// keys are dead than alive: O(1) on average.
+/// each phase of the present instant, to which events mostly add more events. Events that are
+/// pushed one after the other for one time and phase, as those of ranks in lock-step are, have one
+/// key and hang together in a chain. Cancelling empties the slot and leaves it to be dropped when
+/// it surfaces (lazy invalidation), or when many more are dead than alive: O(1) on average.
 class EventQueue {
  public:
   struct Event {
@@ -62,13 +63,14 @@ class EventQueue {
  private:
   // The order of a key = phase (2 bits) | sequence (38 bits) | slot (24 bits): comparing it
   // compares phase, then sequence, and the slot rides along.
+  static constexpr std::uint32_t kNoSlot = UINT32_MAX;
   struct Slot {
-    EventHandler* handler = nullptr;  // null: free, or cancelled with its key still in keys_
+    EventHandler* handler = nullptr;  // null: free, or cancelled and not dropped yet
     std::uint64_t token = 0;
     std::uint32_t generation = 0;
+    std::uint32_t next = kNoSlot;  // in the chain of one key
   };
 
-  static constexpr std::uint32_t kNoSlot = UINT32_MAX;
   struct Posted {
     EventHandler* handler = nullptr;
     std::uint64_t token = 0;
@@ -104,18 +106,30 @@ class EventQueue {
     present_[static_cast<std::size_t>(phase)].push(item);
     waiting_ |= 1U << static_cast<unsigned>(phase);
   }
+  std::uint32_t take_slot(EventHandler& handler, std::uint64_t token);
+  void push_key(Time time, Phase phase, std::uint32_t slot);
   bool present_is_next();
   Posted take_present();
+  void look_at_chain();
+  std::uint32_t take_kept();
+  void drop(std::uint32_t slot);
   void purge();
+  bool purge_chain(std::uint32_t head);
 
   HotQueue keys_;
-  std::array<Fifo, 4> present_;  // by phase: events of the time now_ that came since it is so
-  std::uint32_t waiting_ = 0;    // a bit for each of them that is not empty
-  Time now_;                     // of the last pop, or of the events in present_
+  std::array<Fifo, 4> present_;    // by phase: events of the time now_ that came since it is so
+  std::uint32_t waiting_ = 0;      // a bit for each of them that is not empty
+  Time now_;                       // of the last pop, or of the events in present_
+  std::uint32_t chain_ = kNoSlot;  // what is left of the chain whose key was taken last,
+  EventKey chain_key_{};           // and that key
+  std::uint32_t tail_ = kNoSlot;   // of the chain of the last key that was pushed
+  std::int64_t tail_time_ = 0;     // of that key, as is the phase
+  Phase tail_phase_ = Phase::complete;
   GrowingArray<Slot> slots_;
   GrowingArray<std::uint32_t> free_slots_;
   std::uint64_t next_sequence_ = 0;
   std::size_t live_ = 0;
+  std::size_t dead_ = 0;  // cancelled and not dropped yet
 };
 
 }  // namespace orrery
