@@ -100,7 +100,9 @@ TEST(EventQueue, AgreesWithASortedListUnderRandomPushesPopsAndCancels) {
       const auto least = std::min_element(expected.begin(), expected.end(),
                                           [](auto& a, auto& b) { return a.first < b.first; });
       // Asked or not: what comes between must still find its place.
-      if (action == 8) ASSERT_EQ(queue.next_time(), Time(Duration(std::get<0>(least->first))));
+      if (action == 8) {
+        ASSERT_EQ(queue.next_time(), Time(Duration(std::get<0>(least->first))));
+      }
       if (action == 8 && random.integer(0, 1) == 0) continue;
       ASSERT_EQ(queue.pop().token, std::get<2>(least->first));
       expected.erase(least);
