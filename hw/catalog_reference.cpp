@@ -51,6 +51,13 @@ void erase(JsonValue& object, std::string_view key) {
   std::erase_if(object.members, [key](const auto& member) { return member.key == key; });
 }
 
+bool is_of_another_kind(const JsonValue& old, const JsonValue& patch) {
+  const JsonValue* was = old.find("kind");
+  const JsonValue* is = patch.find("kind");
+  return was != nullptr && is != nullptr && was->kind == Kind::string && is->kind == Kind::string &&
+         was->string != is->string;
+}
+
 void merge_override(JsonValue& target, const JsonValue& patch, bool pending) {
   pending = pending || target.find("use") != nullptr;
   for (const auto& [key, value] : patch.members) {
@@ -71,7 +78,9 @@ void merge_override(JsonValue& target, const JsonValue& patch, bool pending) {
     if (value.kind != Kind::object || (may_refer && is_reference(value))) {
       merged = value;
     } else {
-      if (value.find("value") != nullptr) {
+      const bool starts_anew =
+          (key == "fabric" || kind_of_key(key) == "links") && is_of_another_kind(merged, value);
+      if (starts_anew || value.find("value") != nullptr) {
         merged = empty_object(value.origin);
       }
       merge_override(merged, value, pending);

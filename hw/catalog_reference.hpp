@@ -21,12 +21,16 @@ JsonValue spelled_out(JsonValue name);
 
 void erase(JsonValue& object, std::string_view key);
 
-/// RFC 7396, but for two places where merging key by key would mix two things: a reference replaces
-/// what stood there (else the old overrides would apply to the new entry), and so does a fact with
-/// its "value" (else it would be given the old one's source). Overrides of a reference join it, and
-/// there a null is kept until the entry is known that it deletes a key of (`pending`). An object
-/// that lost a key, or was given one, stands where that was asked for: a complaint about the whole,
-/// or about what is missing from it, goes there.
+/// Whether both say a "kind", and not the same.
+bool is_of_another_kind(const JsonValue& old, const JsonValue& patch);
+
+/// RFC 7396, but for three places where merging key by key would mix two things: a reference
+/// replaces what stood there (else the old overrides would apply to the new entry), and so do a
+/// fact with its "value" (else it would be given the old one's source) and a fabric or link of
+/// another "kind" (else it would be given keys of the old kind). Overrides of a reference join it,
+/// and there a null is kept until the entry is known that it deletes a key of (`pending`). An
+/// object that lost a key, or was given one, stands where that was asked for: a complaint about the
+/// whole, or about what is missing from it, goes there.
 void merge_override(JsonValue& target, const JsonValue& patch, bool pending = false);
 
 /// Puts "name" first; `name` is for a value that has none or, with `replace`, another.

@@ -76,8 +76,16 @@ std::optional<JsonValue> CatalogResolver::expand(std::string_view kind, const Js
   if (!value) {
     return std::nullopt;
   }
-  merge_override(*value, reference->with);
-  merge_override(*value, reference->beside);
+  bool starts_anew = false;
+  for (const JsonValue* patch : {&reference->with, &reference->beside}) {
+    // A link of another kind is not the one that was named.
+    if (kind == "links" && is_of_another_kind(*value, *patch)) {
+      starts_anew = true;
+      *value = empty_object(patch->origin);
+    }
+    merge_override(*value, *patch);
+  }
+  if (starts_anew) return value;
   JsonValue name = json_string(name_of(*found->file));
   name.origin = reference->use.origin;
   const bool is_named_by_hand = found->file->value.find("name") != nullptr ||

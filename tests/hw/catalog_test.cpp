@@ -137,6 +137,29 @@ TEST_F(CatalogTest, OverridesMergeWithAndOtherKeys) {
   EXPECT_EQ(link->find("latency")->string, "1 us") << "overrides of the old link went with it";
 }
 
+TEST_F(CatalogTest, AFabricOrLinkOfAnotherKindStartsAnew) {
+  const std::string mine = R"("bandwidth": "7 GB/s", "latency": "9 us", "efficiency": 1)";
+  const JsonValue document = resolved(R"({"cluster": {"use": "hall", "with": {
+      "fabric": {"kind": "ring"},
+      "node": {"nic_link": {"kind": "pcie", )" +
+                                      mine + R"(}, "fabric": {"kind": "ring",
+               "link": {"use": "cord", "kind": "pcie", )" +
+                                      mine + R"(}}}}}})");
+  ASSERT_EQ(reported(), "");
+  const ClusterSpec cluster = read(document);
+  EXPECT_EQ(cluster.fabric->members.size(), 1U);
+  EXPECT_EQ(cluster.node.fabric.find("links_per_device"), nullptr) << "a key of the crossbar";
+  for (const JsonValue* link : {document.find("cluster")->find("node")->find("nic_link"),
+                                cluster.node.fabric.find("link")}) {
+    EXPECT_EQ(link->members.size(), 4U) << "nothing of the wire, nor its name";
+    EXPECT_EQ(link->find("latency")->string, "9 us");
+  }
+  const JsonValue same = resolved(R"({"cluster": {"use": "hall", "with": {
+      "node": {"nic_link": {"kind": "wire", "latency": "9 us"}}}}})");
+  EXPECT_EQ(read(same).node.nic_link->name, "wire") << "of the same kind it is joined";
+  EXPECT_EQ(reported(), "");
+}
+
 TEST_F(CatalogTest, NullRemovesAField) {
   for (const char* text : {R"({"cluster": {"use": "hall", "with": {"fabric": null}}})",
                            R"({"cluster": {"use": "hall", "fabric": null}})"}) {

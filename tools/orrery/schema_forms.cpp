@@ -79,7 +79,9 @@ JsonValue catalogue_reference(const Catalog& catalog, const std::vector<std::str
        {"properties",
         json_object(
             {{"use", name},
-             {"with", described("object", "fields of the entry to override (RFC 7396)")}})}});
+             {"with", described("object",
+                                "fields of the entry to override (RFC 7396); a fabric or link "
+                                "of another kind starts anew")}})}});
   return json_object({{"description", text(description)},
                       {"anyOf", json_array({std::move(name), std::move(object)})}});
 }

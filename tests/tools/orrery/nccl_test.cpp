@@ -153,7 +153,8 @@ TEST(CollectiveCommand, LetsTheSwitchAddLargeBuffersOfFloats) {
   EXPECT_EQ(algorithm("dgx_a100", "float"), "ring");
   const std::string ring = testing::TempDir() + "nccl_test_ring.json";
   std::ofstream(ring) << R"({"use": "dgx_h100", "with":
-      {"node": {"fabric": {"kind": "ring", "links_per_device": null, "links_per_pair": 9}}}})";
+      {"node": {"fabric": {"kind": "ring", "link": "nvlink4", "links_per_pair": 9,
+               "in_network_reduction": true}}}})";
   EXPECT_EQ(algorithm(ring, "float"), "ring") << "no switch, nobody who adds";
 }
 

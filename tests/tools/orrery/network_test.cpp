@@ -152,7 +152,7 @@ class GraphMlTest : public NetworkTest {
     write_file(folder_ / "net.graphml", graphml);
     write_file(scenario_, R"({"orrery": 1,
       "cluster": {"nodes": 1, "node": {"use": "dgx_a100", "with": {"devices": 2, "nics": 1, "fabric":
-        {"links_per_device": null, "kind": "graph", "file": "net.graphml", "link": )" +
+        {"kind": "graph", "file": "net.graphml", "link": )" +
                               link + R"(}}}},
       "workload": {"kind": "transformer_training", "network": "gpt2", "parallel": {"tensor": 2},
                    "sequence_length": 128, "micro_batch": 1, "global_batch": 4}})");
