@@ -5,6 +5,8 @@
 #include <boost/graph/push_relabel_max_flow.hpp>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <set>
 #include <vector>
 
 namespace orrery {
@@ -41,27 +43,77 @@ double capacity_of(const TopologyLink& link) {
   return link.bundle * link.spec.bandwidth.as_double();
 }
 
-void measure_halves(const Topology& topology, TopologyFigures& figures) {
-  const int half = topology.endpoints() / 2;
-  if (half == 0) return;
+/// By vertex, what it is joined to but for links of one dimension: in a grid the place along it.
+/// A part is called by the least of its vertices.
+std::vector<int> parts_without(const Topology& topology, int dimension) {
+  std::vector<int> part(index(topology.vertices()));
+  std::iota(part.begin(), part.end(), 0);
+  const auto root = [&part](int vertex) {
+    while (part[index(vertex)] != vertex) {
+      vertex = part[index(vertex)] = part[index(part[index(vertex)])];
+    }
+    return vertex;
+  };
+  for (const TopologyLink& link : topology.links()) {
+    if (link.dimension == dimension) continue;
+    const auto [least, other] = std::minmax({root(link.from), root(link.to)});
+    part[index(other)] = least;
+  }
+  for (int vertex = 0; vertex < topology.vertices(); ++vertex) part[index(vertex)] = root(vertex);
+  return part;
+}
+
+/// Which endpoints are in the first half: by index; in a grid also along each of its dimensions,
+/// of equally long ones along one.
+std::set<std::vector<bool>> halves_of(const Topology& topology) {
+  const auto endpoints = index(topology.endpoints());
+  std::vector<bool> first(endpoints, false);
+  std::fill_n(first.begin(), endpoints / 2, true);
+  std::set<std::vector<bool>> halves = {first};
+  std::set<int> dimensions;
+  for (const TopologyLink& link : topology.links()) {
+    if (link.dimension >= 0) dimensions.insert(link.dimension);
+  }
+  std::set<std::size_t> lengths;
+  for (const int dimension : dimensions) {
+    const std::vector<int> part = parts_without(topology, dimension);
+    if (!lengths.insert(std::set<int>(part.begin(), part.end()).size()).second) continue;
+    std::vector<int> order(endpoints);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&part](int a, int b) { return part[index(a)] < part[index(b)]; });
+    first.assign(endpoints, false);
+    for (std::size_t i = 0; i < endpoints / 2; ++i) first[index(order[i])] = true;
+    halves.insert(first);
+  }
+  return halves;
+}
+
+void measure_halves(const Topology& topology, const std::vector<bool>& first,
+                    TopologyFigures& figures) {
   double sent = 0;      // by the first half
   double received = 0;  // by the rest
   const int source = topology.vertices();
   const int sink = source + 1;
   Graph graph(index(sink) + 1);
+  const auto is_end = [&](int vertex, bool of_first) {
+    return vertex < topology.endpoints() && first[index(vertex)] == of_first;
+  };
   for (const TopologyLink& link : topology.links()) {
     const double capacity = capacity_of(link);
     add_capacity(graph, link.from, link.to, capacity);
-    if (link.from < half) sent += capacity;
-    if (link.to >= half && link.to < topology.endpoints()) received += capacity;
+    if (is_end(link.from, true)) sent += capacity;
+    if (is_end(link.to, false)) received += capacity;
   }
   for (int endpoint = 0; endpoint < topology.endpoints(); ++endpoint) {
-    const bool first = endpoint < half;
-    add_capacity(graph, first ? source : endpoint, first ? endpoint : sink, sent);
+    const bool sends = first[index(endpoint)];
+    add_capacity(graph, sends ? source : endpoint, sends ? endpoint : sink, sent);
   }
   const std::int64_t flow = boost::push_relabel_max_flow(graph, index(source), index(sink));
-  figures.bisection = static_cast<double>(flow) * kFlowUnit;
-  if (flow > 0) figures.oversubscription = std::min(sent, received) / figures.bisection;
+  const double bisection = static_cast<double>(flow) * kFlowUnit;
+  if (figures.bisection > 0 && bisection >= figures.bisection) return;
+  figures.bisection = bisection;
+  if (flow > 0) figures.oversubscription = std::min(sent, received) / bisection;
 }
 
 /// Hops from one vertex to all.
@@ -118,7 +170,10 @@ TopologyFigures figures_of(const Topology& topology) {
   }
   figures.links = topology.links().size();
   measure_hops(topology, figures);
-  measure_halves(topology, figures);
+  if (figures.endpoints < 2) return figures;
+  for (const std::vector<bool>& first : halves_of(topology)) {
+    measure_halves(topology, first, figures);
+  }
   return figures;
 }
 

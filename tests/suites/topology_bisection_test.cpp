@@ -1,5 +1,4 @@
-// What goes at once from the first half of the endpoints to the second, and how far apart they are,
-// as `orrery topology` says it, against the numbers that follow from the shape.
+// What goes at once from one half of the endpoints to the other, and how far apart they are, as `orrery topology` says it, against the numbers that follow from the shape.
 #include <gtest/gtest.h>
 
 #include <algorithm>

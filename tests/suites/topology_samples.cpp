@@ -112,7 +112,9 @@ std::vector<Sample> grid_samples(const std::string& kind) {
           {"mesh", section(kind, two + R"(, "dimensions": [3, 4], "wrap_around": false)"),
            devices(12), grid_hops({3, 4}, in_line), 60, true},
           {"NICs", section(kind, one + R"(, "dimensions": [5, 4])"), nics(20, 1),
-           grid_hops({5, 4}, round_ring, 1), 100, true}};
+           grid_hops({5, 4}, round_ring, 1), 100, true},
+          {"long first", section(kind, one + R"(, "dimensions": [6, 2])"), nics(12, 2),
+           grid_hops({6, 2}, round_ring, 2), 40, true}};
 }
 
 std::vector<Sample> fat_tree_samples() {

@@ -53,8 +53,8 @@ std::string figures_text(const std::string& title, const std::string& endpoint,
        << figures.mean_hops << " on average\n";
   if (figures.bisection > 0) {
     text << "  bisection " << figures.bisection / 1e9
-         << " GB/s from the first half to the second, raw; oversubscription "
-         << figures.oversubscription << "\n";
+         << " GB/s from one half to the other, raw; oversubscription " << figures.oversubscription
+         << "\n";
   }
   return text.str();
 }
