@@ -23,10 +23,10 @@ namespace {
 namespace s4u = simgrid::s4u;
 using simgrid::kernel::timer::Timer;
 
-/// Before the first byte of a message with LV08, and a picosecond to be past it.
+/// Before the first byte of a message with LV08.
 Duration delay_of(Duration latency) {
   constexpr double kLatencyFactor = 13.01;
-  return duration_from_seconds(kLatencyFactor * to_seconds(latency)) + Duration(1);
+  return duration_from_seconds(kLatencyFactor * to_seconds(latency));
 }
 
 std::unique_ptr<s4u::Engine> make_engine(const std::string& model) {
@@ -135,7 +135,9 @@ ShareId SimgridFlows::start(const MessageFlow& message, EventHandler& on_left,
     activities_->count(usage.resource, message.bytes * usage.coefficient);
   }
   if (message.bytes <= 0) {
-    engine_->schedule(engine_->now(), Phase::complete, on_left, token);
+    // SimGrid is not asked, which would wait for the latency all the same.
+    const Duration delay = is_plain() ? Duration(0) : delay_of(message.latency);
+    engine_->schedule(engine_->now() + delay, Phase::complete, on_left, token);
     return {};
   }
   if (index_of_.empty()) priority_ = message.terms.priority;
@@ -152,8 +154,9 @@ ShareId SimgridFlows::start(const MessageFlow& message, EventHandler& on_left,
   index_of_.emplace(key, index);
   devices_.message_begins(index, message);
   settle();
-  if (!is_plain()) {  // it begins later, and nobody says so
-    engine_->schedule(engine_->now() + delay_of(message.latency), Phase::complete, *this, 0);
+  if (!is_plain()) {  // it begins later, a picosecond past that, and nobody says so
+    const Duration delay = delay_of(message.latency) + Duration(1);
+    engine_->schedule(engine_->now() + delay, Phase::complete, *this, 0);
   }
   return {};
 }
