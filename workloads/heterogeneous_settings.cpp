@@ -26,6 +26,13 @@ std::int64_t count_or(JsonCursor cursor, std::int64_t otherwise, CountRange rang
   return cursor.present() ? cursor.as_count(range) : otherwise;
 }
 
+/// A network that is right in itself and does not go here: said where the scenario names it.
+void refuse_network(const JsonCursor& network, const std::string& why) {
+  JsonValue place;
+  place.origin = network.value().used_at ? *network.value().used_at : network.value().origin;
+  report_at(place, why, network.diagnostics());
+}
+
 /// Queries, keys, values and the output of every layer change hands forward, and their gradients
 /// backward (Jacobs et al. 2023, DeepSpeed-Ulysses, arXiv:2309.14509, §3.1).
 Bytes exchanged_per_token(const NetworkShape& shape, Precision precision) {
@@ -182,13 +189,14 @@ std::optional<HeterogeneousSettings> read_heterogeneous(JsonCursor parameters,
   if (network) {
     settings.network = *network;
     if (network->has_latent()) {
-      parameters.find("network").error("latent attention is not exchanged by heads");
+      refuse_network(parameters.find("network"), "latent attention is not exchanged by heads");
     }
     if (network->linear_layers() > 0) {
-      parameters.find("network").error(
+      refuse_network(
+          parameters.find("network"),
           "a plan is for layers with a softmax, whose work grows with pairs of tokens; of the " +
-          std::to_string(network->layers) + " layers " + std::to_string(network->linear_layers()) +
-          " are linear");
+              std::to_string(network->layers) + " layers " +
+              std::to_string(network->linear_layers()) + " are linear");
     }
   }
   const std::string precision = choice_or_first(parameters.find("precision"), {"bf16", "fp16"});
