@@ -139,7 +139,9 @@ const CollectiveCalls::GroupFacts& CollectiveCalls::group_facts(std::span<const 
       limit = std::max({limit, bandwidth_of(group, rank, Direction::in),
                         bandwidth_of(group, rank, Direction::out)});
     }
-    known->second.site = &*sites_.insert(site_of(*fabric_, group)).first;
+    const RingInOrder in_order =
+        choice_.library != nullptr ? RingInOrder::both_ways : RingInOrder::one_way;
+    known->second.site = &*sites_.insert(site_of(*fabric_, group, in_order)).first;
     if (prediction_ != nullptr) known->second.reach = prediction_->reach(group);
   }
   return known->second;

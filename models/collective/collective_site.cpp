@@ -83,21 +83,22 @@ std::vector<int> links_between(const Fabric& fabric, std::span<const Rank> group
   return single == pairs ? std::vector<int>{} : links;
 }
 
-std::vector<std::vector<int>> rings_of(const Fabric& fabric, std::span<const Rank> group) {
+std::vector<std::vector<int>> rings_of(const Fabric& fabric, std::span<const Rank> group,
+                                       RingInOrder in_order) {
   if (group.size() < 3 || group.size() > kMostSearched || fabric.spreads()) return {};
   std::vector<int> links = links_between(fabric, group);
   if (links.empty()) return {};
   std::vector<std::vector<int>> rings =
       disjoint_cycles(std::move(links), static_cast<int>(group.size()));
-  // One in the members' own order is what a ring is anyway: one way, where rings of a site are gone
-  // both ways, or both where that is asked for by name.
-  if (rings.size() == 1 && std::is_sorted(rings.front().begin(), rings.front().end())) return {};
+  const bool is_in_order =
+      rings.size() == 1 && std::is_sorted(rings.front().begin(), rings.front().end());
+  if (is_in_order && in_order == RingInOrder::one_way) return {};
   return rings;
 }
 
 }  // namespace
 
-CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group) {
+CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group, RingInOrder in_order) {
   CollectiveSite site;
   std::map<int, int> nodes;                 // number by node of the fabric
   std::map<std::pair<int, int>, int> nics;  // number by numbers of node and adapter
@@ -117,7 +118,7 @@ CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group) {
   if (nodes.size() == 1) {
     site.node.clear();
     site.nic.clear();
-    site.rings = rings_of(fabric, group);
+    site.rings = rings_of(fabric, group, in_order);
   }
   return site;
 }

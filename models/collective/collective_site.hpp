@@ -7,8 +7,13 @@
 
 namespace orrery {
 
+/// A single ring over links of their own that visits the members in their own order is what "ring"
+/// is anyway, one way. A library that searches rings, as NCCL does, goes it both ways, like any.
+enum class RingInOrder { one_way, both_ways };
+
 /// Where the members of a group stand in a fabric.
-CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group);
+CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group,
+                       RingInOrder in_order = RingInOrder::one_way);
 
 /// The same where only the first so many adapters of a node are taken; 0: all. Members at others
 /// have none (-1): rings and trees enter and leave by those that have one. A ring over one adapter

@@ -52,6 +52,34 @@ TEST(Nccl, ARingOnOneNodeTakesItsFormula) {
   }
 }
 
+// Over a ring of links half of a buffer goes round each way, whatever the devices are called: more
+// than one direction could carry.
+TEST(Nccl, GoesARingOfLinksBothWays) {
+  std::vector<Time> ends;
+  for (const int stride : {1, 3}) {
+    ClusterSpec cluster = nccl_node_of(kNvlink4);
+    std::vector<JsonValue> links;
+    for (int at = 0; at < kDevices; ++at) {
+      const JsonValue here = json_integer(at * stride % kDevices);
+      const JsonValue next = json_integer((at + 1) * stride % kDevices);
+      links.push_back(
+          json_object({{"between", json_array({here, next})}, {"link", to_json(kNvlink4)}}));
+    }
+    cluster.node.fabric =
+        json_object({{"kind", json_string("graph")}, {"links", json_array(std::move(links))}});
+    const auto fabric = nccl_fabric_of(cluster);
+    CollectiveChoice choice;
+    choice.library = make_nccl(nccl_fits_from(shipped_nccl()), cluster, *fabric, {});
+    GraphOf graph(kDevices);
+    graph.collective(CollectiveKind::all_reduce, 512_MiB, kDevices);
+    ends.push_back(run(cluster, graph, choice).end);
+    const double moved =
+        steps_of(CollectiveKind::all_reduce, kDevices) * (512_MiB).as_double() / kDevices;
+    EXPECT_GT(moved / to_seconds(ends.back().since_start()), kNvlink4.bandwidth.as_double());
+  }
+  EXPECT_EQ(ends.front(), ends.back());
+}
+
 TEST(Nccl, TakesLlForLittleAndSimpleForMuch) {
   const ClusterSpec cluster = nccl_node_of(kNvlink4);
   EXPECT_EQ(plan_on(cluster, CollectiveKind::all_gather, 1_KiB, 8).protocol, "LL");
