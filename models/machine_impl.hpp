@@ -48,6 +48,7 @@ struct Message {
   Rank source = 0;
   Rank destination = 0;
   bool dma = false;           // of a trigger unit's engine
+  bool meets = false;         // of a collective: Send::meets
   double bound = kUnbounded;  // bytes/s
 };
 

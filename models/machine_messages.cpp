@@ -28,13 +28,13 @@ void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& sen
                          .reduces = send.reduces,
                          .priority = of.priority,
                          .terms = of.call->terms ? &*of.call->terms : nullptr};
-  if (of.program->in_network() && of.program->meets(step))
-    leaving.load = of.program->meeting_load();
+  if (send.meets) leaving.load = of.program->meeting_load();
   Message& message = leaving.message;
   message.run = run;
   message.from = from;
   message.to = send.to;
   message.step = step;
+  message.meets = send.meets;
   message.bytes = send.bytes;
   int source = from;
   int destination = send.to;
@@ -129,7 +129,7 @@ void Machine::Impl::message_arrived(std::uint32_t index) {
   if (message.run == kNoRun) {
     listener->delivered(message.instance);
   } else {
-    collectives.message_arrived(message.run, message.to, message.step);
+    collectives.message_arrived(message.run, message.to, message.step, message.meets);
   }
 }
 

@@ -15,6 +15,7 @@ struct Send {
   int to = 0;  // position in the group
   Bytes bytes;
   bool reduces = false;  // the receiver adds it to what it has: it reads the arrived data once more
+  bool meets = false;    // it ends in the switches: CollectiveProgram::meeting
   std::int32_t path = -1;  // of a folded program: the name of its way; else by the fabric's route
 };
 
@@ -55,13 +56,15 @@ class CollectiveProgram {
   /// begins a later step, and in a buffer for receipts until then. Not needed to run: it is there
   /// so that anybody can check that the right data moves.
   virtual void payloads(int member, int step, std::vector<Payload>& out) const = 0;
-  /// Whether switches of the network do a part of it: add, or copy to many. Then some steps meet.
+  /// Whether switches of the network do a part of it: add, or copy to many. Then some messages
+  /// meet.
   virtual bool in_network() const { return false; }
-  /// Of such a step the messages say what links carry, not from whom to whom: all members' messages
-  /// end in the switches, and nothing of it has been received before all have arrived. Who receives
-  /// a message then has, of the bytes it holds, the sum over all members that sent these.
-  virtual bool meets(int) const { return false; }
-  /// Of the messages of such steps: a switch that copies a block to n members is sent it once.
+  /// How many messages of a step, of all members together, end in the switches (Send::meets). They
+  /// say what links carry, not from whom to whom: none of them has been received before all have
+  /// arrived. Who receives one then has, of the bytes it holds, the sum over all members that sent
+  /// these in that step.
+  virtual int meeting(int) const { return 0; }
+  /// Of such messages: a switch that copies a block to n members is sent it once.
   virtual Load meeting_load() const { return {}; }
 };
 

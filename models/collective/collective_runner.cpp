@@ -1,6 +1,7 @@
 #include "models/collective/collective_runner.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/base/errors.hpp"
 
@@ -13,7 +14,6 @@ void CollectiveRunner::begin(std::uint32_t id, std::shared_ptr<const CollectiveP
   run.program = std::move(program);
   run.steps = run.program->steps();
   run.lag = run.program->lag();
-  run.in_network = run.program->in_network();
   run.members.resize(static_cast<std::size_t>(members));
   for (int member = 0; member < members; ++member) {
     Member& state = run.members[static_cast<std::size_t>(member)];
@@ -29,27 +29,23 @@ void CollectiveRunner::message_sent(std::uint32_t run, int from) {
   if (--state.in_flight == 0) advance(run, from);
 }
 
-void CollectiveRunner::message_arrived(std::uint32_t id, int to, int step) {
-  if (runs_[id].in_network && runs_[id].program->meets(step)) {
-    message_met(id, step);
+void CollectiveRunner::message_arrived(std::uint32_t id, int to, int step, bool meets) {
+  if (meets) {
+    message_met(id, to, step);
   } else {
     receive(id, to, step);
   }
 }
 
-/// When the last message of the step has come, everybody has received theirs.
-void CollectiveRunner::message_met(std::uint32_t id, int step) {
-  const std::shared_ptr<const CollectiveProgram> program = runs_[id].program;
-  const int members = static_cast<int>(runs_[id].members.size());
-  const auto [missing, is_new] = runs_[id].missing.try_emplace(step, 0);
-  for (int member = 0; is_new && member < members; ++member) {
-    missing->second += program->receives(member, step);
-  }
-  if (--missing->second > 0) return;
-  runs_[id].missing.erase(missing);
-  for (int member = 0; member < members; ++member) {
-    for (int left = program->receives(member, step); left > 0; --left) receive(id, member, step);
-  }
+/// When the last of those of the step has come, everybody has received theirs.
+void CollectiveRunner::message_met(std::uint32_t id, int to, int step) {
+  Run& run = runs_[id];
+  std::vector<int>& met = run.met[step];
+  met.push_back(to);
+  if (static_cast<int>(met.size()) < run.program->meeting(step)) return;
+  const std::vector<int> receivers = std::move(met);
+  run.met.erase(step);
+  for (const int member : receivers) receive(id, member, step);
 }
 
 void CollectiveRunner::receive(std::uint32_t id, int to, int step) {

@@ -32,7 +32,8 @@ class CollectiveRunner {
   /// Begins a collective; `run` is the caller's name for it, free for reuse once all have finished.
   void begin(std::uint32_t run, std::shared_ptr<const CollectiveProgram> program, int members);
   void message_sent(std::uint32_t run, int from);
-  void message_arrived(std::uint32_t run, int to, int step);
+  /// `meets`: as its Send says.
+  void message_arrived(std::uint32_t run, int to, int step, bool meets);
 
  private:
   struct Member {
@@ -45,14 +46,13 @@ class CollectiveRunner {
     std::shared_ptr<const CollectiveProgram> program;
     int steps = 0;
     int lag = 1;
-    bool in_network = false;
-    std::map<int, int> missing;  // by step that meets and is under way: messages to come
+    std::map<int, std::vector<int>> met;  // by step: to whom those are that have met so far
     std::vector<Member> members;
   };
 
   void advance(std::uint32_t run, int member);
   void receive(std::uint32_t run, int to, int step);
-  void message_met(std::uint32_t run, int step);
+  void message_met(std::uint32_t run, int to, int step);
   void complete_received_steps(const Run& run, int member, Member& state);
 
   MessageCarrier* carrier_;

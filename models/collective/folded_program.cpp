@@ -44,7 +44,10 @@ const FoldedProgram::Step& FoldedProgram::step_like(int step) const {
     for (int member = 0; member < members(); ++member) {
       std::vector<Send>& sends = folded.sends[static_cast<std::size_t>(member)];
       fold_sends(member, entry->first, sends);
-      for (const Send& send : sends) ++folded.receives[static_cast<std::size_t>(send.to)];
+      for (const Send& send : sends) {
+        ++folded.receives[static_cast<std::size_t>(send.to)];
+        folded.meeting += send.meets ? 1 : 0;
+      }
     }
   }
   return folded;
@@ -72,11 +75,13 @@ void FoldedProgram::fold_sends(int member, int step, std::vector<Send>& out) con
     const int to = member_of_[static_cast<std::size_t>(send.to)];
     std::size_t like = 0;
     while (like < out.size() && !(out[like].to == to && out[like].bytes == send.bytes &&
-                                  out[like].reduces == send.reduces && ways[like] == way)) {
+                                  out[like].reduces == send.reduces &&
+                                  out[like].meets == send.meets && ways[like] == way)) {
       ++like;
     }
     if (like == out.size()) {
-      out.push_back(Send{to, send.bytes, send.reduces, static_cast<std::int32_t>(paths_.size())});
+      out.push_back(
+          Send{to, send.bytes, send.reduces, send.meets, static_cast<std::int32_t>(paths_.size())});
       paths_.push_back(Path{from, send.to, 0});
       ways.push_back(way);
     }

@@ -31,7 +31,9 @@ class FoldedProgram final : public CollectiveProgram {
   int lag() const override { return program_->lag(); }
   int pattern(int step) const override { return program_->pattern(step); }
   bool in_network() const override { return program_->in_network(); }
-  bool meets(int step) const override { return program_->meets(step); }
+  int meeting(int step) const override {
+    return program_->meeting(step) == 0 ? 0 : step_like(step).meeting;
+  }
   Load meeting_load() const override { return program_->meeting_load(); }
   void sends(int member, int step, std::vector<Send>& out) const override;
   int receives(int member, int step) const override;
@@ -50,6 +52,7 @@ class FoldedProgram final : public CollectiveProgram {
   struct Step {  // by member
     std::vector<std::vector<Send>> sends;
     std::vector<int> receives;
+    int meeting = 0;  // messages, of all together
   };
   const Step& step_like(int step) const;
   void fold_sends(int member, int step, std::vector<Send>& out) const;

@@ -123,13 +123,18 @@ std::unique_ptr<CollectiveProgram> make_torus_all_reduce(const CollectiveCall& c
   return grid_all_reduce(call, square_grid(call));
 }
 
+/// Pieces that follow each other through the switches before the first is back: enough to hide the
+/// latency of a way (assumed; half of what a tree has, whose way is longer).
+constexpr int kBuffers = 4;
+
 /// The switches between the nodes add. Inside a node everybody gets its part of the buffer from all
 /// others, sends it up the tree of its rail's switches and gets the sum from there, and gives it to
 /// all others: S/w once out of each adapter and once into it, w members a node (Graham et al. 2016,
 /// "Scalable Hierarchical Aggregation Protocol (SHArP)", COMHPC, §II; the order of NCCL's
 /// CollNetDirect, src/device/all_reduce.h, recalled). What the links between switches carry is that
 /// of messages from each node to the next: of every leaf that nodes stand on one up and one down,
-/// as of a tree. Leaves out the time of adding, and deeper trees than the way to the next node.
+/// as of a tree. Pieces follow each other, so that links inside nodes and between them work at
+/// once. Leaves out the time of adding, and deeper trees than the way to the next node.
 std::unique_ptr<CollectiveProgram> make_sharp_all_reduce(const CollectiveCall& call) {
   Grid grid = grid_of_nodes(call);
   if (grid.height() == 1) {  // in one node: everybody by itself
@@ -138,10 +143,12 @@ std::unique_ptr<CollectiveProgram> make_sharp_all_reduce(const CollectiveCall& c
     grid = Grid(std::move(alone));
   }
   const int inside = grid.width() > 1 ? 1 : 0;
+  const Bytes block((call.size.count() + grid.width() - 1) / grid.width());
   return in_rounds(call,
                    {.rounds = 1 + 2 * inside,
                     .blocks = grid.width(),
-                    .chunk = call.chunk > Bytes(0) ? call.chunk : kPipelineChunk,
+                    .chunk = call.chunk > Bytes(0) ? call.chunk : chain_chunk(block, 2 * kBuffers),
+                    .ahead = kBuffers,
                     .network_round = inside},
                    [grid, inside](int member, int round, std::vector<Exchange>& out) {
                      const Grid::Place at = grid.place(member);

@@ -29,12 +29,18 @@ void MemberTimes::walk_once(std::span<const TimedMessage> messages) {
   }
   left_ = begins_;
   if (lag > 1) arrived = arrived_[(step_ + lag - 1) % lag];
+  double met = 0;
   for (const TimedMessage& message : messages) {
-    const double begins = begins_[static_cast<std::size_t>(message.from)];
+    const double leaves = begins_[static_cast<std::size_t>(message.from)] + message.leaves;
     double& left = left_[static_cast<std::size_t>(message.from)];
     double& last = arrived[static_cast<std::size_t>(message.to)];
-    left = std::max(left, begins + message.leaves);
-    last = std::max(last, begins + message.leaves + message.latency);
+    left = std::max(left, leaves);
+    (message.meets ? met : last) = std::max(message.meets ? met : last, leaves + message.latency);
+  }
+  for (const TimedMessage& message : messages) {
+    if (!message.meets) continue;
+    double& last = arrived[static_cast<std::size_t>(message.to)];
+    last = std::max(last, met);
   }
   ++step_;
 }

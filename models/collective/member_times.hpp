@@ -13,6 +13,7 @@ struct TimedMessage {
   double least = 0;    // that it takes to leave, whatever else is on its links
   double latency = 0;  // from when it has left to when it has arrived
   double leaves = 0;   // after its sender began the step
+  bool meets = false;  // it has arrived when the last such one of the step has
 };
 
 /// When the members of a collective are where in its program, by the rules of CollectiveProgram: a

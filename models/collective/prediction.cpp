@@ -28,6 +28,7 @@ struct Sent {
   int from = 0;
   int to = 0;
   Bytes bytes;
+  bool meets = false;
 };
 
 /// Steps in a row of which the first stands for all.
@@ -90,7 +91,7 @@ struct CollectivePrediction::Impl {
 
   Fabric* fabric;
   std::vector<Sent> sends;                // of the step at hand
-  CollectiveProgram::Load load;           // of each of them
+  CollectiveProgram::Load load;           // of those of them that meet
   std::vector<TimedMessage> messages;     // those of them that are looked at
   std::vector<int> hops;                  // the links of all of these, one after the other
   std::vector<std::size_t> first_hops;    // of each
@@ -119,13 +120,12 @@ Fabric::Route CollectivePrediction::Impl::route(Rank from, Rank to) {
 /// The sends of a step. False where there are too many.
 bool CollectivePrediction::Impl::collect(const CollectiveProgram& program, int step, int members) {
   sends.clear();
-  const bool meets = program.in_network() && program.meets(step);
-  load = meets ? program.meeting_load() : CollectiveProgram::Load{};
+  load = program.meeting_load();
   std::vector<Send> of_member;
   for (int member = 0; member < members; ++member) {
     of_member.clear();
     program.sends(member, step, of_member);
-    for (const Send& send : of_member) sends.push_back({member, send.to, send.bytes});
+    for (const Send& send : of_member) sends.push_back({member, send.to, send.bytes, send.meets});
     if (sends.size() > kMostSends) return false;
   }
   return true;
@@ -189,10 +189,10 @@ void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
     from_end[index] = std::min(from_end[index], distance);
     busy[index] += (route.shares.empty() ? 1 : route.shares[i]) *
                    (link(route.links[i]).counts_messages ? 1 : sent.bytes.as_double()) *
-                   (length == 1       ? 1
-                    : i == 0          ? load.out
-                    : i + 1 == length ? load.in
-                                      : 1);
+                   (!sent.meets || length == 1 ? 1
+                    : i == 0                   ? load.out
+                    : i + 1 == length          ? load.in
+                                               : 1);
     hops.push_back(route.links[i]);
   }
   const TransportTerms adds = terms(sent, from, to, route);
@@ -200,7 +200,8 @@ void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
                       .to = sent.to,
                       .held = to_seconds(adds.head),
                       .least = sent.bytes.as_double() / adds.bound,
-                      .latency = to_seconds(route.latency)});
+                      .latency = to_seconds(route.latency),
+                      .meets = sent.meets});
 }
 
 /// What its transport adds to a message.

@@ -1,6 +1,7 @@
 #include "models/collective/rounds.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "models/collective/parts.hpp"
@@ -59,7 +60,15 @@ class InRounds final : public CollectiveProgram {
     return std::max(from, last_round(step) * ahead_);
   }
   bool in_network() const override { return shape_.network_round >= 0; }
-  bool meets(int step) const override { return step / pieces_.per_part() == shape_.network_round; }
+  int meeting(int step) const override {
+    const int round = shape_.network_round;
+    if (round < 0 || round < first_round(step) || round > last_round(step)) return 0;
+    if (meeting_ == 0) {
+      const std::vector<int>& received = received_in(round);
+      meeting_ = std::accumulate(received.begin(), received.end(), 0);
+    }
+    return meeting_;
+  }
   Load meeting_load() const override { return shape_.network_load; }
   void sends(int member, int step, std::vector<Send>& out) const override {
     std::vector<Exchange> exchanges;
@@ -71,7 +80,7 @@ class InRounds final : public CollectiveProgram {
         if (exchange.joined) {
           out.back().bytes += bytes;
         } else {
-          out.push_back(Send{exchange.to, bytes, exchange.reduces});
+          out.push_back(Send{exchange.to, bytes, exchange.reduces, round == shape_.network_round});
         }
       }
     }
@@ -128,6 +137,7 @@ class InRounds final : public CollectiveProgram {
   RoundShape shape_;
   RoundRule rule_;
   mutable std::vector<std::vector<int>> receives_;  // by round and member
+  mutable int meeting_ = 0;                         // messages of the round that the switches do
   Pieces pieces_;
   int ahead_;
 };

@@ -29,7 +29,7 @@ struct RoundShape {
                            // m * blocks + b is then block b of member m's
   Bytes chunk{};           // largest message; 0: no cutting
   int ahead = 0;           // a round begins so many pieces after the one before; 0: after all
-  int network_round = -1;  // that the switches do: CollectiveProgram::meets; -1: none
+  int network_round = -1;  // whose messages end in the switches: Send::meets; -1: none
   CollectiveProgram::Load network_load{};
 };
 

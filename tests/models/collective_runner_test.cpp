@@ -43,7 +43,7 @@ class RandomCarrier final : public MessageCarrier {
       ++watch.received[{message.to, message.step}];
       watch.most_ahead =
           std::max(watch.most_ahead, message.step - complete_steps(watch, message.to));
-      runner_.message_arrived(message.run, message.to, message.step);
+      runner_.message_arrived(message.run, message.to, message.step, message.meets);
     }
   }
 
@@ -58,7 +58,7 @@ class RandomCarrier final : public MessageCarrier {
     EXPECT_GT(complete_steps(watch, from), step - watch.program->lag());
     ++watch.in_flight[from];
     ++watch.messages;
-    moving_.push_back({run, from, send.to, step, false});
+    moving_.push_back({run, from, send.to, step, false, send.meets});
   }
 
   void member_finished(std::uint32_t run, int member) override {
@@ -95,6 +95,7 @@ class RandomCarrier final : public MessageCarrier {
     int to = 0;
     int step = 0;
     bool left = false;
+    bool meets = false;
   };
 
   static int complete_steps(Watch& watch, int member) {

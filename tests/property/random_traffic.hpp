@@ -106,9 +106,9 @@ void for_each_send(const Fabric& fabric, const DrawnTraffic& traffic, const Flow
       for (int step = 0; step < program->steps(); ++step) {
         sends.clear();
         program->sends(member, step, sends);
-        const CollectiveProgram::Load load =
-            program->meets(step) ? program->meeting_load() : CollectiveProgram::Load{};
         for (const Send& send : sends) {
+          const CollectiveProgram::Load load =
+              send.meets ? program->meeting_load() : CollectiveProgram::Load{};
           visit(ranks.subspan(first, flow.group_size), member, send, load);
         }
       }

@@ -96,6 +96,7 @@ TEST_P(Collective, SendsOnlyToOthersAndAsManyAsTheyExpectInThatStep) {
     const auto program = make(n, size, root, chunk);
     std::vector<Send> sends;
     for (int step = 0; step < program->steps(); ++step) {
+      int meeting = 0;
       std::vector<int> receipts(static_cast<std::size_t>(n), 0);
       for (int member = 0; member < n; ++member) {
         sends.clear();
@@ -106,11 +107,13 @@ TEST_P(Collective, SendsOnlyToOthersAndAsManyAsTheyExpectInThatStep) {
           ASSERT_LT(send.to, n);
           ASSERT_GE(send.bytes, Bytes(0));
           ++receipts[static_cast<std::size_t>(send.to)];
+          meeting += send.meets ? 1 : 0;
         }
       }
       for (int member = 0; member < n; ++member) {
         ASSERT_EQ(program->receives(member, step), receipts[static_cast<std::size_t>(member)]);
       }
+      ASSERT_EQ(program->meeting(step), meeting);
     }
   });
 }

@@ -89,7 +89,7 @@ class Proof {
   void begun(std::size_t id, const Parcel& parcel) {
     for_each_segment(id, parcel, [&](std::size_t segment) {
       const Contributors has = held(parcel.from)[segment];
-      if (program_->meets(parcel.step)) {
+      if (parcel.send.meets) {
         put_in(parcel, segment, has);
         return;
       }
@@ -107,7 +107,7 @@ class Proof {
   }
 
   void arrived(std::size_t id, const Parcel& parcel) {
-    if (program_->meets(parcel.step)) {
+    if (parcel.send.meets) {
       for_each_segment(id, parcel, [&](std::size_t segment) {
         Contributors& has = held(parcel.send.to)[segment];
         const Contributors sum = sums_[{parcel.step, segment}];

@@ -48,13 +48,13 @@ class CollectiveWalk {
       moving_[pick] = moving_.back();
       moving_.pop_back();
       const int step = parcels_[parcel].step;
-      if (!program_->meets(step)) {
+      if (!parcels_[parcel].send.meets) {
         receive(parcel, hooks);
         continue;
       }
       std::vector<std::size_t>& met = met_[step];
       met.push_back(parcel);
-      if (static_cast<int>(met.size()) < messages_of(step)) continue;
+      if (static_cast<int>(met.size()) < program_->meeting(step)) continue;
       for (const std::size_t arrived : std::vector(met)) receive(arrived, hooks);
     }
   }
@@ -89,11 +89,6 @@ class CollectiveWalk {
     const int to = parcels_[parcel].send.to;
     ++state(to).received[static_cast<std::size_t>(parcels_[parcel].step)];
     if (state(to).unsent == 0) begin_steps(to, hooks);
-  }
-  int messages_of(int step) const {
-    int messages = 0;
-    for (int member = 0; member < members_; ++member) messages += program_->receives(member, step);
-    return messages;
   }
   State& state(int member) { return states_[static_cast<std::size_t>(member)]; }
 

@@ -2,6 +2,9 @@
 // share is shared, what they do not is not. One in the network takes what its definition says.
 #include <gtest/gtest.h>
 
+#include "models/collective/builtin.hpp"
+#include "models/collective/collective_site.hpp"
+#include "models/collective/prediction.hpp"
 #include "tests/theory/small_cluster.hpp"
 
 namespace orrery {
@@ -70,8 +73,8 @@ TEST(CollectivesAtOnce, GroupsThatOverlapShareTheLinksOfWhoIsInBoth) {
 }
 
 /// Of nodes with as many adapters as devices, on one switch that adds.
-ClusterSpec rails_of(int nodes, int devices) {
-  ClusterSpec cluster = crossbar_of(devices, wire(kLink, kLatency));
+ClusterSpec rails_of(int nodes, int devices, Bandwidth inside = kLink) {
+  ClusterSpec cluster = crossbar_of(devices, wire(inside, kLatency));
   cluster.nodes = nodes;
   cluster.node.nics = devices;
   cluster.node.nic_link = wire(25_GBps, 700_ns);
@@ -96,6 +99,42 @@ TEST(CollectivesAtOnce, SharpSendsEachRailsPartOnceThroughItsAdapter) {
                 (devices > 1 ? 2 * inside : Duration(0)) + across)
           << nodes << " nodes of " << devices;
     }
+  }
+}
+
+/// 2(w-1) S/w over a port inside a node and S/w over an adapter, where both take as long: one after
+/// the other, or of P pieces both at once but for filling, for which a piece of the second round
+/// begins four after the first, and one of the third as many later. As it is predicted.
+TEST(CollectivesAtOnce, PiecesOfSharpAreInsideAndBetweenNodesAtOnce) {
+  const int nodes = 3;
+  const int devices = 4;
+  const int pieces = 100;
+  const Bytes block = pieces * 1_MB;
+  const ClusterSpec cluster = rails_of(nodes, devices, 2 * (devices - 1) * 25_GBps);
+  CollectiveCall call;
+  call.members = nodes * devices;
+  call.size = devices * block;
+  GraphOf graph(call.members);
+  graph.collective(CollectiveKind::all_reduce, call.size, call.members);
+  Diagnostics mistakes;
+  const auto fabric = Fabric::build(cluster, builtin_topologies(), mistakes);
+  mistakes.throw_if_any();
+  std::vector<Rank> group(static_cast<std::size_t>(call.members));
+  std::iota(group.begin(), group.end(), 0);
+  call.site = site_of(*fabric, group);
+  const double once = to_seconds(transfer_time(block, 25_GBps));
+  for (const Bytes chunk : {block, block / pieces, Bytes(0)}) {
+    CollectiveChoice choice = at_once("sharp");
+    choice.chunk = call.chunk = chunk;
+    const double took = to_seconds(end_of(cluster, graph, choice));
+    if (chunk == block) {
+      EXPECT_GE(took, 2 * once);
+    } else {
+      EXPECT_GE(took, once);
+      EXPECT_LE(took, once * (pieces + 2 * 4) / pieces + 20 * to_seconds(kLatency));
+    }
+    const auto program = make_sharp_all_reduce(call);
+    EXPECT_NEAR(CollectivePrediction(*fabric).seconds(*program, group), took, 0.01 * took);
   }
 }
 

@@ -21,7 +21,7 @@ class Expansion {
   void expand(std::span<const std::uint32_t> ops) {
     for (std::size_t m = 0; m < group_.size(); ++m) begin(m, ops[m]);
     for (int step = 0; step < program_->steps(); ++step) {
-      if (program_->in_network() && program_->meets(step)) {
+      if (program_->meeting(step) > 0) {
         throw TraceError(
             "\"" + label_ +
             "\" adds in switches, which messages alone cannot say: "
