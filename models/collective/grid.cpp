@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <utility>
 
 #include "models/collective/builtin.hpp"
 #include "models/collective/parts.hpp"
@@ -93,17 +96,36 @@ void gather_row(const Grid& grid, Grid::Place at, int k, std::vector<Exchange>& 
   send_column(grid, at.column - k, {.to = grid.at(at.row, at.column + 1)}, out);
 }
 
+/// Rounds of which the first move data over other links than later ones, so that pieces follow each
+/// other: about eight are under way at once, each in a round an eighth of all apart from the next.
+/// Without a chunk blocks are cut into as many equal pieces as leave `narrowest` of them, the least
+/// that a message holds, 128 KiB, at most 32: more would be in each other's way little less, and
+/// smaller ones take latency (both assumed).
+RoundShape overlapping(const CollectiveCall& call, int rounds, int narrowest = 1) {
+  constexpr int kAtOnce = 8;
+  constexpr std::int64_t kLeast = 131'072;
+  constexpr std::int64_t kMost = 32;
+  const std::int64_t block = (call.size.count() + call.members - 1) / call.members;
+  const auto fit =
+      static_cast<std::uint64_t>(std::clamp(block * narrowest / kLeast, std::int64_t{1}, kMost));
+  const auto pieces = static_cast<std::int64_t>(std::bit_floor(fit));
+  return {.rounds = rounds,
+          .blocks = call.members,
+          .chunk = call.chunk,
+          .piece = Bytes((block + pieces - 1) / pieces),
+          .ahead = 1,
+          .apart = std::max(1, rounds / kAtOnce)};
+}
+
 /// Reduce-scatter along rows, then along columns of what is left, and both backwards: 2(h-1) +
 /// 2(w-1) rounds, 2(n-1)/n of the size from each (Jia et al. 2018, arXiv:1807.11205, §4.3, for
-/// nodes; Ying et al. 2018, arXiv:1811.06992, §3.2, for a torus). Where there is a chunk a round
-/// begins a piece after the one before, so that links inside nodes and between them work at once.
+/// nodes; Ying et al. 2018, arXiv:1811.06992, §3.2, for a torus).
 std::unique_ptr<CollectiveProgram> grid_all_reduce(const CollectiveCall& call, Grid grid) {
   if (grid.is_ring()) return make_ring_all_reduce(call);
   const int across = grid.width() - 1;
   const int along = grid.height() - 1;
   return in_rounds(
-      call,
-      {.rounds = 2 * (across + along), .blocks = call.members, .chunk = call.chunk, .ahead = 1},
+      call, overlapping(call, 2 * (across + along)),
       [grid = std::move(grid), across, along](int member, int k, std::vector<Exchange>& out) {
         const Grid::Place at = grid.place(member);
         if (k < across) return scatter_row(grid, at, k, out);
@@ -171,8 +193,7 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_all_gather(const Collective
   if (grid.is_ring()) return make_ring_all_gather(call);
   const int along = grid.height() - 1;
   const int rounds = along + grid.width() - 1;
-  return in_rounds(call,
-                   {.rounds = rounds, .blocks = call.members, .chunk = call.chunk, .ahead = 1},
+  return in_rounds(call, overlapping(call, rounds),
                    [grid = std::move(grid), along](int member, int k, std::vector<Exchange>& out) {
                      const Grid::Place at = grid.place(member);
                      if (k < along) return gather_column(grid, at, k, out);
@@ -185,8 +206,7 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const Collec
   if (grid.is_ring()) return make_ring_reduce_scatter(call);
   const int across = grid.width() - 1;
   const int rounds = across + grid.height() - 1;
-  return in_rounds(call,
-                   {.rounds = rounds, .blocks = call.members, .chunk = call.chunk, .ahead = 1},
+  return in_rounds(call, overlapping(call, rounds),
                    [grid = std::move(grid), across](int member, int k, std::vector<Exchange>& out) {
                      const Grid::Place at = grid.place(member);
                      if (k < across) return scatter_row(grid, at, k, out);
@@ -199,9 +219,11 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const Collec
 /// "Doubling all2all Performance with NVIDIA Collective Communication Library 2.12", 2022).
 std::unique_ptr<CollectiveProgram> make_hierarchical_all_to_all(const CollectiveCall& call) {
   const int n = call.members;
+  Grid grid = grid_of_nodes(call);
+  RoundShape shape = overlapping(call, 2, std::min(grid.width(), grid.height()));
+  shape.personal = true;
   return in_rounds(
-      call, {.rounds = 2, .blocks = n, .personal = true, .chunk = call.chunk, .ahead = 1},
-      [n, grid = grid_of_nodes(call)](int member, int round, std::vector<Exchange>& out) {
+      call, shape, [n, grid = std::move(grid)](int member, int round, std::vector<Exchange>& out) {
         const auto [row, column] = grid.place(member);
         const int others = (round == 0 ? grid.width() : grid.height()) - 1;
         for (int away = 1; away <= others; ++away) {

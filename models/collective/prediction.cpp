@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/collective/member_times.hpp"
+#include "models/collective/step_runs.hpp"
 #include "models/incast.hpp"
 #include "models/transports.hpp"
 #include "sim/base/hash.hpp"
@@ -30,37 +31,6 @@ struct Sent {
   Bytes bytes;
   bool meets = false;
 };
-
-/// Steps in a row of which the first stands for all.
-struct Run {
-  int first = 0;
-  int count = 0;
-};
-
-std::vector<Run> runs_of(const CollectiveProgram& program) {
-  const int least = program.steps() / kMostSteps;  // for which one is looked at
-  std::vector<Run> runs;
-  int pattern = -1;
-  int alike = 0;  // in a row
-  const auto add = [&](int end) {
-    if (alike == 0) return;
-    if (!runs.empty() && runs.back().count + alike <= least) {
-      runs.back().count += alike;
-    } else {
-      runs.push_back({end - alike, alike});
-    }
-  };
-  for (int step = 0; step < program.steps(); ++step) {
-    if (program.pattern(step) != pattern) {
-      add(step);
-      alike = 0;
-      pattern = program.pattern(step);
-    }
-    ++alike;
-  }
-  add(program.steps());
-  return runs;
-}
 
 }  // namespace
 
@@ -275,14 +245,22 @@ double CollectivePrediction::seconds(const CollectiveProgram& program,
                                      std::span<const Rank> group) {
   const int members = static_cast<int>(group.size());
   MemberTimes times(members, std::min(program.lag(), kMostAhead));
-  const std::vector<Run> runs = runs_of(program);
+  const StepRuns all = step_runs(program, kMostSteps);
   std::fill(impl_->total.begin(), impl_->total.end(), 0.0);
-  for (const Run& run : runs) {
-    if (!impl_->collect(program, run.first, members)) {
-      return std::numeric_limits<double>::infinity();
+  std::vector<std::vector<TimedMessage>> messages(all.kinds.size());  // of those that come again
+  for (std::size_t index = 0; index < all.runs.size(); ++index) {
+    const StepRuns::Run& run = all.runs[index];
+    const StepRuns::Kind& kind = all.kinds[static_cast<std::size_t>(run.kind)];
+    std::vector<TimedMessage>& of_kind = messages[static_cast<std::size_t>(run.kind)];
+    if (of_kind.empty()) {
+      if (!impl_->collect(program, kind.step, members)) {
+        return std::numeric_limits<double>::infinity();
+      }
+      impl_->time_messages(group, kind.count);
+      of_kind = impl_->messages;
     }
-    impl_->time_messages(group, run.count);
-    times.walk(impl_->messages, run.count, kMostWalked / runs.size());
+    times.walk(of_kind, run.count, kMostWalked / all.runs.size());
+    if (kind.last_run == static_cast<int>(index)) of_kind = {};
   }
   // Where members are apart messages of several steps are on a link at once: never less than all.
   return std::max(times.end(), *std::max_element(impl_->total.begin(), impl_->total.end()));

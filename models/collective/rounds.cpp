@@ -1,10 +1,12 @@
 #include "models/collective/rounds.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <utility>
 
 #include "models/collective/parts.hpp"
+#include "sim/base/errors.hpp"
 
 namespace orrery {
 namespace {
@@ -27,42 +29,77 @@ int widest_message(int members, int rounds, const RoundRule& rule) {
   return widest;
 }
 
-/// What a block may take of a chunk that holds `widest` of them: at least a byte.
-Bytes share_of(Bytes chunk, int widest) {
-  return chunk == Bytes(0) ? chunk : std::max(Bytes(1), chunk / widest);
+/// By round the first of those in a row, up to it, in which every member sends the same blocks, as
+/// many as others, to the same.
+std::vector<int> kinds_of(int members, int rounds, const RoundRule& rule) {
+  struct Message {
+    int from = 0;
+    int to = 0;
+    int blocks = 0;
+    bool reduces = false;
+    bool operator==(const Message&) const = default;
+  };
+  std::vector<int> kinds;
+  std::vector<Exchange> exchanges;
+  std::vector<Message> before;
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<Message> messages;
+    for (int member = 0; member < members; ++member) {
+      exchanges.clear();
+      rule(member, round, exchanges);
+      for (const Exchange& exchange : exchanges) {
+        if (exchange.joined) {
+          messages.back().blocks += exchange.count;
+        } else {
+          messages.push_back({member, exchange.to, exchange.count, exchange.reduces});
+        }
+      }
+    }
+    kinds.push_back(round > 0 && messages == before ? kinds.back() : round);
+    before = std::move(messages);
+  }
+  return kinds;
 }
 
 class InRounds final : public CollectiveProgram {
  public:
   InRounds(const CollectiveCall& call, const RoundShape& shape, RoundRule rule,
-           const Channel& channel, int widest)
+           const Channel& channel, Bytes piece)
       : members_(call.members),
         shape_(shape),
         rule_(std::move(rule)),
         receives_(static_cast<std::size_t>(shape.rounds)),
-        pieces_(call.size, shape.blocks, share_of(shape.chunk, widest), channel.index,
-                channel.count),
-        ahead_(shape.ahead > 0 ? std::min(shape.ahead, pieces_.per_part()) : pieces_.per_part()) {}
+        pieces_(call.size, shape.blocks, piece, channel.index, channel.count),
+        ahead_(shape.ahead > 0 ? std::min(shape.ahead, pieces_.per_part()) : pieces_.per_part()),
+        apart_(std::min(shape.apart, shape.rounds)) {
+    ORRERY_CHECK(apart_ == 1 || ahead_ == 1, "pieces apart follow each other round by round");
+  }
 
-  int steps() const override { return (shape_.rounds - 1) * ahead_ + pieces_.per_part(); }
+  int steps() const override {
+    return (shape_.rounds - 1) * ahead_ + (pieces_.per_part() - 1) * apart_ + 1;
+  }
   int lag() const override { return ahead_; }
   int receives(int member, int step) const override {
     int messages = 0;
-    for (int round = first_round(step); round <= last_round(step); ++round) {
+    for (int round = first_round(step); round <= last_round(step); round += apart_) {
       messages += received_in(round)[static_cast<std::size_t>(member)];
     }
     return messages;
   }
   int pattern(int step) const override {
     if (!pieces_.equal()) return step;
-    const int first = first_round(step);
-    const int from = first > 0 ? (first - 1) * ahead_ + pieces_.per_part() : 0;
-    return std::max(from, last_round(step) * ahead_);
+    if (shape_.rounds < kFewRounds || in_network()) return first_with_rounds_of(step);
+    for (int next = static_cast<int>(patterns_.size()); next <= step; ++next) {
+      const int like = first_with_rounds_of(next);
+      patterns_.push_back(like < next ? patterns_[static_cast<std::size_t>(like)]
+                                      : like_.try_emplace(kinds_in(next), next).first->second);
+    }
+    return patterns_[static_cast<std::size_t>(step)];
   }
   bool in_network() const override { return shape_.network_round >= 0; }
   int meeting(int step) const override {
     const int round = shape_.network_round;
-    if (round < 0 || round < first_round(step) || round > last_round(step)) return 0;
+    if (round < 0 || !has_round(step, round)) return 0;
     if (meeting_ == 0) {
       const std::vector<int>& received = received_in(round);
       meeting_ = std::accumulate(received.begin(), received.end(), 0);
@@ -72,11 +109,11 @@ class InRounds final : public CollectiveProgram {
   Load meeting_load() const override { return shape_.network_load; }
   void sends(int member, int step, std::vector<Send>& out) const override {
     std::vector<Exchange> exchanges;
-    for (int round = first_round(step); round <= last_round(step); ++round) {
+    for (int round = first_round(step); round <= last_round(step); round += apart_) {
       exchanges.clear();
       rule_(member, round, exchanges);
       for (const Exchange& exchange : exchanges) {
-        const Bytes bytes = size_of(exchange, step - round * ahead_);
+        const Bytes bytes = size_of(exchange, piece_of(round, step));
         if (exchange.joined) {
           out.back().bytes += bytes;
         } else {
@@ -88,7 +125,7 @@ class InRounds final : public CollectiveProgram {
   void payloads(int member, int step, std::vector<Payload>& out) const override {
     std::vector<Exchange> exchanges;
     std::size_t messages = 0;
-    for (int round = first_round(step); round <= last_round(step); ++round) {
+    for (int round = first_round(step); round <= last_round(step); round += apart_) {
       exchanges.clear();
       rule_(member, round, exchanges);
       for (const Exchange& exchange : exchanges) {
@@ -96,17 +133,45 @@ class InRounds final : public CollectiveProgram {
         for (int i = 0; i < exchange.count; ++i) {
           const int whose = shape_.personal ? (exchange.first + i) / shape_.blocks : 0;
           out.push_back(pieces_.payload_from(
-              whose, messages - 1, (exchange.first + i) % shape_.blocks, step - round * ahead_));
+              whose, messages - 1, (exchange.first + i) % shape_.blocks, piece_of(round, step)));
         }
       }
     }
   }
 
  private:
-  /// Of the rounds of which a piece goes in a step.
+  static constexpr int kFewRounds = 4;  // of which none are alike
+
+  /// Of the rounds of which a piece goes in a step, which are `apart_` apart.
   int first_round(int step) const {
+    if (apart_ > 1) {
+      const int least = step - (pieces_.per_part() - 1) * apart_;
+      return least > 0 ? least : step % apart_;
+    }
     const int over = step - pieces_.per_part();  // rounds before have sent all pieces
     return over < 0 ? 0 : over / ahead_ + 1;
+  }
+  int last_round(int step) const {
+    const int last = std::min(shape_.rounds - 1, step / ahead_);
+    return last - (step - last) % apart_;
+  }
+  bool has_round(int step, int round) const {
+    return round >= first_round(step) && round <= last_round(step) && (step - round) % apart_ == 0;
+  }
+  int piece_of(int round, int step) const { return (step - round * ahead_) / apart_; }
+  /// The first step in which pieces of the same rounds go.
+  int first_with_rounds_of(int step) const {
+    const int before = first_round(step) - apart_;  // the last round that has sent all pieces
+    const int from = before < 0 ? 0 : before * ahead_ + pieces_.per_part() * apart_;
+    return std::max(from, last_round(step) * ahead_);
+  }
+  std::vector<int> kinds_in(int step) const {
+    if (kinds_.empty()) kinds_ = kinds_of(members_, shape_.rounds, rule_);
+    std::vector<int> kinds;
+    for (int round = first_round(step); round <= last_round(step); round += apart_) {
+      kinds.push_back(kinds_[static_cast<std::size_t>(round)]);
+    }
+    return kinds;
   }
   /// Messages that each member receives, counted when first asked for.
   const std::vector<int>& received_in(int round) const {
@@ -123,7 +188,6 @@ class InRounds final : public CollectiveProgram {
     }
     return received;
   }
-  int last_round(int step) const { return std::min(shape_.rounds - 1, step / ahead_); }
   Bytes size_of(const Exchange& exchange, int piece) const {
     if (pieces_.equal()) return exchange.count * pieces_.size(0, 0);
     Bytes bytes;
@@ -138,16 +202,23 @@ class InRounds final : public CollectiveProgram {
   RoundRule rule_;
   mutable std::vector<std::vector<int>> receives_;  // by round and member
   mutable int meeting_ = 0;                         // messages of the round that the switches do
+  mutable std::vector<int> kinds_;                  // by round
+  mutable std::vector<int> patterns_;               // by step, as far as they were asked for
+  mutable std::map<std::vector<int>, int> like_;    // first step with rounds of these kinds
   Pieces pieces_;
   int ahead_;
+  int apart_;
 };
 
 }  // namespace
 
 std::unique_ptr<CollectiveProgram> in_rounds(const CollectiveCall& call, const RoundShape& shape,
                                              RoundRule rule, const Channel& channel) {
-  const int widest = shape.chunk == Bytes(0) ? 1 : widest_message(call.members, shape.rounds, rule);
-  return std::make_unique<InRounds>(call, shape, std::move(rule), channel, widest);
+  Bytes piece = shape.piece;
+  if (shape.chunk > Bytes(0)) {  // at least a byte of each block
+    piece = std::max(Bytes(1), shape.chunk / widest_message(call.members, shape.rounds, rule));
+  }
+  return std::make_unique<InRounds>(call, shape, std::move(rule), channel, piece);
 }
 
 }  // namespace orrery

@@ -27,8 +27,10 @@ struct RoundShape {
   int blocks = 1;          // of the buffer, equal up to a byte
   bool personal = false;   // every member's buffer holds something else (an all-to-all); block
                            // m * blocks + b is then block b of member m's
-  Bytes chunk{};           // largest message; 0: no cutting
+  Bytes chunk{};           // largest message; 0: `piece` says
+  Bytes piece{};           // where there is no chunk, largest piece of a block; 0: no cutting
   int ahead = 0;           // a round begins so many pieces after the one before; 0: after all
+  int apart = 1;           // steps from a piece to the next, if pieces are cut; else `ahead` is 1
   int network_round = -1;  // whose messages end in the switches: Send::meets; -1: none
   CollectiveProgram::Load network_load{};
 };
@@ -37,7 +39,7 @@ struct RoundShape {
 /// cut into equally many pieces, and a message of a round into as many messages, of one piece of
 /// each of its blocks: piece c follows piece c of the round before, so that pieces are pipelined.
 /// The rule is asked for all members of a round to count what is received in it, and for everything
-/// once where there is a chunk: members × rounds must be few.
+/// once where there is a chunk and to find rounds that are alike: members × rounds must be few.
 std::unique_ptr<CollectiveProgram> in_rounds(const CollectiveCall& call, const RoundShape& shape,
                                              RoundRule rule, const Channel& channel = {});
 

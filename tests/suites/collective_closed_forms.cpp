@@ -68,7 +68,9 @@ std::int64_t twice_recursive(int n, std::int64_t pieces) {
 }
 std::int64_t torus(int n, std::int64_t pieces) {
   if (columns(n) == 1) return twice_around(n, pieces);  // a ring
-  return 2 * (columns(n) - 1 + n / columns(n) - 1) - 1 + pieces;
+  const std::int64_t rounds = 2 * (columns(n) - 1 + n / columns(n) - 1);
+  const std::int64_t apart = std::max<std::int64_t>(1, rounds / 8);  // pieces, eight at once
+  return rounds + (pieces - 1) * apart;
 }
 /// The second begins a piece after the first.
 std::int64_t two_rounds_at_once(int, std::int64_t pieces) {
@@ -168,7 +170,7 @@ const std::map<std::string, ClosedForm>& closed_forms() {
        {kReduce, each, half_or_all, twice_recursive, twice, kMembersDiffer}},
       {"all_reduce/direct", {kReduce, one, one, one_step, all_to_everybody, 0}},
       {"all_reduce/two_shot", {kReduce, each, one, two_rounds, twice, kByRounding}},
-      {"all_reduce/torus_2d", {kReduce, each, torus_column, torus, twice, kByRounding}},
+      {"all_reduce/torus_2d", {kReduce, each, torus_column, torus, twice, kByRounding, true}},
       {"all_reduce/hierarchical", {kReduce, each, one, twice_around, twice, 2}},
       {"all_gather/ring", {kGather, each, one, once_around, once, 1}},
       {"all_gather/recursive", {kGather, each, half_or_others, recursive, once, kMembersDiffer}},
@@ -184,7 +186,8 @@ const std::map<std::string, ClosedForm>& closed_forms() {
       {"all_to_all/pairwise", {kExchange, each, one, once_around, once, 1}},
       {"all_to_all/direct", {kExchange, each, one, at_once, once, 1}},
       {"all_to_all/bruck", {kExchange, each, bruck_exchanges, doublings, bits, kByRounding}},
-      {"all_to_all/hierarchical", {kExchange, each, one, two_rounds_at_once, once, kByRounding}},
+      {"all_to_all/hierarchical",
+       {kExchange, each, one, two_rounds_at_once, once, kByRounding, true}},
       {"all_reduce/recursive_doubling", {kReduce, each, each, recursive, doubled, kMembersDiffer}},
       {"all_reduce/nvls", {kReduce, each, and_one, at_once, everything_and_a_block, kByRounding}},
       {"all_reduce/sharp", {kReduce, one, one, at_once, everything_from_each, 0, true}},

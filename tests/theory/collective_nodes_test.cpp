@@ -1,4 +1,6 @@
 // Rings over the adapters of several nodes, and over the links of a mesh, against closed forms.
+#include "models/collective/builtin.hpp"
+#include "tests/theory/predicted.hpp"
 #include "tests/theory/small_cluster.hpp"
 
 namespace orrery {
@@ -78,29 +80,37 @@ TEST(CollectivesOverNodes, ATreeGoesAlongChainsAndOnceAcross) {
 }
 
 // Rings of w inside the nodes carry the blocks of all h nodes, 2(w-1) h b in all, those across them
-// 2(h-1) b over an adapter: one after the other, or of P pieces with both at once but for filling.
+// 2(h-1) b over an adapter: one after the other, or of P pieces, which follow each other an eighth
+// of all rounds apart, both at once but for filling. As it is predicted.
 TEST(CollectivesOverNodes, PiecesOfAHierarchicalOneAreInsideAndBetweenNodesAtOnce) {
-  const int h = 3;
-  const int w = 4;
-  const int pieces = 100;
-  const int rounds = 2 * (w - 1 + h - 1);
-  const Bytes block = pieces * 10_KB;
+  const Bytes block = 12_MB;
   const Bandwidth adapter = 10_GBps;
-  const Bandwidth inside = (w - 1) * h * adapter / (h - 1);  // takes as long
-  const ClusterSpec cluster = nodes_of(h, w, wire(inside, Duration(0)), wire(adapter, Duration(0)));
-  const auto time = [&](Bytes chunk) {
-    CollectiveChoice choice;
-    choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_reduce)] = "hierarchical";
-    choice.chunk = chunk;
-    GraphOf graph(h * w);
-    graph.collective(CollectiveKind::all_reduce, h * w * block, h * w);
-    return to_seconds(run(cluster, graph, choice).end.since_start());
-  };
-  const double once = to_seconds(transfer_time(2 * (h - 1) * block, adapter));
-  EXPECT_NEAR(time(Bytes(0)), 2 * once, 1e-6 * once);
-  const double cut = time(h * block / pieces);
-  EXPECT_GE(cut, once * (1 - 1e-6));
-  EXPECT_LE(cut, once * (pieces + rounds - 1) / pieces * (1 + 1e-6));
+  for (const auto& [h, w] : {std::pair(3, 4), std::pair(5, 6)}) {
+    const int rounds = 2 * (w - 1 + h - 1);
+    const int apart = std::max(1, rounds / 8);
+    const double once = to_seconds(transfer_time(2 * (h - 1) * block, adapter));
+    const Bandwidth inside = (w - 1) * h * adapter / (h - 1);  // takes as long
+    const ClusterSpec cluster =
+        nodes_of(h, w, wire(inside, Duration(0)), wire(adapter, Duration(0)));
+    const auto expect = [&](Bytes chunk, double least, double most) {
+      CollectiveChoice choice;
+      choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_reduce)] = "hierarchical";
+      choice.chunk = chunk;
+      GraphOf graph(h * w);
+      graph.collective(CollectiveKind::all_reduce, h * w * block, h * w);
+      const double took = to_seconds(run(cluster, graph, choice).end.since_start());
+      EXPECT_GE(took, least * (1 - 1e-6)) << h << " x " << w;
+      EXPECT_LE(took, most * (1 + 1e-6)) << h << " x " << w;
+      const CollectiveCall call{.size = h * w * block, .chunk = chunk};
+      EXPECT_NEAR(predicted(cluster, make_hierarchical_all_reduce, call), took, 0.01 * took);
+    };
+    const auto filled = [&](int pieces) {
+      return once * (rounds + (pieces - 1) * apart) / (pieces * apart);
+    };
+    expect(h * block, 2 * once, 2 * once);
+    expect(h * block / 100, once, filled(100));
+    expect(Bytes(0), once, filled(32));
+  }
 }
 
 // n-1 steps of S/n over all links but the one of each member that even numbers leave.

@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "models/collective/builtin.hpp"
-#include "models/collective/collective_site.hpp"
-#include "models/collective/prediction.hpp"
+#include "tests/theory/predicted.hpp"
 #include "tests/theory/small_cluster.hpp"
 
 namespace orrery {
@@ -111,21 +110,12 @@ TEST(CollectivesAtOnce, PiecesOfSharpAreInsideAndBetweenNodesAtOnce) {
   const int pieces = 100;
   const Bytes block = pieces * 1_MB;
   const ClusterSpec cluster = rails_of(nodes, devices, 2 * (devices - 1) * 25_GBps);
-  CollectiveCall call;
-  call.members = nodes * devices;
-  call.size = devices * block;
-  GraphOf graph(call.members);
-  graph.collective(CollectiveKind::all_reduce, call.size, call.members);
-  Diagnostics mistakes;
-  const auto fabric = Fabric::build(cluster, builtin_topologies(), mistakes);
-  mistakes.throw_if_any();
-  std::vector<Rank> group(static_cast<std::size_t>(call.members));
-  std::iota(group.begin(), group.end(), 0);
-  call.site = site_of(*fabric, group);
+  GraphOf graph(nodes * devices);
+  graph.collective(CollectiveKind::all_reduce, devices * block, nodes * devices);
   const double once = to_seconds(transfer_time(block, 25_GBps));
   for (const Bytes chunk : {block, block / pieces, Bytes(0)}) {
     CollectiveChoice choice = at_once("sharp");
-    choice.chunk = call.chunk = chunk;
+    choice.chunk = chunk;
     const double took = to_seconds(end_of(cluster, graph, choice));
     if (chunk == block) {
       EXPECT_GE(took, 2 * once);
@@ -133,8 +123,8 @@ TEST(CollectivesAtOnce, PiecesOfSharpAreInsideAndBetweenNodesAtOnce) {
       EXPECT_GE(took, once);
       EXPECT_LE(took, once * (pieces + 2 * 4) / pieces + 20 * to_seconds(kLatency));
     }
-    const auto program = make_sharp_all_reduce(call);
-    EXPECT_NEAR(CollectivePrediction(*fabric).seconds(*program, group), took, 0.01 * took);
+    const CollectiveCall call{.size = devices * block, .chunk = chunk};
+    EXPECT_NEAR(predicted(cluster, make_sharp_all_reduce, call), took, 0.01 * took);
   }
 }
 
