@@ -36,7 +36,10 @@ std::unique_ptr<CollectiveProgram> make_double_binary_tree_all_reduce(const Coll
 std::unique_ptr<CollectiveProgram> make_recursive_all_reduce(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_direct_all_reduce(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_two_shot_all_reduce(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_torus_2d_all_reduce(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_torus_all_reduce(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_torus_all_gather(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_torus_reduce_scatter(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_hierarchical_all_reduce(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_recursive_all_gather(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_bruck_all_gather(const CollectiveCall& call);

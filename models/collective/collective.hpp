@@ -77,6 +77,11 @@ struct CollectiveSite {
   // Where members of one node have links of their own to some others, or different ones: rings over
   // these that have no link in common (disjoint_cycles), each to be gone both ways.
   std::vector<std::vector<int>> rings{};
+  // Where they stand in a torus or mesh, all of a box of it, or in places that a box is made of
+  // when others are left out: its size along two dimensions or more, and the members by place, the
+  // first dimension varying fastest.
+  std::vector<int> torus{};
+  std::vector<int> torus_members{};
   bool switch_adds = false;   // they meet in a switch that adds
   bool network_adds = false;  // the switches between the nodes add
   auto operator<=>(const CollectiveSite&) const = default;

@@ -120,6 +120,7 @@ CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group, RingIn
     site.nic.clear();
     site.rings = rings_of(fabric, group, in_order);
   }
+  find_torus(fabric, group, site);
   return site;
 }
 

@@ -15,6 +15,10 @@ enum class RingInOrder { one_way, both_ways };
 CollectiveSite site_of(const Fabric& fabric, std::span<const Rank> group,
                        RingInOrder in_order = RingInOrder::one_way);
 
+/// Fills in CollectiveSite::torus, where the network says along which dimensions its links lead:
+/// that of a node, of whose devices the members are, or that between nodes of which each has one.
+void find_torus(const Fabric& fabric, std::span<const Rank> group, CollectiveSite& site);
+
 /// The same where only the first so many adapters of a node are taken; 0: all. Members at others
 /// have none (-1): rings and trees enter and leave by those that have one. A ring over one adapter
 /// leaves by that of the node's last member, so that each carries one direction.

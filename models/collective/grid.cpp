@@ -141,7 +141,7 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_all_reduce(const Collective
   return grid_all_reduce(call, grid_of_nodes(call));
 }
 
-std::unique_ptr<CollectiveProgram> make_torus_all_reduce(const CollectiveCall& call) {
+std::unique_ptr<CollectiveProgram> make_torus_2d_all_reduce(const CollectiveCall& call) {
   return grid_all_reduce(call, square_grid(call));
 }
 

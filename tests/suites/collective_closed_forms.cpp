@@ -72,6 +72,13 @@ std::int64_t torus(int n, std::int64_t pieces) {
   const std::int64_t apart = std::max<std::int64_t>(1, rounds / 8);  // pieces, eight at once
   return rounds + (pieces - 1) * apart;
 }
+/// Along all dimensions of the square, or the ring, and back.
+std::int64_t along_dimensions(int n, std::int64_t pieces) {
+  return 2 * (columns(n) - 1 + n / columns(n) - 1) * pieces;
+}
+std::int64_t half_along_dimensions(int n, std::int64_t pieces) {
+  return along_dimensions(n, pieces) / 2;
+}
 /// The second begins a piece after the first.
 std::int64_t two_rounds_at_once(int, std::int64_t pieces) {
   return pieces + 1;
@@ -148,6 +155,11 @@ std::int64_t bruck_exchanges(int n) {
   }
   return most;
 }
+/// A part for each dimension and way around, of which there is one where two places are the most.
+std::int64_t parts_of_torus(int n) {
+  const int dimensions = columns(n) == 1 ? 1 : 2;
+  return std::int64_t{n} * dimensions * (n / columns(n) > 2 ? 2 : 1);
+}
 std::int64_t torus_column(int n) {
   return columns(n) == 1 ? 1 : n / columns(n);
 }
@@ -171,6 +183,12 @@ const std::map<std::string, ClosedForm>& closed_forms() {
       {"all_reduce/direct", {kReduce, one, one, one_step, all_to_everybody, 0}},
       {"all_reduce/two_shot", {kReduce, each, one, two_rounds, twice, kByRounding}},
       {"all_reduce/torus_2d", {kReduce, each, torus_column, torus, twice, kByRounding, true}},
+      {"all_reduce/torus",
+       {kReduce, parts_of_torus, torus_column, along_dimensions, twice, kByRounding, true}},
+      {"all_gather/torus",
+       {kGather, parts_of_torus, torus_column, half_along_dimensions, once, kByRounding, true}},
+      {"reduce_scatter/torus",
+       {kScatter, parts_of_torus, torus_column, half_along_dimensions, once, kByRounding, true}},
       {"all_reduce/hierarchical", {kReduce, each, one, twice_around, twice, 2}},
       {"all_gather/ring", {kGather, each, one, once_around, once, 1}},
       {"all_gather/recursive", {kGather, each, half_or_others, recursive, once, kMembersDiffer}},

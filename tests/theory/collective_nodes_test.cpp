@@ -113,6 +113,116 @@ TEST(CollectivesOverNodes, PiecesOfAHierarchicalOneAreInsideAndBetweenNodesAtOnc
   }
 }
 
+ClusterSpec torus_of(const std::vector<int>& sizes, const LinkSpec& link) {
+  ClusterSpec cluster = crossbar_of(1, link);
+  JsonValue dimensions = json_array({});
+  for (const int size : sizes) {
+    cluster.node.devices *= size;
+    dimensions.items.push_back(json_integer(size));
+  }
+  cluster.node.fabric = json_object({{"kind", json_string("torus")},
+                                     {"dimensions", dimensions},
+                                     {"link", to_json(link)},
+                                     {"links_per_pair", json_integer(1)}});
+  return cluster;
+}
+
+// Along the i-th dimension of p places p-1 messages of a p^i-th of a part, of which there are two a
+// dimension; all links carry one at a time, either way. Back the same; a half of it is half of
+// that. It is what a prediction takes, and is predicted to take.
+TEST(CollectivesInATorus, FillAllLinksOfEqualDimensionsBothWays) {
+  const Bandwidth bandwidth = 10_GBps;
+  const Duration away = 1_us;
+  for (const auto& [p, dimensions] : {std::pair(4, 3), std::pair(3, 2), std::pair(5, 2)}) {
+    const std::vector<int> sizes(static_cast<std::size_t>(dimensions), p);
+    const ClusterSpec cluster = torus_of(sizes, wire(bandwidth, away));
+    const int n = static_cast<int>(cluster.device_count());
+    const Bytes part = n * 50_KB;
+    const Bytes size = 2 * dimensions * part;
+    Duration half;
+    Bytes message = part;
+    for (int i = 0; i < dimensions; ++i) {
+      message = message / p;
+      half += (p - 1) * (transfer_time(message, bandwidth) + away);
+    }
+    const auto expect = [&](CollectiveKind kind, CollectiveFactory make, Duration expected) {
+      CollectiveChoice choice;
+      choice.predicts = true;
+      GraphOf graph(n);
+      graph.collective(kind, size, n);
+      const Finished finished = run(cluster, graph, choice);
+      EXPECT_EQ(finished.records.front().algorithm, "torus");
+      EXPECT_EQ(finished.end.since_start(), expected) << p << " ^ " << dimensions;
+      const double seconds = to_seconds(expected);
+      EXPECT_NEAR(predicted(cluster, make, {.kind = kind, .size = size, .chunk = Bytes(0)}),
+                  seconds, 1e-6 * seconds);
+    };
+    expect(CollectiveKind::all_reduce, make_torus_all_reduce, 2 * half);
+    expect(CollectiveKind::reduce_scatter, make_torus_reduce_scatter, half);
+    expect(CollectiveKind::all_gather, make_torus_all_gather, half);
+  }
+}
+
+// Of a part that goes along dimensions of s, t, … places first, second, … the links along these
+// carry (s-1)/s, (t-1)/(s t), … one way and as much on the way back. Those that carry most wait
+// little.
+TEST(CollectivesInATorus, KeepTheBusiestLinksBusyWhereDimensionsDiffer) {
+  const Bandwidth bandwidth = 10_GBps;
+  for (const std::vector<int>& sizes :
+       {std::vector{4, 4, 8}, std::vector{3, 12}, std::vector{4, 8, 8}}) {
+    const ClusterSpec cluster = torus_of(sizes, wire(bandwidth, Duration(0)));
+    const int n = static_cast<int>(cluster.device_count());
+    const std::size_t dimensions = sizes.size();
+    std::vector<double> load(dimensions, 0.0);  // by dimension, of a part in both directions
+    for (std::size_t first = 0; first < dimensions; ++first) {
+      double left = 1;
+      for (std::size_t i = 0; i < dimensions; ++i) {
+        const std::size_t d = (first + i) % dimensions;
+        left /= sizes[d];
+        load[d] += 2 * (sizes[d] - 1) * left * (sizes[d] == 2 ? 2 : 1);  // both ways are one
+      }
+    }
+    const Bytes part = n * 1_MB;
+    CollectiveChoice choice;
+    choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_reduce)] = "torus";
+    GraphOf graph(n);
+    graph.collective(CollectiveKind::all_reduce, 2 * static_cast<int>(dimensions) * part, n);
+    const double took = to_seconds(run(cluster, graph, choice).end.since_start());
+    const double busiest = *std::max_element(load.begin(), load.end());
+    const double bound = busiest * part.as_double() / bandwidth.as_double();
+    EXPECT_GE(took, bound * (1 - 1e-6)) << n;
+    EXPECT_LE(took, bound / 0.85) << n;
+  }
+}
+
+// A box of a torus is one, in whatever order its members are; others are none.
+TEST(CollectivesInATorus, KnowWhereTheirMembersStand) {
+  ClusterSpec cluster = torus_of({3, 4, 5}, wire(10_GBps, 1_us));
+  const auto site = [&](const std::vector<Rank>& group) {
+    Diagnostics mistakes;
+    const auto fabric = Fabric::build(cluster, builtin_topologies(), mistakes);
+    mistakes.throw_if_any();
+    return site_of(*fabric, group);
+  };
+  const auto at = [](int x, int y, int z) { return static_cast<Rank>(x + 3 * y + 12 * z); };
+  const auto expect = [&] {
+    const std::vector<Rank> plane = {at(2, 1, 4), at(0, 1, 4), at(0, 1, 2),
+                                     at(1, 1, 2), at(2, 1, 2), at(1, 1, 4)};
+    EXPECT_EQ(site(plane).torus, (std::vector<int>{3, 2}));
+    EXPECT_EQ(site(plane).torus_members, (std::vector<int>{2, 3, 4, 1, 5, 0}));
+    EXPECT_TRUE(site({at(0, 0, 0), at(1, 0, 0), at(0, 1, 0)}).torus.empty());
+    EXPECT_TRUE(site({at(0, 0, 0), at(1, 0, 0), at(0, 1, 0), at(0, 0, 1)}).torus.empty());
+    EXPECT_TRUE(site({at(0, 0, 0), at(0, 1, 0), at(0, 2, 0), at(0, 3, 0)}).torus.empty());
+  };
+  expect();
+  cluster.fabric = std::exchange(cluster.node.fabric, JsonValue{});  // the same between nodes
+  cluster.nodes = std::exchange(cluster.node.devices, 1);
+  cluster.node.nics = 1;
+  cluster.node.nic_link = wire(10_GBps, 1_us);
+  cluster.node.host_link = wire(10_GBps, 1_us);
+  expect();
+}
+
 // n-1 steps of S/n over all links but the one of each member that even numbers leave.
 TEST(CollectivesInAMesh, UseAllLinksOrAllButOne) {
   const Bandwidth link = 10_GBps;
