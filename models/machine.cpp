@@ -87,6 +87,7 @@ void Machine::prepare(const TaskGraph& graph, RunListener& listener, const Symme
           "messages that change their way (faults, adaptive routings) need engine "
           "\"native\" with share_policy \"max_min\"");
     }
+    impl_->resources->let_ways_change();
     impl_->traffic.emplace(*impl_->engine, *impl_->fabric, impl_->activities, *impl_->resources,
                            faults);
   }
@@ -121,27 +122,6 @@ void Machine::Impl::launch_kernel(std::uint32_t index) {
   }
   engine->schedule(engine->now() + launch, Phase::issue, *this,
                    token_of(Topic::kernel_launched, index));
-}
-
-void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) {
-  Message message;
-  message.instance = instance;
-  message.bytes = op.bytes;
-  message.alike = impl_->resources->alike(source);
-  message.source = source;
-  message.destination = op.copy == CopyKind::device_to_device ? destination : source;
-  const double bytes = op.bytes.as_double() * static_cast<double>(message.alike);
-  const int reads = op.copy == CopyKind::host_to_device ? 0 : reads_at_source(op.movement);
-  impl_->memory_traffic->add(op, bytes * reads, op.copy == CopyKind::device_to_host ? 0 : bytes);
-  LeavingMessage leaving{
-      .message = message, .copy = op.copy, .movement = op.movement, .priority = op.priority};
-  if (op.movement == Movement::update && impl_->triggers) {
-    leaving.message.dma = true;
-    const std::uint32_t index = impl_->held.take(leaving);
-    if (impl_->triggers->take_engine(source, index)) impl_->dma_goes_on(index);
-    return;
-  }
-  impl_->start_message(leaving);
 }
 
 void Machine::join_collective(InstanceId, const Op& op, std::span<const Rank> group, Rank member) {

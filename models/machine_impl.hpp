@@ -37,30 +37,25 @@ inline std::uint64_t token_of(Topic topic, std::size_t index) {
 constexpr std::uint32_t kNoRun = UINT32_MAX;
 
 struct Message {
-  InstanceId instance;         // of a transfer
+  InstanceId instance{};       // of a transfer
   std::uint32_t run = kNoRun;  // of a collective, else none
   int from = 0;                // positions in the group
   int to = 0;
   int step = 0;
-  Bytes bytes;
-  Duration latency;
-  std::uint64_t alike = 1;  // messages that it stands for
+  bool dma = false;    // of a trigger unit's engine
+  bool meets = false;  // of a collective: Send::meets
   Rank source = 0;
   Rank destination = 0;
-  bool dma = false;           // of a trigger unit's engine
-  bool meets = false;         // of a collective: Send::meets
-  double bound = kUnbounded;  // bytes/s
+  double bytes = 0;  // of all messages that it stands for
+  Duration latency{};
 };
 
 /// A message before its first byte, as long as its transport holds it back.
 struct LeavingMessage {
   Message message;
-  bool reduces = false;
-  CopyKind copy = CopyKind::device_to_device;
-  Movement movement = Movement::copy;
+  MachineResources::Course course;
+  double bound = kUnbounded;  // bytes/s
   int priority = 0;
-  const MessageTerms* terms = nullptr;  // what a library makes of it; null for none
-  CollectiveProgram::Load load{};       // of one that ends in a switch
 };
 
 struct RunningKernel {
@@ -116,7 +111,7 @@ struct Machine::Impl final : EventHandler, MessageCarrier, TriggerClient {
   void start_kernel(std::uint32_t index);
   void start_message(LeavingMessage& leaving);
   void begin_message(LeavingMessage& leaving);
-  void send(LeavingMessage& leaving, const MachineResources::Course& course);
+  void send(LeavingMessage& leaving);
   const std::shared_ptr<const FoldedProgram>& folded_program(
       const std::shared_ptr<const CollectiveProgram>& program, std::span<const Rank> group);
   void message_left(std::uint32_t index);

@@ -2,63 +2,65 @@
 #include "models/machine_impl.hpp"
 
 namespace orrery {
-namespace {
 
-MachineResources::Course course_of(const LeavingMessage& leaving) {
+void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Rank destination) {
   using Mover = MachineResources::Mover;
-  const Message& message = leaving.message;
-  return {.source = message.source,
-          .destination = message.destination,
-          .reduces = leaving.reduces,
-          .mover = message.run == kNoRun && !is_by_cores(leaving.movement) ? Mover::engine
-                                                                           : Mover::cores,
-          .copy = leaving.copy,
-          .movement = leaving.movement,
-          .messages = message.alike,
-          .bytes = message.bytes,
-          .terms = leaving.terms,
-          .load = leaving.load};
+  LeavingMessage leaving{
+      .message = {.instance = instance},
+      .course = {.source = source,
+                 .destination = op.copy == CopyKind::device_to_device ? destination : source,
+                 .mover = is_by_cores(op.movement) ? Mover::cores : Mover::engine,
+                 .copy = op.copy,
+                 .movement = op.movement,
+                 .messages = impl_->resources->alike(source),
+                 .bytes = op.bytes},
+      .priority = op.priority};
+  const double bytes = op.bytes.as_double() * static_cast<double>(leaving.course.messages);
+  const int reads = op.copy == CopyKind::host_to_device ? 0 : reads_at_source(op.movement);
+  impl_->memory_traffic->add(op, bytes * reads, op.copy == CopyKind::device_to_host ? 0 : bytes);
+  if (op.movement == Movement::update && impl_->triggers) {
+    leaving.message.dma = true;
+    const std::uint32_t index = impl_->held.take(leaving);
+    if (impl_->triggers->take_engine(source, index)) impl_->dma_goes_on(index);
+    return;
+  }
+  impl_->start_message(leaving);
 }
-
-}  // namespace
 
 void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& send) {
   RunningCollective& of = runs[run];
-  LeavingMessage leaving{.message = {},
-                         .reduces = send.reduces,
-                         .priority = of.priority,
-                         .terms = of.call->terms ? &*of.call->terms : nullptr};
-  if (send.meets) leaving.load = of.program->meeting_load();
-  Message& message = leaving.message;
-  message.run = run;
-  message.from = from;
-  message.to = send.to;
-  message.step = step;
-  message.meets = send.meets;
-  message.bytes = send.bytes;
   int source = from;
   int destination = send.to;
+  std::uint64_t alike = 1;
   if (of.folded != nullptr) {
     const FoldedProgram::Path& path = of.folded->path(send.path);
     source = path.from;
     destination = path.to;
-    message.alike = path.messages;
+    alike = path.messages;
   }
-  const double bytes = message.bytes.as_double() * static_cast<double>(message.alike);
+  LeavingMessage leaving{
+      .message = {.run = run, .from = from, .to = send.to, .step = step, .meets = send.meets},
+      .course = {.source = of.group[static_cast<std::size_t>(source)],
+                 .destination = of.group[static_cast<std::size_t>(destination)],
+                 .reduces = send.reduces,
+                 .mover = MachineResources::Mover::cores,
+                 .messages = alike,
+                 .bytes = send.bytes,
+                 .terms = of.call->terms ? &*of.call->terms : nullptr},
+      .priority = of.priority};
+  if (send.meets) leaving.course.load = of.program->meeting_load();
+  const double bytes = send.bytes.as_double() * static_cast<double>(alike);
   of.moved += bytes;
   if (send.reduces) of.added += bytes;
-  message.source = of.group[static_cast<std::size_t>(source)];
-  message.destination = of.group[static_cast<std::size_t>(destination)];
   start_message(leaving);
 }
 
 /// Its transport may hold it back. What that says depends on its way, which there has to be.
 void Machine::Impl::start_message(LeavingMessage& leaving) {
-  if (resources->has_terms() && leaving.copy == CopyKind::device_to_device) {
-    const MachineResources::Course course = course_of(leaving);
-    if (traffic) traffic->require_way(course);
-    const TransportTerms terms = resources->terms(course);
-    leaving.message.bound = terms.bound;
+  if (resources->has_terms() && leaving.course.copy == CopyKind::device_to_device) {
+    if (traffic) traffic->require_way(leaving.course);
+    const TransportTerms terms = resources->terms(leaving.course);
+    leaving.bound = terms.bound;
     if (terms.head > Duration(0)) {
       engine->schedule(engine->now() + terms.head, Phase::issue, *this,
                        token_of(Topic::message_begins, held.take(leaving)));
@@ -70,27 +72,31 @@ void Machine::Impl::start_message(LeavingMessage& leaving) {
 
 /// Its way is that of now, and so is the bound where ways change.
 void Machine::Impl::begin_message(LeavingMessage& leaving) {
-  const MachineResources::Course course = course_of(leaving);
-  const bool copies = leaving.copy != CopyKind::device_to_device;
+  const MachineResources::Course& course = leaving.course;
+  const bool copies = course.copy != CopyKind::device_to_device;
   if (traffic) {
     traffic->require_way(course);
-    if (resources->has_terms() && !copies) leaving.message.bound = resources->bound(course);
+    if (resources->has_terms() && !copies) leaving.bound = resources->bound(course);
   }
   if (resources->watches_incast() && !copies) {
     resources->message_begins(course.source, course.destination);
   }
-  send(leaving, course);
+  send(leaving);
 }
 
-void Machine::Impl::send(LeavingMessage& leaving, const MachineResources::Course& course) {
+void Machine::Impl::send(LeavingMessage& leaving) {
+  const MachineResources::Course& course = leaving.course;
   const MachineResources::Way way = resources->way(course);
   Message& message = leaving.message;
-  const double bytes = message.bytes.as_double();
-  counters.messages += message.alike;
-  counters.bytes_sent += bytes * static_cast<double>(message.alike);
+  const double bytes = course.bytes.as_double();
+  message.source = course.source;
+  message.destination = course.destination;
+  message.bytes = bytes * static_cast<double>(course.messages);
   message.latency = flows->latency_after(way.latency);
+  counters.messages += course.messages;
+  counters.bytes_sent += message.bytes;
   const std::uint32_t index = messages.take(message);
-  const ShareTerms terms{.bound = message.bound, .priority = leaving.priority};
+  const ShareTerms terms{.bound = leaving.bound, .priority = leaving.priority};
   const std::uint64_t token = token_of(Topic::message_left, index);
   const ShareId share = flows->start(MessageFlow{.bytes = bytes,
                                                  .usages = way.usages,
@@ -125,7 +131,7 @@ void Machine::Impl::message_left(std::uint32_t index) {
 void Machine::Impl::message_arrived(std::uint32_t index) {
   const Message message = messages[index];
   messages.give_back(index);
-  counters.bytes_received += message.bytes.as_double() * static_cast<double>(message.alike);
+  counters.bytes_received += message.bytes;
   if (message.run == kNoRun) {
     listener->delivered(message.instance);
   } else {

@@ -63,12 +63,15 @@ class MachineResources {
     Bytes bytes;
     const MessageTerms* terms = nullptr;  // what a library makes of it; null for none
     CollectiveProgram::Load load{};       // of one that ends in a switch
+    bool operator==(const Course&) const = default;
   };
   /// Counts the bytes that go through memories that are left out. A copy from or to the host takes
   /// both memories and the way between, each once; with HostUse::copies and MemoryUse::kernels.
-  Way way(const Course& course) { return way_of(course, course.bytes.as_double()); }
+  Way way(const Course& course);
   /// The same for what is left of a message that had another way: its memories have counted it.
-  Way way_on(const Course& course) { return way_of(course, 0); }
+  Way way_on(const Course& course) { return way_of(course); }
+  /// From now on the way of a course need not be what it was: links fail, routings adapt.
+  void let_ways_change() { ways_change_ = true; }
 
   /// Whether messages have terms beyond what they take.
   bool has_terms() const { return has_terms_; }
@@ -131,7 +134,20 @@ class MachineResources {
     double until(Time now) const { return done + taken * to_seconds(now - since); }
   };
 
-  Way way_of(const Course& course, double counted);
+  struct Counted {  // work of a resource that nobody competes for
+    ResourceId resource;
+    double amount;
+  };
+  struct KnownWay {
+    bool any = false;
+    Course course;
+    std::vector<Usage> usages;
+    std::vector<Counted> counted;
+    Duration latency;
+  };
+
+  Way way_of(const Course& course);
+  void count(std::span<const Counted> counted);
   Way host_way(const Course& course);
   double capacity_of(const Fabric::Route& route) const;
   void put_cores(const Course& course, double link);
@@ -162,6 +178,9 @@ class MachineResources {
   std::vector<Held> held_;                // by resource; empty: none ever were
   std::vector<ResourceId> links_;         // by link
   std::vector<Usage> usages_;
+  std::vector<Counted> counted_;  // of the way at hand, as usages_
+  std::vector<KnownWay> known_;   // by source, of its last message: mostly that of its next, too
+  bool ways_change_ = false;
   bool has_terms_ = false;
   bool counts_messages_ = false;           // some links do
   bool has_parts_ = false;                 // messages share more than links

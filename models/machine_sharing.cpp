@@ -44,7 +44,7 @@ bool MachineResources::put_at_controller(const DeviceResources& device, double c
     put(device.queue, of.stall * before * coefficient / device.bandwidth);
   }
   if (of.kind != Arbitration::none) return false;
-  activities_->count(device.memory, coefficient * bytes);
+  counted_.push_back({device.memory, coefficient * bytes});
   return true;
 }
 

@@ -39,6 +39,7 @@ class CollectiveProgram {
   struct Load {
     double out = 1;
     double in = 1;
+    bool operator==(const Load&) const = default;
   };
 
   virtual ~CollectiveProgram() = default;

@@ -1,6 +1,7 @@
 #include "sim/engine/activity.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/base/errors.hpp"
 
@@ -33,16 +34,28 @@ void Activities::set_capacity(ResourceId resource, double capacity) {
 ShareId Activities::start(const Activity& activity, EventHandler& on_complete,
                           std::uint64_t token) {
   ORRERY_CHECK(activity.work >= 0, "an activity needs work >= 0");
-  const ShareId id = sharing_.add(activity.usages, activity.terms);
+  const ShareId id = share_for(activity);
   if (id.index() == progress_.size()) progress_.push_back(Progress{});
   progress_[id.index()] =
-      Progress{activity.work, 0, engine_->now(), EventId{}, &on_complete, token};
+      Progress{activity.work, 0, engine_->now(), EventId{}, &on_complete, token, true};
   ++started_;
   for (const Usage& usage : activity.usages) {
     carried_[usage.resource.index()] += activity.work * usage.coefficient;
   }
   request_solve();
   return id;
+}
+
+ShareId Activities::share_for(const Activity& activity) {
+  if (ending_.valid()) {
+    const ShareId id = std::exchange(ending_, ShareId());
+    if (sharing_.is_alike(id, activity.usages, activity.terms)) {
+      taken_over_.push_back(id);
+      return id;
+    }
+    sharing_.remove(id);
+  }
+  return sharing_.add(activity.usages, activity.terms);
 }
 
 double Activities::cancel(ShareId id) {
@@ -52,6 +65,7 @@ double Activities::cancel(ShareId id) {
     carried_[resource.index()] -= progress.left * coefficient;
   });
   engine_->cancel(progress.completion);
+  progress.waits = false;
   sharing_.remove(id);
   request_solve();
   return progress.left;
@@ -62,10 +76,12 @@ void Activities::handle_event(std::uint64_t token) {
     solve();
     return;
   }
-  const Progress done = progress_[token];
-  sharing_.remove(ShareId(token));
+  Progress& done = progress_[token];
+  done.left = 0;
+  ending_ = ShareId(token);
   request_solve();
   done.handler->handle_event(done.token);
+  if (ending_.valid()) sharing_.remove(std::exchange(ending_, ShareId()));
 }
 
 void Activities::solve() {
@@ -73,16 +89,28 @@ void Activities::solve() {
   for (const ShareId id : sharing_.solve()) {
     Progress& progress = progress_[id.index()];
     settle(progress);
-    progress.rate = sharing_.rate(id);
     engine_->cancel(progress.completion);
-    if (progress.rate <= 0 && progress.left > 0) continue;  // starved until something ends
-    // left × 1e12 first: whole work units come out exact, 1 MiB at 1 GB/s in 1 048 576 000 ps.
-    const double picoseconds = progress.left > 0 ? progress.left * kPicoseconds / progress.rate : 0;
-    if (!(picoseconds < kLongest)) throw_overflow("duration", "of an activity");
-    const Duration rest(nearest(picoseconds, engine_->now()));
-    progress.completion =
-        engine_->schedule(engine_->now() + rest, Phase::complete, *this, id.index());
+    complete_at_rate(id, progress);
   }
+  for (const ShareId id : taken_over_) {
+    Progress& progress = progress_[id.index()];
+    // Else its rate has changed too, or it is over already and may even be another's by now.
+    if (progress.waits) complete_at_rate(id, progress);
+  }
+  taken_over_.clear();
+}
+
+/// From now on it goes at the rate of its share.
+void Activities::complete_at_rate(ShareId id, Progress& progress) {
+  progress.waits = false;
+  progress.rate = sharing_.rate(id);
+  if (progress.rate <= 0 && progress.left > 0) return;  // starved until something ends
+  // left × 1e12 first: whole work units come out exact, 1 MiB at 1 GB/s in 1 048 576 000 ps.
+  const double picoseconds = progress.left > 0 ? progress.left * kPicoseconds / progress.rate : 0;
+  if (!(picoseconds < kLongest)) throw_overflow("duration", "of an activity");
+  const Duration rest(nearest(picoseconds, engine_->now()));
+  progress.completion =
+      engine_->schedule(engine_->now() + rest, Phase::complete, *this, id.index());
 }
 
 std::vector<double> Activities::done() const {

@@ -20,6 +20,9 @@ struct Activity {
 /// Runs activities on shared resources. Rates are solved once per instant, in the Solve phase,
 /// after everything that starts or ends there; an activity whose rate changes keeps the work it has
 /// done. Completion runs the handler in the Complete phase, at the nearest picosecond.
+///
+/// Where the first that a handler starts competes as what it heard the end of did, the share goes
+/// over to it: nothing changes for anybody else.
 class Activities final : private EventHandler {
  public:
   explicit Activities(Engine& engine) : engine_(&engine) {}
@@ -56,6 +59,7 @@ class Activities final : private EventHandler {
     EventId completion;
     EventHandler* handler = nullptr;
     std::uint64_t token = 0;
+    bool waits = false;  // for its first rate
   };
 
   void handle_event(std::uint64_t token) override;
@@ -64,13 +68,17 @@ class Activities final : private EventHandler {
     solve_pending_ = true;
   }
   void solve();
+  ShareId share_for(const Activity& activity);
+  void complete_at_rate(ShareId id, Progress& progress);
   void settle(Progress& progress) const;
   double left(const Progress& progress) const;
 
   Engine* engine_;
   Sharing sharing_;
-  GrowingArray<Progress> progress_;  // by share
-  std::vector<double> carried_;      // by resource, as if all that has started were done
+  GrowingArray<Progress> progress_;   // by share
+  std::vector<double> carried_;       // by resource, as if all that has started were done
+  ShareId ending_;                    // of what has just completed, while nobody has taken it over
+  GrowingArray<ShareId> taken_over_;  // since the last solve
   bool solve_pending_ = false;
   std::uint64_t started_ = 0;
 };

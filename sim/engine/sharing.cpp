@@ -96,6 +96,26 @@ ShareId Sharing::add(std::span<const Usage> usages, const ShareTerms& terms) {
   return ShareId(id);
 }
 
+bool Sharing::is_alike(ShareId id, std::span<const Usage> usages, const ShareTerms& terms) const {
+  const Share& share = shares_[id.index()];
+  if (usages.size() != share.use_count || terms.bound != share.bound ||
+      terms.weight != share.weight || terms.priority != share.priority) {
+    return false;
+  }
+  const Use* const first = uses_.data() + share.first_use;
+  const auto same = [](const Use& use, const Usage& usage) {
+    return use.resource == usage.resource.index() && use.coefficient == usage.coefficient;
+  };
+  for (std::size_t i = 0; i < usages.size(); ++i) {
+    if (same(first[i], usages[i])) continue;  // nearly always: only those of tight ones are moved
+    if (std::none_of(first, first + share.use_count,
+                     [&](const Use& use) { return same(use, usages[i]); })) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /// A live one that has nothing yet but room for so many uses: a used one of that size, or new.
 std::uint32_t Sharing::take_share(std::size_t room) {
   if (room >= free_shares_.size()) free_shares_.resize(room + 1, kNobody);

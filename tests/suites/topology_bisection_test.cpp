@@ -1,4 +1,5 @@
-// What goes at once from one half of the endpoints to the other, and how far apart they are, as `orrery topology` says it, against the numbers that follow from the shape.
+// What goes at once from one half of the endpoints to the other, and how far apart they are, as
+// `orrery topology` says it, against the numbers that follow from the shape.
 #include <gtest/gtest.h>
 
 #include <algorithm>
