@@ -149,6 +149,10 @@ int CollectiveTimes::ranks() const {
   return impl_->question.ranks;
 }
 
+const std::string& CollectiveTimes::library() const {
+  return impl_->question.library;
+}
+
 std::string CollectiveTimes::provenance() const {
   return impl_->choice.library == nullptr ? "the catalogue's links"
                                           : impl_->choice.library->constants();

@@ -49,7 +49,9 @@ class CollectiveTimes {
   ~CollectiveTimes();
 
   int ranks() const;
-  /// Where the constants are from.
+  /// Which one runs: that of the question, and never "auto".
+  const std::string& library() const;
+  /// Where its constants are from.
   std::string provenance() const;
   CollectiveTime time_of(Bytes size) const;
   /// Those of `orrery run` that do not depend on the size. Where the cluster was read already they

@@ -185,7 +185,7 @@ std::string to_table(const std::vector<Row>& rows, const CollectiveQuestion& que
                      const CollectiveTimes& times, const std::vector<std::string>& warnings) {
   std::string text = "# " + std::string(to_string(question.kind)) + ", " +
                      std::to_string(times.ranks()) + " ranks of " + question.cluster +
-                     "; constants of " + times.provenance() + "\n";
+                     "; library " + times.library() + ", constants of " + times.provenance() + "\n";
   char line[200];
   std::snprintf(line, sizeof line, "#%12s%14s%10s%10s   %-28s%s\n", "size", "time", "algbw",
                 "busbw", "algorithm", "protocol");
@@ -221,6 +221,7 @@ JsonValue to_json(const std::vector<Row>& rows, const CollectiveQuestion& questi
   return json_object({{"collective", json_string(std::string(to_string(question.kind)))},
                       {"cluster", json_string(question.cluster)},
                       {"ranks", json_integer(times.ranks())},
+                      {"library", json_string(times.library())},
                       {"constants", json_string(times.provenance())},
                       {"rows", json_array(std::move(items))},
                       {"warnings", json_array(std::move(warnings))}});

@@ -94,9 +94,12 @@ TEST(CollectiveCommand, TakesALibraryThatIsNamedAlsoOnOtherDevices) {
     return output_of(words);
   };
   const std::string named = said_of({"--library", "nccl"});
-  EXPECT_NE(named.find("constants of pcie, assumed"), std::string::npos) << named;
+  EXPECT_NE(named.find("library nccl, constants of pcie, assumed"), std::string::npos) << named;
   EXPECT_NE(named.find("LL"), std::string::npos) << named;
   EXPECT_EQ(said_of({}), said_of({"--library", "predicted"}));
+  const std::string others = "library predicted, constants of the catalogue's links";
+  EXPECT_NE(said_of({}).find(others), std::string::npos) << said_of({});
+  EXPECT_NE(said_of({"--json"}).find(R"("library": "predicted")"), std::string::npos);
 }
 
 // Unfolded, a ring of 2048 is 8 million messages.
