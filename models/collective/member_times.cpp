@@ -27,20 +27,22 @@ void MemberTimes::walk_once(std::span<const TimedMessage> messages) {
   for (std::size_t member = 0; member < left_.size(); ++member) {
     begins_[member] = std::max(left_[member], arrived[member]);
   }
+  const auto [first, last] = std::minmax_element(begins_.begin(), begins_.end());
+  apart_ = std::max(apart_, *last - *first);
   left_ = begins_;
   if (lag > 1) arrived = arrived_[(step_ + lag - 1) % lag];
   double met = 0;
   for (const TimedMessage& message : messages) {
     const double leaves = begins_[static_cast<std::size_t>(message.from)] + message.leaves;
     double& left = left_[static_cast<std::size_t>(message.from)];
-    double& last = arrived[static_cast<std::size_t>(message.to)];
+    double& comes = message.meets ? met : arrived[static_cast<std::size_t>(message.to)];
     left = std::max(left, leaves);
-    (message.meets ? met : last) = std::max(message.meets ? met : last, leaves + message.latency);
+    comes = std::max(comes, leaves + message.latency);
   }
   for (const TimedMessage& message : messages) {
     if (!message.meets) continue;
-    double& last = arrived[static_cast<std::size_t>(message.to)];
-    last = std::max(last, met);
+    double& comes = arrived[static_cast<std::size_t>(message.to)];
+    comes = std::max(comes, met);
   }
   ++step_;
 }

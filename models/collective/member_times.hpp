@@ -28,6 +28,8 @@ class MemberTimes {
   void walk(std::span<const TimedMessage> messages, int count, std::size_t most);
   /// When the last member has sent and received everything.
   double end() const;
+  /// By how much at most members began a step at other times than each other.
+  double apart() const { return apart_; }
 
  private:
   void walk_once(std::span<const TimedMessage> messages);
@@ -37,6 +39,7 @@ class MemberTimes {
   std::vector<std::vector<double>> arrived_;  // by step modulo lag, by member: all up to that step
   std::vector<double> begins_;                // of the step at hand, by member
   std::size_t step_ = 0;
+  double apart_ = 0;
 };
 
 }  // namespace orrery

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/collective/member_times.hpp"
+#include "models/collective/rehearsal.hpp"
 #include "models/collective/step_runs.hpp"
 #include "models/incast.hpp"
 #include "models/transports.hpp"
@@ -23,6 +24,8 @@ constexpr int kMostAhead = 64;                   // steps before its receipts
 constexpr std::size_t kMostSends = 1024 * 1024;  // of a step; more are not looked at
 constexpr std::size_t kMostMessages = 32'768;    // of a step that are looked at
 constexpr std::size_t kMostHops = 262'144;       // the same
+constexpr std::size_t kMostRehearsed = 8192;     // links of all messages of a program
+constexpr double kApart = 1e-3;                  // of the whole; less is none
 constexpr std::size_t kMostWalked = 2'097'152;   // messages of a program, but 64 times each step
 
 struct Sent {
@@ -36,7 +39,8 @@ struct Sent {
 
 struct CollectivePrediction::Impl {
   explicit Impl(Fabric& of_cluster)
-      : fabric(&of_cluster),
+      : resting(of_cluster),
+        fabric(&of_cluster),
         busy(fabric->links().size(), 0.0),
         from_end(busy.size(), 0),
         total(busy) {
@@ -49,17 +53,17 @@ struct CollectivePrediction::Impl {
   const Fabric::Link& link(int index) const {
     return fabric->links()[static_cast<std::size_t>(index)];
   }
-  Fabric::Route route(Rank from, Rank to);
+  Fabric::Route route(Rank from, Rank to) { return resting.route(from, to); }
   bool collect(const CollectiveProgram& program, int step, int members);
   std::size_t one_of(std::span<const Rank> group);
   void time_messages(std::span<const Rank> group, int times);
   void add(const Sent& sent, Rank from, Rank to);
-  TransportTerms terms(const Sent& sent, Rank from, Rank to, const Fabric::Route& route) const;
   void note_sender(Rank from, Rank to);
   void loads_to_seconds(std::size_t every);
   void spread_evenly(std::size_t every);
 
-  Fabric* fabric;
+  RestingFabric resting;
+  const Fabric* fabric;
   std::vector<Sent> sends;                // of the step at hand
   CollectiveProgram::Load load;           // of those of them that meet
   std::vector<TimedMessage> messages;     // those of them that are looked at
@@ -67,25 +71,10 @@ struct CollectivePrediction::Impl {
   std::vector<std::size_t> first_hops;    // of each
   std::vector<double> busy;               // by link: what it carries, then how long that takes
   std::vector<std::vector<int>> senders;  // by adapter, where incast matters: who send into it
-  std::vector<int> way;                   // where routes are not kept
-  std::vector<double> shares;
-  std::vector<int> touched;   // links that carry something
-  std::vector<int> from_end;  // by link: how far it is from the nearer end of a route
-  std::vector<double> total;  // by link: for how long it carries something in all steps
+  std::vector<int> touched;               // links that carry something
+  std::vector<int> from_end;              // by link: how far it is from the nearer end of a route
+  std::vector<double> total;              // by link: for how long it carries something in all steps
 };
-
-/// Valid until the next. Where ways change, that of the fabric as it was built, at rest.
-Fabric::Route CollectivePrediction::Impl::route(Rank from, Rank to) {
-  if (!fabric->is_live()) return fabric->route(from, to);
-  way.clear();
-  shares.clear();
-  fabric->append_route(from, to, way, fabric->spreads() ? &shares : nullptr);
-  double latency = 0;
-  for (std::size_t i = 0; i < way.size(); ++i) {
-    latency += (shares.empty() ? 1 : shares[i]) * to_seconds(link(way[i]).latency);
-  }
-  return {way, duration_from_seconds(latency), shares};
-}
 
 /// The sends of a step. False where there are too many.
 bool CollectivePrediction::Impl::collect(const CollectiveProgram& program, int step, int members) {
@@ -148,6 +137,7 @@ void CollectivePrediction::Impl::time_messages(std::span<const Rank> group, int 
 void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
   const Fabric::Route route = this->route(from, to);
   first_hops.push_back(hops.size());
+  const CollectiveProgram::Load no_load{};
   const std::size_t length = route.links.size();
   for (std::size_t i = 0; i < length; ++i) {
     const auto index = static_cast<std::size_t>(route.links[i]);
@@ -157,36 +147,17 @@ void CollectivePrediction::Impl::add(const Sent& sent, Rank from, Rank to) {
       from_end[index] = distance;
     }
     from_end[index] = std::min(from_end[index], distance);
-    busy[index] += (route.shares.empty() ? 1 : route.shares[i]) *
-                   (link(route.links[i]).counts_messages ? 1 : sent.bytes.as_double()) *
-                   (!sent.meets || length == 1 ? 1
-                    : i == 0                   ? load.out
-                    : i + 1 == length          ? load.in
-                                               : 1);
+    busy[index] +=
+        sent.bytes.as_double() * resting.taken(sent.bytes, route, i, sent.meets ? load : no_load);
     hops.push_back(route.links[i]);
   }
-  const TransportTerms adds = terms(sent, from, to, route);
+  const TransportTerms adds = resting.terms(sent.bytes, from, to, route);
   messages.push_back({.from = sent.from,
                       .to = sent.to,
                       .held = to_seconds(adds.head),
                       .least = sent.bytes.as_double() / adds.bound,
                       .latency = to_seconds(route.latency),
                       .meets = sent.meets});
-}
-
-/// What its transport adds to a message.
-TransportTerms CollectivePrediction::Impl::terms(const Sent& sent, Rank from, Rank to,
-                                                 const Fabric::Route& route) const {
-  const Transports& transports = fabric->transports();
-  const bool leaves_node = fabric->place(from).node != fabric->place(to).node;
-  const LinkModel* model = transports.of(leaves_node, link(route.links.back()).model);
-  if (model == nullptr) return {};
-  double narrowest = kUnbounded;
-  for (const int index : route.links) {
-    if (!link(index).counts_messages) narrowest = std::min(narrowest, link(index).capacity);
-  }
-  return model->terms(
-      {.bytes = sent.bytes, .round_trip = 2 * route.latency, .capacity = narrowest});
 }
 
 void CollectivePrediction::Impl::note_sender(Rank from, Rank to) {
@@ -248,6 +219,7 @@ double CollectivePrediction::seconds(const CollectiveProgram& program,
   const StepRuns all = step_runs(program, kMostSteps);
   std::fill(impl_->total.begin(), impl_->total.end(), 0.0);
   std::vector<std::vector<TimedMessage>> messages(all.kinds.size());  // of those that come again
+  std::size_t hops = 0;                                               // of all messages
   for (std::size_t index = 0; index < all.runs.size(); ++index) {
     const StepRuns::Run& run = all.runs[index];
     const StepRuns::Kind& kind = all.kinds[static_cast<std::size_t>(run.kind)];
@@ -257,12 +229,17 @@ double CollectivePrediction::seconds(const CollectiveProgram& program,
         return std::numeric_limits<double>::infinity();
       }
       impl_->time_messages(group, kind.count);
+      hops += impl_->hops.size() * static_cast<std::size_t>(kind.count);
       of_kind = impl_->messages;
     }
     times.walk(of_kind, run.count, kMostWalked / all.runs.size());
     if (kind.last_run == static_cast<int>(index)) of_kind = {};
   }
-  // Where members are apart messages of several steps are on a link at once: never less than all.
+  // Where members are apart messages of several steps are on a link at once.
+  if (times.apart() > kApart * times.end() && hops <= kMostRehearsed) {
+    return rehearsed_seconds(impl_->resting, program, group);
+  }
+  // Never less than all that it carries.
   return std::max(times.end(), *std::max_element(impl_->total.begin(), impl_->total.end()));
 }
 

@@ -20,8 +20,9 @@ namespace orrery {
 /// Steps that are alike are looked at once, of more than 64 kinds 64 or so, and a repeated one is
 /// walked through until its pace is known; of a step with very many messages some are looked at,
 /// drawn evenly, and a link has the load of those of its kind, as far from the ends of routes.
-/// Leaves out: launches, equal for all; memories of devices; what else is on the links; that
-/// members drift apart, so that messages of different steps meet.
+/// Where members drift apart, so that messages of different steps meet, a program of few messages
+/// is simulated instead (rehearsal.hpp); of others that is left out. Left out are further launches,
+/// equal for all; memories of devices; what else is on the links.
 class CollectivePrediction {
  public:
   /// Borrows the fabric, and leaves routes in its store.

@@ -2,6 +2,7 @@
 #include "models/collective/builtin.hpp"
 #include "tests/theory/predicted.hpp"
 #include "tests/theory/small_cluster.hpp"
+#include "tests/theory/transport_cluster.hpp"
 
 namespace orrery {
 namespace {
@@ -110,6 +111,34 @@ TEST(CollectivesOverNodes, PiecesOfAHierarchicalOneAreInsideAndBetweenNodesAtOnc
     expect(h * block, 2 * once, 2 * once);
     expect(h * block / 100, once, filled(100));
     expect(Bytes(0), once, filled(32));
+  }
+}
+
+// Its adapter is in each step of somebody else, who goes on and sends into it while others still
+// do: messages of several steps share it, which is slower than one after the other.
+TEST(CollectivesOverNodes, ArePredictedWhereOneMemberIsAloneInItsNode) {
+  const int n = 9;
+  const Bytes size = n * 1_MB;
+  const Bandwidth adapter = 10_GBps;
+  const LinkSpec inside = wire(20 * adapter, 1_us);
+  const LinkSpec rdma =
+      link_of(link_json("rdma", adapter, 2_us, R"(, "efficiency": 1, "incast_efficiency": 0.8)"));
+  for (const LinkSpec& between : {wire(adapter, 2_us), rdma}) {
+    const ClusterSpec cluster = nodes_of(2, n - 1, inside, between);
+    const auto expect = [&](const std::string& algorithm, CollectiveFactory make) {
+      CollectiveChoice choice;
+      choice.algorithm[static_cast<std::size_t>(CollectiveKind::all_to_all)] = algorithm;
+      choice.launch = Duration(0);
+      GraphOf graph(n);
+      graph.collective(CollectiveKind::all_to_all, size, n);
+      const double took = to_seconds(run(cluster, graph, choice).end.since_start());
+      EXPECT_GE(took, to_seconds(transfer_time((n - 1) * size / n, adapter)));
+      EXPECT_NEAR(predicted(cluster, make, {.size = size, .chunk = Bytes(0)}, n), took, 0.01 * took)
+          << algorithm;
+    };
+    expect("pairwise", make_pairwise_all_to_all);
+    expect("bruck", make_bruck_all_to_all);
+    expect("direct", make_direct_all_to_all);
   }
 }
 
