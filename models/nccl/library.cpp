@@ -122,7 +122,8 @@ class Nccl final : public CollectiveLibrary {
   NcclFormulas formulas_;
 };
 
-/// A line for each; the first of a kind that applies wins where predictions are equal.
+/// A line for each; the first of a kind that applies wins where predictions are equal. NVLS gathers
+/// and scatters only what users registered: measured H100 do neither (experiments/nccl/README.md).
 const std::vector<Nccl::Candidate>& Nccl::candidates() {
   using Kind = CollectiveKind;
   static const std::vector<Candidate> all = {
