@@ -63,28 +63,45 @@ std::vector<int> parts_without(const Topology& topology, int dimension) {
   return part;
 }
 
-/// Which endpoints are in the first half: by index; in a grid also along each of its dimensions,
-/// of equally long ones along one.
+/// The first half of the endpoints in an order of what they belong to; by index within one.
+std::vector<bool> first_half_by(const std::vector<int>& owner) {
+  const std::size_t endpoints = owner.size();
+  std::vector<int> order(endpoints);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&owner](int a, int b) { return owner[index(a)] < owner[index(b)]; });
+  std::vector<bool> first(endpoints, false);
+  for (std::size_t i = 0; i < endpoints / 2; ++i) first[index(order[i])] = true;
+  return first;
+}
+
+/// By endpoint, the first vertex it leads to: its switch, if it has one.
+std::vector<int> first_neighbours(const Topology& topology) {
+  std::vector<int> next(index(topology.endpoints()), topology.vertices());
+  for (const TopologyLink& link : topology.links()) {
+    if (link.from >= topology.endpoints()) continue;
+    int& first = next[index(link.from)];
+    if (link.to >= topology.endpoints()) first = std::min(first, link.to);
+  }
+  return next;
+}
+
+/// Which endpoints are in the first half: by index; by their switches, as rails join endpoints that
+/// are not neighbours; in a grid also along each of its dimensions, of equally long ones along one.
 std::set<std::vector<bool>> halves_of(const Topology& topology) {
   const auto endpoints = index(topology.endpoints());
-  std::vector<bool> first(endpoints, false);
-  std::fill_n(first.begin(), endpoints / 2, true);
-  std::set<std::vector<bool>> halves = {first};
+  std::set<std::vector<bool>> halves = {first_half_by(std::vector<int>(endpoints)),
+                                        first_half_by(first_neighbours(topology))};
   std::set<int> dimensions;
   for (const TopologyLink& link : topology.links()) {
     if (link.dimension >= 0) dimensions.insert(link.dimension);
   }
   std::set<std::size_t> lengths;
   for (const int dimension : dimensions) {
-    const std::vector<int> part = parts_without(topology, dimension);
+    std::vector<int> part = parts_without(topology, dimension);
     if (!lengths.insert(std::set<int>(part.begin(), part.end()).size()).second) continue;
-    std::vector<int> order(endpoints);
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(),
-                     [&part](int a, int b) { return part[index(a)] < part[index(b)]; });
-    first.assign(endpoints, false);
-    for (std::size_t i = 0; i < endpoints / 2; ++i) first[index(order[i])] = true;
-    halves.insert(first);
+    part.resize(endpoints);
+    halves.insert(first_half_by(part));
   }
   return halves;
 }

@@ -126,8 +126,8 @@ std::vector<Sample> fat_tree_samples() {
   const auto tree = [](const std::string& keys) { return section("fat_tree", keys); };
   return {{"one leaf", tree(plain), nics(2, 4), fat_tree_hops(4, 2, false), 200},
           {"leaves", tree(plain), nics(5, 4), fat_tree_hops(4, 2, false)},
-          {"rails", tree(rails), nics(5, 4), fat_tree_hops(4, 2, true)},
-          {"rails, one group", tree(rails), nics(2, 4), fat_tree_hops(4, 2, true)},
+          {"rails", tree(rails), nics(5, 4), fat_tree_hops(4, 2, true), 250},
+          {"rails, one group", tree(rails), nics(2, 4), fat_tree_hops(4, 2, true), 100},
           {"in a node", tree(plain), devices(6), fat_tree_hops(1, 2, false)},
           {"spines", tree(plain + R"(, "spines": 3)"), nics(8, 2), fat_tree_hops(2, 2, false), 200},
           {"4-ary", tree(k_ary), devices(16), fat_tree_hops(1, 2, false, 2), 80},
