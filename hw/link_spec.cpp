@@ -167,7 +167,21 @@ bool says_something(const LinkFacts& facts) {
   return facts.per_message > Duration(0) || facts.duplex < 1 || facts.rdma || facts.tcp;
 }
 
+/// Those that say something of a message as a whole; every tcp has an mss.
+constexpr std::array<const char*, 7> kKeysOfMessages = {
+    "per_message",       "message_rate", "rendezvous_threshold", "registration", "queue_pair_setup",
+    "incast_efficiency", "mss"};
+
 }  // namespace
+
+void refuse_transport(JsonCursor link) {
+  if (!link.present() || link.value().kind != JsonValue::Kind::object) return;
+  for (const char* key : kKeysOfMessages) {
+    if (!link.has(key)) continue;
+    link.at(key).error(
+        "counts for messages of an adapter, as \"nic_link\" says it, not on this link");
+  }
+}
 
 std::vector<std::string> link_kinds() {
   std::vector<std::string> names;

@@ -241,6 +241,7 @@ NodeSpec read_node(JsonCursor cursor) {
   }
   spec.nic_link = read_adapter_link(cursor, "nic_link", spec.nics);
   spec.host_link = read_adapter_link(cursor, "host_link", spec.nics);
+  refuse_transport(cursor.find("host_link"));
   read_adapter_use(cursor, nics, spec);
   if (JsonCursor memory = cursor.find("host_memory"); memory.present()) {
     spec.host_memory = read_host_memory(memory);

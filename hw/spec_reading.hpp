@@ -17,4 +17,8 @@ double read_share(JsonCursor cursor);
 /// apart, as one that was reported before would not be counted.
 Bytes read_capacity(const JsonCursor& cursor);
 
+/// Of a link that carries bytes for others' messages, as that between a device and its adapter:
+/// what it says of a message as a whole would not count.
+void refuse_transport(JsonCursor link);
+
 }  // namespace orrery

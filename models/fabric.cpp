@@ -58,6 +58,24 @@ std::int64_t host_link_count(const ClusterSpec& cluster) {
   return cluster.nodes + (cluster.nodes == 1 ? 2 * cluster.device_count() : 0);
 }
 
+/// Such links inside a node would carry bytes, and what they say of adapters would not count.
+void refuse_adapters_inside(const Topology* node, const JsonValue& section,
+                            Diagnostics& diagnostics) {
+  const auto is_adapter = [](const TopologyLink& link) {
+    const LinkFacts* facts = link.spec.facts.get();
+    if (facts == nullptr) return false;
+    return (facts->rdma && (facts->rdma->message_rate || facts->rdma->incast_efficiency < 1)) ||
+           (facts->tcp && facts->tcp->core_rate);
+  };
+  if (node == nullptr || std::none_of(node->links().begin(), node->links().end(), is_adapter)) {
+    return;
+  }
+  report_at(section,
+            "a \"message_rate\", an \"incast_efficiency\" or a \"core_rate\" is of an adapter "
+            "(\"nic_link\"), not of a link inside a node",
+            diagnostics);
+}
+
 }  // namespace
 
 void Fabric::Impl::add_links(const NodeSpec& spec) {
@@ -177,6 +195,7 @@ std::unique_ptr<Fabric> Fabric::build(const ClusterSpec& cluster,
   if (impl->node != nullptr) impl->inside = impl->node->node_ports();
   impl->adapts = (impl->node != nullptr && impl->node->adapts()) ||
                  (impl->cluster != nullptr && impl->cluster->adapts());
+  refuse_adapters_inside(impl->node.get(), node.fabric, diagnostics);
   impl->check_adapters(node, diagnostics);
   if (!diagnostics.empty()) return nullptr;
   const std::int64_t count = cluster.nodes * link_count(impl->node.get()) +

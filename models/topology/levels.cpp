@@ -56,6 +56,10 @@ std::vector<Level> read_levels(JsonCursor& parameters) {
       level.uplink = read_link(item.at("uplink"));
     }
     item.reject_unknown_keys();
+    const bool is_known = std::any_of(levels.begin(), levels.end(), [&level](const Level& below) {
+      return !level.name.empty() && below.name == level.name;
+    });
+    if (is_known) item.at("name").error("a second level is named \"" + level.name + "\"");
     levels.push_back(std::move(level));
   }
   return levels;
