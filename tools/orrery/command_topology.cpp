@@ -124,6 +124,11 @@ int topology_command(std::span<const std::string> words, const Builtins& builtin
     const Topology& part = part_to_write(options, fabric);
     if (graphviz) write_file(options["graphviz"].as<std::string>(), graphviz_text(part));
     if (graphml) write_file(options["graphml"].as<std::string>(), graphml_text(part));
+    if (graphml && part.node_ports() != nullptr) {
+      text
+          << "read again, that file has no adapters and no way to the host: these are links of the "
+             "node then\n";
+    }
   }
   print(text.str());
   return 0;

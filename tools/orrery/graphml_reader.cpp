@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -106,6 +107,7 @@ class Writer {
 
   std::pair<JsonValue, JsonValue> write() {
     std::vector<JsonValue> switches;
+    std::set<std::int64_t> endpoints;
     const auto [first, last] = boost::vertices(*graph_);
     for (auto vertex = first; vertex != last; ++vertex) {
       const Attributes& of = (*graph_)[*vertex];
@@ -113,6 +115,9 @@ class Writer {
       const std::string what = "node " + std::to_string(*vertex + 1) + " of the file";
       if (const std::string* endpoint = find(of, "endpoint")) {
         ends_.push_back(json_integer(whole(number(*endpoint, what + ", \"endpoint\""))));
+        if (!endpoints.insert(ends_.back().integer).second) {
+          throw Malformed{what + ": an earlier one is endpoint " + *endpoint + " already"};
+        }
       } else if (name == nullptr) {
         throw Malformed{what +
                         R"( has neither "endpoint", a number, nor "name", that of a switch)"};

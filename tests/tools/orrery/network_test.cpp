@@ -129,6 +129,20 @@ TEST_F(NetworkTest, AGraphMlThatWasWrittenIsReadToTheSameNetwork) {
   }
 }
 
+TEST_F(NetworkTest, ANetworkThatHoldsAdaptersIsReadAgainWithoutThemWhichIsSaid) {
+  const auto says = [&](const std::string& cluster) {
+    const Outcome outcome =
+        run_orrery({"topology", scenario_, "--set", "/cluster=" + cluster, "--set",
+                    R"(/workload/parallel={"tensor": 2, "data": 2})", "--set",
+                    "/workload/global_batch=2", "--graphml", (folder_ / "node.graphml").string()});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.out.find("no adapters and no way to the host") != std::string::npos;
+  };
+  write_two_nodes(R"({"kind": "crossbar"})");
+  EXPECT_TRUE(says("a10_pcie_tree_4"));
+  EXPECT_FALSE(says("a10_pcie_4"));
+}
+
 const char* const kRing = R"(<?xml version="1.0" encoding="UTF-8"?>
 <graphml xmlns="http://graphml.graphdrawing.org/xmlns">
   <key id="e" for="node" attr.name="endpoint" attr.type="int"/>
@@ -193,6 +207,8 @@ TEST_F(GraphMlTest, MistakesNameTheFileAndWhatIsWrongInIt) {
   expect(changed(">0<", ">zero<"), cannot + "parse error: invalid value \"zero\" for key endpoint");
   expect(changed(R"(<data key="n">hub</data>)", ""),
          cannot + R"(node 3 of the file has neither "endpoint", a number, nor "name")");
+  expect(changed(">1<", ">0<"),
+         cannot + "node 2 of the file: an earlier one is endpoint 0 already");
   expect(changed(">1<", ">7<"), "expected an integer between 0 and 1, got 7");
   expect(kRing, cannot + "the edge 0 -> hub says no latency", "null");
 }
