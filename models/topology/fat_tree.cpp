@@ -54,7 +54,15 @@ void read_levels(JsonCursor& parameters, FatTree& tree) {
   JsonCursor spines = parameters.find("spines");
   if (spines.present()) tree.spines = spines.as_count(kSwitches);
   JsonCursor pods = parameters.find("leaves_per_pod");
-  if (!pods.present()) return;
+  if (!pods.present()) {
+    for (const char* key : {"cores", "pod_oversubscription"}) {
+      if (parameters.has(key)) {
+        parameters.at(key).error(
+            "is of three levels of switches, which \"leaves_per_pod\" asks for");
+      }
+    }
+    return;
+  }
   tree.leaves_per_pod = pods.as_count(kSwitches);
   if (!spines.present()) parameters.at("spines");  // is missing
   JsonCursor cores = parameters.at("cores");
