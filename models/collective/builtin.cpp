@@ -55,6 +55,8 @@ Registry<CollectiveFactory> builtin_collectives() {
        "log2(n) steps of half of the buffer: for small ones"},
       {"all_to_all/hierarchical", make_hierarchical_all_to_all,
        "rail-aligned, as NCCL's PXN: inside the nodes to the destination's rail, then along it"},
+      {"all_to_all/rail_first", make_rail_first_all_to_all,
+       "rail-aligned, as DeepEP's dispatch: along the rails, then inside the nodes"},
       {"all_reduce/recursive_doubling", make_recursive_doubling_all_reduce,
        "everything with partners ever farther, log2(n) steps: for small buffers"},
       {"all_reduce/nvls", make_nvls_all_reduce,

@@ -51,5 +51,6 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const Collec
 std::unique_ptr<CollectiveProgram> make_bruck_reduce_scatter(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_bruck_all_to_all(const CollectiveCall& call);
 std::unique_ptr<CollectiveProgram> make_hierarchical_all_to_all(const CollectiveCall& call);
+std::unique_ptr<CollectiveProgram> make_rail_first_all_to_all(const CollectiveCall& call);
 
 }  // namespace orrery

@@ -214,28 +214,49 @@ std::unique_ptr<CollectiveProgram> make_hierarchical_reduce_scatter(const Collec
                    });
 }
 
-/// Inside the nodes first, to the member on the rail of the destination, then along the rails: one
-/// message from node to node for each rail (NCCL's PXN does the same: NVIDIA developer blog,
-/// "Doubling all2all Performance with NVIDIA Collective Communication Library 2.12", 2022).
-std::unique_ptr<CollectiveProgram> make_hierarchical_all_to_all(const CollectiveCall& call) {
+namespace {
+
+/// Two rounds between members of a grid: along a line, in one message all that is for the other
+/// line through the one it is sent to, then along that line. Chunks are in both at once.
+std::unique_ptr<CollectiveProgram> grid_all_to_all(const CollectiveCall& call, bool rows_first) {
   const int n = call.members;
   Grid grid = grid_of_nodes(call);
   RoundShape shape = overlapping(call, 2, std::min(grid.width(), grid.height()));
   shape.personal = true;
   return in_rounds(
-      call, shape, [n, grid = std::move(grid)](int member, int round, std::vector<Exchange>& out) {
+      call, shape,
+      [n, rows_first, grid = std::move(grid)](int member, int round, std::vector<Exchange>& out) {
         const auto [row, column] = grid.place(member);
-        const int others = (round == 0 ? grid.width() : grid.height()) - 1;
+        const bool in_row = (round == 0) == rows_first;
+        const int others = (in_row ? grid.width() : grid.height()) - 1;
+        const int blocks = in_row ? grid.height() : grid.width();
         for (int away = 1; away <= others; ++away) {
-          const int to = round == 0 ? grid.at(row, column + away) : grid.at(row + away, column);
-          const int blocks = round == 0 ? grid.height() : grid.width();
+          const int to = in_row ? grid.at(row, column + away) : grid.at(row + away, column);
+          const auto [to_row, to_column] = grid.place(to);
           for (int i = 0; i < blocks; ++i) {
-            const int source = round == 0 ? member : grid.at(row, i);
-            const int target = round == 0 ? grid.at(i, column + away) : to;
+            const int beside = in_row ? grid.at(i, column) : grid.at(row, i);
+            const int beyond = in_row ? grid.at(i, to_column) : grid.at(to_row, i);
+            const int source = round == 0 ? member : beside;
+            const int target = round == 0 ? beyond : to;
             out.push_back({.to = to, .first = source * n + target, .joined = i > 0});
           }
         }
       });
+}
+
+}  // namespace
+
+/// Inside the nodes first, to the member on the rail of the destination, then along the rails: one
+/// message from node to node for each rail (NCCL's PXN does the same: NVIDIA developer blog,
+/// "Doubling all2all Performance with NVIDIA Collective Communication Library 2.12", 2022).
+std::unique_ptr<CollectiveProgram> make_hierarchical_all_to_all(const CollectiveCall& call) {
+  return grid_all_to_all(call, true);
+}
+
+/// The other way about: along the rails first, to the member at the same place in the node of the
+/// destination, which hands it on (DeepEP's dispatch: its README, "NVLink and RDMA forwarding").
+std::unique_ptr<CollectiveProgram> make_rail_first_all_to_all(const CollectiveCall& call) {
+  return grid_all_to_all(call, false);
 }
 
 }  // namespace orrery

@@ -206,6 +206,7 @@ const std::map<std::string, ClosedForm>& closed_forms() {
       {"all_to_all/bruck", {kExchange, each, bruck_exchanges, doublings, bits, kByRounding}},
       {"all_to_all/hierarchical",
        {kExchange, each, one, two_rounds_at_once, once, kByRounding, true}},
+      {"all_to_all/rail_first", {kExchange, each, one, two_rounds_at_once, once, kByRounding, true}},
       {"all_reduce/recursive_doubling", {kReduce, each, each, recursive, doubled, kMembersDiffer}},
       {"all_reduce/nvls", {kReduce, each, and_one, at_once, everything_and_a_block, kByRounding}},
       {"all_reduce/sharp", {kReduce, one, one, at_once, everything_from_each, 0, true}},

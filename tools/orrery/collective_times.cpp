@@ -130,7 +130,7 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
                                   {.protocol = impl_->question.protocol,
                                    .floats = impl_->question.floats,
                                    .graphs = impl_->question.graphs},
-                                  find_data_folders());
+                                  find_data_folders(), impl_->question.deepep);
   } else if (impl_->question.protocol != "auto") {
     throw UsageError("--protocol: expected auto, as " + library + " has none, got \"" +
                      impl_->question.protocol + "\"");

@@ -6,6 +6,7 @@
 
 #include "hw/catalog.hpp"
 #include "models/collective/collective.hpp"
+#include "models/nccl/deepep.hpp"
 #include "models/nccl/reckoning.hpp"
 #include "tools/orrery/builtins.hpp"
 
@@ -22,6 +23,7 @@ struct CollectiveQuestion {
                                  // nccl on devices of NVIDIA's, else predicted
   bool floats = true;            // what is reduced; switches add nothing else
   NcclGraphs graphs{};           // of NCCL between nodes
+  DeepEpOptions deepep{};        // for the library of that name
 };
 
 /// What came of one size.

@@ -49,8 +49,11 @@ CommandSyntax syntax() {
       "library", po::value<std::string>()->default_value("auto"),
       "nccl (auto on NVIDIA's devices, over PCIe too, with assumed constants, where `orrery run` "
       "takes predicted); nccl_older: with those of an older version, and its choices between "
-      "nodes; vllm: its custom all-reduce beside that; predicted (auto on others) or "
-      "plain: links as the catalogue has them")(
+      "nodes; vllm: its custom all-reduce beside that; deepep: all-to-alls of experts (--deepep); "
+      "predicted (auto on others) or plain: links as the catalogue has them")(
+      "deepep", po::value<std::string>(),
+      "for that library, as in a scenario: {\"kernel\": \"dispatch\", \"token\": \"7392 B\", "
+      "\"experts\": 256, \"top_k\": 8}")(
       "datatype", po::value<std::string>()->default_value("float"),
       "float, half, bfloat16, or int8, which switches do not add")(
       "json", "as JSON on standard output, nothing else there");
@@ -121,6 +124,20 @@ void refuse_fixed_ways(const CollectiveQuestion& question) {
   }
 }
 
+DeepEpOptions deepep_from(const po::variables_map& options) {
+  const bool wanted = options["library"].as<std::string>() == "deepep";
+  if (wanted != (options.count("deepep") > 0)) {
+    throw UsageError(wanted ? "--library deepep: expected --deepep JSON beside it"
+                            : "--deepep: expected --library deepep beside it");
+  }
+  if (!wanted) return {};
+  const JsonValue document = parse_json(options["deepep"].as<std::string>(), "--deepep");
+  Diagnostics mistakes;
+  const DeepEpOptions deepep = read_deepep_options(JsonCursor(document, mistakes));
+  mistakes.throw_if_any();
+  return deepep;
+}
+
 CollectiveQuestion question_from(const po::variables_map& options, const Builtins& builtins) {
   CollectiveQuestion question;
   question.kind = kind_from(argument_of(options));
@@ -155,6 +172,7 @@ CollectiveQuestion question_from(const po::variables_map& options, const Builtin
   std::vector<std::string> libraries = collective_libraries();
   libraries.insert(libraries.end(), {"predicted", "plain", "auto"});
   require_known("--library", question.library, libraries);
+  question.deepep = deepep_from(options);
   const std::string type = options["datatype"].as<std::string>();
   require_known("--datatype", type, {"float", "half", "bfloat16", "int8"});
   question.floats = type != "int8";

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/nccl/custom_all_reduce.hpp"
+#include "models/nccl/deepep.hpp"
 #include "sim/base/hash.hpp"
 #include "tools/orrery/scenario.hpp"
 
@@ -10,6 +11,7 @@ namespace orrery {
 namespace {
 
 constexpr const char* kVllm = "vllm";
+constexpr const char* kDeepEp = "deepep";
 constexpr const char* kPlain = "plain";
 constexpr const char* kPredicted = "predicted";
 constexpr const char* kOlder = "nccl_older";
@@ -38,8 +40,9 @@ JsonValue nccl_document(const std::string& name, const DataFolders& folders) {
 
 void add_sources(const std::string& name, const DataFolders& folders,
                  std::vector<Catalog::SourceFile>& sources) {
-  for (const char* file : {kCustomFile, kNcclFile, kOlder}) {
-    if ((file == kCustomFile && name != kVllm) || (file == kOlder && name != kOlder)) continue;
+  for (const char* file : {kCustomFile, kDeepEp, kNcclFile, kOlder}) {
+    const bool is_own = file == kCustomFile ? name == kVllm : file == kNcclFile || name == file;
+    if (!is_own) continue;
     sources.push_back(
         {std::string("calibration/") + file, fnv1a_hex(to_text(load(file, folders), false))});
   }
@@ -80,30 +83,64 @@ bool has_one_protocol(const std::string& algorithm) {
 }
 
 const std::vector<std::string>& collective_libraries() {
-  static const std::vector<std::string> names = {"nccl", kOlder, kVllm};
+  static const std::vector<std::string> names = {"nccl", kOlder, kVllm, kDeepEp};
   return names;
 }
 
 std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
                                                       const ClusterSpec& cluster, Fabric& fabric,
                                                       const NcclOptions& options,
-                                                      const DataFolders& folders) {
+                                                      const DataFolders& folders,
+                                                      const DeepEpOptions& deepep) {
   NcclOptions of_nccl = options;
   // vLLM sets NCCL_CUMEM_ENABLE=0 (assumed: recalled from vllm/env_override.py), without which
   // there is no NVLS; its measured times beyond the custom kernel are those of rings.
   of_nccl.nvls = name != kVllm;
   auto nccl =
       make_nccl(fits_from(nccl_document(name, folders), read_nccl_fits), cluster, fabric, of_nccl);
+  if (name == kDeepEp) {
+    return make_deepep(fits_from(load(kDeepEp, folders), read_deepep_fits), cluster, fabric, deepep,
+                       std::move(nccl));
+  }
   if (name != kVllm) return nccl;
   return make_custom_all_reduce(fits_from(load(kCustomFile, folders), read_custom_all_reduce_fits),
                                 cluster, fabric, std::move(nccl));
 }
 
 std::string library_refusal(const std::string& name, const ClusterSpec& cluster, Fabric& fabric) {
-  return name == kVllm && !nccl_is_calibrated(link_inside(cluster, fabric))
-             ? "its custom all-reduce was measured over NVLink only; these nodes have none"
-             : "";
+  const bool over_nvlink = nccl_is_calibrated(link_inside(cluster, fabric));
+  if (name == kVllm && !over_nvlink) {
+    return "its custom all-reduce was measured over NVLink only; these nodes have none";
+  }
+  if (name != kDeepEp) return "";
+  if (!over_nvlink) return "its kernels were measured over NVLink only; these nodes have none";
+  return cluster.node.device.cores > 0
+             ? ""
+             : "its kernels run on cores, and of " + cluster.node.device.name + " none are known";
 }
+
+namespace {
+
+/// What "deepep" needs, and nothing else may have.
+DeepEpOptions read_deepep(JsonCursor& collectives, const std::string& library,
+                          const DeviceSpec& device) {
+  if (library != kDeepEp) {
+    JsonCursor given = collectives.find(kDeepEp);
+    if (given.present()) {
+      given.error("these are of the library of that name; \"library\" is \"" + library + "\"");
+    }
+    return {};
+  }
+  JsonCursor given = collectives.at(kDeepEp);
+  const DeepEpOptions options = read_deepep_options(given);
+  if (device.cores > 0 && options.cores > device.cores) {
+    given.find("cores").expected("at most the " + std::to_string(device.cores) + " cores of " +
+                                 device.name);
+  }
+  return options;
+}
+
+}  // namespace
 
 void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
                   CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources) {
@@ -125,6 +162,7 @@ void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* f
   }
   if (fixed) refuse_protocol(protocol, options.protocol, choice);
   choice.predicts = name == kPredicted;
+  const DeepEpOptions deepep = read_deepep(collectives, name, cluster.node.device);
   if (fabric == nullptr || name == kPlain || name == kPredicted || !library.present()) return;
   // Not so `orrery collective`, which takes NCCL over PCIe too, with assumed constants.
   if (name == "auto" && !nccl_is_calibrated(link_inside(cluster, *fabric))) {
@@ -140,7 +178,7 @@ void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* f
     return;
   }
   const DataFolders folders = find_data_folders();
-  choice.library = make_library(name, cluster, *fabric, options, folders);
+  choice.library = make_library(name, cluster, *fabric, options, folders, deepep);
   add_sources(name, folders, sources);
 }
 

@@ -13,6 +13,7 @@
 #include "sim/base/json_cursor.hpp"
 #include "tools/orrery/collective_times.hpp"
 #include "tools/orrery/libraries.hpp"
+#include "tools/orrery/measured_deepep.hpp"
 #include "tools/orrery/op_table.hpp"
 
 namespace orrery {
@@ -119,8 +120,6 @@ void read_table(JsonCursor& place, const std::string& folder, const Split& split
     }
     system.rows.push_back(*row);
   }
-  keep_a_third(system.rows);
-  if (system.spread(false).rows == 0) place.error("expected rows that were not fitted");
 }
 
 MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
@@ -133,7 +132,8 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   if (JsonCursor graphs = cursor.find("graphs"); graphs.present()) {
     system.graphs = read_nccl_graphs(graphs);
   }
-  JsonCursor table = cursor.at("table");
+  JsonCursor deepep = cursor.find("deepep");
+  JsonCursor table = deepep.present() ? deepep : cursor.at("table");
   Split split;
   split.every = cursor.find("fitted_every").as_count({.minimum = 2});
   if (JsonCursor below = cursor.find("fitted_below"); below.present())
@@ -150,7 +150,16 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
     limits.reject_unknown_keys();
   }
   cursor.reject_unknown_keys();
-  if (cursor.diagnostics().items().size() == before) read_table(table, folder, split, system);
+  if (cursor.diagnostics().items().size() > before) return system;
+  if (deepep.present()) {
+    read_measured_deepep(deepep, folder, system);
+  } else {
+    read_table(table, folder, split, system);
+  }
+  keep_a_third(system.rows);
+  if (cursor.diagnostics().items().size() == before && system.spread(false).rows == 0) {
+    table.error("expected rows that were not fitted");
+  }
   return system;
 }
 
@@ -228,9 +237,11 @@ std::optional<MeasuredCollectives> load_measured_collectives(const std::string& 
 
 void simulate(MeasuredCollectives& measured, const Builtins& builtins) {
   for (MeasuredSystem& system : measured.systems) {
-    std::map<std::tuple<CollectiveKind, std::string, int>, std::unique_ptr<CollectiveTimes>> known;
+    std::map<std::tuple<CollectiveKind, std::string, int, DeepEpOptions>,
+             std::unique_ptr<CollectiveTimes>>
+        known;
     for (MeasuredCollective& row : system.rows) {
-      auto& times = known[{row.kind, row.datatype, row.ranks}];
+      auto& times = known[{row.kind, row.datatype, row.ranks, row.deepep}];
       if (times == nullptr) {
         times =
             std::make_unique<CollectiveTimes>(CollectiveQuestion{.kind = row.kind,
@@ -238,7 +249,8 @@ void simulate(MeasuredCollectives& measured, const Builtins& builtins) {
                                                                  .ranks = row.ranks,
                                                                  .library = system.library,
                                                                  .floats = row.datatype != "int8",
-                                                                 .graphs = system.graphs},
+                                                                 .graphs = system.graphs,
+                                                                 .deepep = row.deepep},
                                               system.cluster, builtins);
         system.constants = times->provenance();
       }

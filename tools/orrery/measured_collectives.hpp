@@ -7,6 +7,7 @@
 
 #include "hw/catalog.hpp"
 #include "hw/spec.hpp"
+#include "models/nccl/deepep.hpp"
 #include "models/nccl/reckoning.hpp"
 #include "sim/graph/task_graph.hpp"
 #include "tools/orrery/builtins.hpp"
@@ -17,7 +18,8 @@ namespace orrery {
 /// One measured time of one collective alone.
 struct MeasuredCollective {
   CollectiveKind kind = CollectiveKind::all_reduce;
-  std::string datatype;
+  std::string datatype;  // or DeepEP's kernel
+  DeepEpOptions deepep{};
   int ranks = 0;
   Bytes size;  // as nccl-tests defines it
   double measured_s = 0;
@@ -78,7 +80,8 @@ struct MeasuredCollectives : ReproduceFile {
 /// when the CRC-32 of "TABLE,op,dtype,gpus,bytes" is a multiple of n, TABLE being the file's name
 /// without its ending, as in tools/fit_nccl; with "fitted_below" only below that size, and
 /// never more than a third of a table: of more those with the highest CRCs are not. With "apart":
-/// {"up_to": size, "reason": text} rows up to that size are shown by themselves.
+/// {"up_to": size, "reason": text} rows up to that size are shown by themselves. In place of
+/// "table" a system may have "deepep" (measured_deepep.hpp).
 std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,
                                                              const std::string& name,
                                                              const Catalog& catalog);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "models/nccl/deepep.hpp"
 #include "tools/orrery/schema_forms.hpp"
 
 namespace orrery {
@@ -28,6 +29,20 @@ JsonValue graphs_schema() {
                        "what NCCL found between nodes, and chooses by");
 }
 
+JsonValue deepep_schema() {
+  return closed_object(
+      {{"kernel", enumeration({kDeepEpKernels.begin(), kDeepEpKernels.end()},
+                              "default \"dispatch\"")},
+       {"token", reference("bytes")},
+       {"experts", or_wrapped(schema::count(1, "of all members"))},
+       {"top_k", or_wrapped(schema::count(1, "experts of a token"))},
+       {"node_limit", or_wrapped(schema::count(1, "most nodes with these; default: any"))},
+       {"cores", or_wrapped(schema::count(1, "of a kernel but of low latency; default 20"))}},
+      {"token", "experts", "top_k"},
+      "For \"library\": \"deepep\": what a layer with experts asks of its kernels; \"token\" as it is "
+      "sent, with its scales");
+}
+
 JsonValue collectives_schema(const Builtins& builtins) {
   Members properties;
   for (const CollectiveKind kind : kCollectiveKinds) {
@@ -42,13 +57,14 @@ JsonValue collectives_schema(const Builtins& builtins) {
   }
   properties.emplace_back(
       "library",
-      enumeration({"auto", "plain", "predicted", "nccl", "nccl_older", "vllm"},
+      enumeration({"auto", "plain", "predicted", "nccl", "nccl_older", "vllm", "deepep"},
                   "what runs them: \"plain\" and \"predicted\" take links as they are, by the "
                   "first algorithm of a kind or by that of least predicted time; "
                   "\"auto\" is \"nccl\" where its constants were measured, or a near "
                   "relative's, else \"predicted\"; "
                   "\"nccl_older\" has constants of an older version, and its choices between "
-                  "nodes; \"vllm\" has a custom all-reduce beside it"));
+                  "nodes; \"vllm\" has a custom all-reduce beside it, \"deepep\" all-to-alls of "
+                  "experts"));
   properties.emplace_back("protocol", enumeration({"auto", "ll", "ll128", "simple"},
                                                   "of NCCL; auto chooses as NCCL does"));
   properties.emplace_back(
@@ -56,6 +72,7 @@ JsonValue collectives_schema(const Builtins& builtins) {
                                         "of each device, set apart for communication kernels "
                                         "alone; default 0: none")));
   properties.emplace_back("graphs", graphs_schema());
+  properties.emplace_back("deepep", deepep_schema());
   properties.emplace_back("chunk", reference("bytes"));
   properties.emplace_back("launch", reference("duration"));
   return closed_object(
