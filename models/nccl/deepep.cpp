@@ -205,10 +205,11 @@ void DeepEp::put_between(CollectivePlan& plan, const Tokens& tokens) const {
   const double handed_on = tokens.copies / tokens.nodes;
   plan.terms->between = 1 / (fits_.rail * handed_on);
   plan.algorithm = is_combine(options_.kernel) ? "hierarchical" : "rail_first";
-  plan.make = is_combine(options_.kernel) ? make_hierarchical_all_to_all : make_rail_first_all_to_all;
+  plan.make =
+      is_combine(options_.kernel) ? make_hierarchical_all_to_all : make_rail_first_all_to_all;
   const double channels = std::max(1, plan.channels / 2);
-  plan.chunk = Bytes(std::llround(fits_.chunk_tokens * channels * options_.token.as_double() *
-                                  handed_on));
+  plan.chunk =
+      Bytes(std::llround(fits_.chunk_tokens * channels * options_.token.as_double() * handed_on));
   std::array<char, 80> text{};
   std::snprintf(text.data(), text.size(), ", to %.2f nodes", tokens.nodes);
   plan.reason += text.data();
@@ -257,7 +258,8 @@ DeepEpFits read_deepep_fits(JsonCursor cursor) {
   sourced("chunk", "tokens", [&](JsonCursor tokens) { fits.chunk_tokens = count_at(tokens); });
   sourced("cores", "default", [&](JsonCursor cores) { fits.cores = count_at(cores); });
   JsonCursor links = cursor.at("links");
-  for (const std::string& link : links.keys()) fits.links[link] = read_measured_link(links.at(link));
+  for (const std::string& link : links.keys())
+    fits.links[link] = read_measured_link(links.at(link));
   links.at(kMeasuredLink);
   cursor.reject_unknown_keys();
   return fits;
@@ -281,8 +283,8 @@ DeepEpCopies copies_of(const DeepEpOptions& options, int members, int nodes) {
   DeepEpCopies sent;
   sent.nodes = limited ? std::min(limit, options.top_k)
                        : parts_hit(options.experts, options.top_k, nodes, nodes);
-  sent.copies = std::max(sent.nodes, parts_hit(options.experts, options.top_k, members,
-                                               limit * (members / nodes)));
+  sent.copies = std::max(
+      sent.nodes, parts_hit(options.experts, options.top_k, members, limit * (members / nodes)));
   return sent;
 }
 

@@ -31,11 +31,11 @@ std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
 /// Why it cannot run there; "" when it can.
 std::string library_refusal(const std::string& name, const ClusterSpec& cluster, Fabric& fabric);
 
-/// Reads "library", "protocol", "graphs", "deepep" and "cores" of a scenario's "collectives" into `choice`, and adds
-/// the files that this took to `sources`. "auto" is NCCL where it, or a near relative, was measured
-/// over the links inside the nodes, else "predicted": none, and the algorithm of least predicted
-/// time; "plain" is none, and the first algorithm of its kind. `fabric`: null where the cluster has
-/// mistakes.
+/// Reads "library", "protocol", "graphs", "deepep" and "cores" of a scenario's "collectives" into
+/// `choice`, and adds the files that this took to `sources`. "auto" is NCCL where it, or a near
+/// relative, was measured over the links inside the nodes, else "predicted": none, and the
+/// algorithm of least predicted time; "plain" is none, and the first algorithm of its kind.
+/// `fabric`: null where the cluster has mistakes.
 void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* fabric,
                   CollectiveChoice& choice, std::vector<Catalog::SourceFile>& sources);
 

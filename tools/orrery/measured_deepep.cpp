@@ -52,17 +52,17 @@ MeasuredCollective row_from(const Line& line, std::size_t kernel, int devices_a_
   row.kind = CollectiveKind::all_to_all;
   row.datatype = kDeepEpKernels[kernel];
   row.ranks = static_cast<int>(gpus);
-  row.deepep = {.kernel = kernel,
-                .token = Bytes(combines ? 2 * hidden
-                                        : hidden + hidden / 128 * 4 + (low_latency ? 16 : 0)),
-                .experts = static_cast<int>(experts),
-                .top_k = static_cast<int>(top_k),
-                .node_limit = static_cast<int>(limit),
-                .cores = low_latency ? 0 : static_cast<int>(sms)};
+  row.deepep = {
+      .kernel = kernel,
+      .token = Bytes(combines ? 2 * hidden : hidden + hidden / 128 * 4 + (low_latency ? 16 : 0)),
+      .experts = static_cast<int>(experts),
+      .top_k = static_cast<int>(top_k),
+      .node_limit = static_cast<int>(limit),
+      .cores = low_latency ? 0 : static_cast<int>(sms)};
   const int nodes = std::max(1, row.ranks / devices_a_node);
   const double copies = copies_of(row.deepep, row.ranks, nodes).copies;
-  row.size = Bytes(
-      std::llround(static_cast<double>(tokens) * copies * row.deepep.token.as_double()));
+  row.size =
+      Bytes(std::llround(static_cast<double>(tokens) * copies * row.deepep.token.as_double()));
   row.measured_s = line.micros[combines ? 1 : 0] * kMicro;
   return row;
 }
@@ -79,8 +79,8 @@ void read_measured_deepep(JsonCursor cursor, const std::string& folder, Measured
   const std::vector<std::string> names(kDeepEpKernels.begin(), kDeepEpKernels.end());
   for (JsonCursor& item : cursor.at("kernels").items()) {
     const std::string kernel = item.as_choice(names);
-    kernels.push_back(static_cast<std::size_t>(
-        std::find(names.begin(), names.end() - 1, kernel) - names.begin()));
+    kernels.push_back(static_cast<std::size_t>(std::find(names.begin(), names.end() - 1, kernel) -
+                                               names.begin()));
   }
   cursor.reject_unknown_keys();
   std::ifstream file(path);

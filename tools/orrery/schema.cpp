@@ -31,15 +31,16 @@ JsonValue graphs_schema() {
 
 JsonValue deepep_schema() {
   return closed_object(
-      {{"kernel", enumeration({kDeepEpKernels.begin(), kDeepEpKernels.end()},
-                              "default \"dispatch\"")},
+      {{"kernel",
+        enumeration({kDeepEpKernels.begin(), kDeepEpKernels.end()}, "default \"dispatch\"")},
        {"token", reference("bytes")},
        {"experts", or_wrapped(schema::count(1, "of all members"))},
        {"top_k", or_wrapped(schema::count(1, "experts of a token"))},
        {"node_limit", or_wrapped(schema::count(1, "most nodes with these; default: any"))},
        {"cores", or_wrapped(schema::count(1, "of a kernel but of low latency; default 20"))}},
       {"token", "experts", "top_k"},
-      "For \"library\": \"deepep\": what a layer with experts asks of its kernels; \"token\" as it is "
+      "For \"library\": \"deepep\": what a layer with experts asks of its kernels; \"token\" as it "
+      "is "
       "sent, with its scales");
 }
 

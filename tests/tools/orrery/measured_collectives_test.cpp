@@ -23,8 +23,8 @@ class MeasuredTest : public testing::Test {
     write_file(folder_ / "table.csv", table);
     write_file(folder_ / "reproduce.json",
                R"({"orrery_reproduce": 1, "description": "d", "source": "s", "measured": [
-                 {"label": "one", "cluster": "dgx_a100", "table": ")" +
-                   table_ + "\"" + more + "}]}");
+                 {"label": "one", "cluster": "dgx_a100")" +
+                   (table_.empty() ? "" : R"(, "table": ")" + table_ + "\"") + more + "}]}");
     std::vector<std::string> words = {"reproduce", folder_.path().string()};
     words.insert(words.end(), options.begin(), options.end());
     return run_orrery(words);
@@ -118,6 +118,35 @@ TEST_F(MeasuredTest, NamesWhatIsWrongWithATable) {
                  R"(, "apart": {"up_to": "1 MB"})", "missing key \"reason\"");
   expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,4,0.05\n",
                  R"(, "graphs": {"tree": {"channel": 2}})", "did you mean \"channels\"?");
+}
+
+// The oracle: 8 of 256 experts are on 8 (1 - C(224, 8) / C(256, 8)) of eight GPUs, 5.2947.
+TEST_F(MeasuredTest, DeepEpsTablesAreOfTokens) {
+  const std::string columns =
+      "num_gpus,node_limit,hidden_size,num_token,num_topk,num_experts,sms,dispatch_us,combine_us\n";
+  const auto deepep = [](const std::string& kernels) {
+    return R"(, "library": "deepep", "deepep": {"table": "table.csv", "kernels": )" + kernels + "}";
+  };
+  table_ = "";
+  const Outcome shown = reproduce(columns + "8,1,7168,4096,8,256,24,500,900\n",
+                                  deepep(R"(["dispatch", "combine"])"), {"--json"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  const JsonValue report = parse_json(shown.out, "stdout");
+  const double copies = 4096 * 5.29465;
+  const auto at = [&](const std::string& key) {
+    return *value_at(report, "/systems/0/rows/" + key);
+  };
+  EXPECT_EQ(at("0/datatype").string, "dispatch");
+  EXPECT_NEAR(static_cast<double>(at("0/bytes").integer) / (copies * (7168 + 56 * 4)), 1, 1e-5);
+  EXPECT_NEAR(static_cast<double>(at("1/bytes").integer) / (copies * 7168 * 2), 1, 1e-5);
+  EXPECT_EQ(at("1/measured_s").real, 900e-6);
+  const std::string dispatch = deepep(R"(["dispatch"])");
+  expect_refused("a,b\n", dispatch, "/measured/0/deepep/table: expected a table with the columns");
+  expect_refused(columns + "9,1,7168,4096,8,256,24,500,900\n", dispatch, "2 to 8 ranks");
+  expect_refused(columns + "8,1,7168,4096,8,4,24,500,900\n", dispatch, "line 2");
+  expect_refused(columns + "8,1,7168,4096,8,256,24,500\n", dispatch, "line 2");
+  expect_refused(columns, dispatch, "expected rows that were not fitted");
+  expect_refused(columns, deepep(R"(["dispatches"])"), "did you mean \"dispatch\"?");
 }
 
 TEST_F(MeasuredTest, ATableThatIsNotThereIsADiskError) {
