@@ -138,12 +138,14 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   run.instance = instance;
   run.group = group;
   run.start = impl_->engine->now();
-  run.priority = op.priority;
+  run.like.priority = op.priority;
+  run.like.course.mover = MachineResources::Mover::cores;
   std::uint64_t groups = impl_->resources->alike(group.front());
   Duration launch = group.size() > 1 ? Duration(0) : impl_->exchange_alone(op);
   if (group.size() > 1) {
     const CollectiveCalls::Call& call = impl_->calls.call_for(*impl_->graph, op, group);
     run.call = &call;
+    if (call.terms) run.like.course.terms = &*call.terms;
     launch = call.launch.value_or(impl_->device.collective_launch);
     run.program = call.program;
     run.members = static_cast<int>(group.size());
@@ -158,6 +160,7 @@ void Machine::start_collective(InstanceId instance, const Op& op, std::span<cons
   }
   impl_->counters.collectives += groups;
   const std::uint32_t index = impl_->runs.take(std::move(run));
+  impl_->runs[index].like.message.run = index;
   impl_->engine->schedule(impl_->engine->now() + launch, Phase::issue, *impl_,
                           token_of(Topic::collective_begins, index));
 }

@@ -75,7 +75,7 @@ struct RunningCollective {
   int members = 1;
   int members_left = 1;
   double moved = 0, added = 0;  // bytes of its messages; of those that are added on arrival
-  int priority = 0;
+  LeavingMessage like;          // what its messages have in common
 };
 
 // Messages are in machine_messages.cpp, trackers in machine_triggers.cpp, kernels and collectives

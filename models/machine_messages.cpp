@@ -29,27 +29,27 @@ void Machine::start_transfer(InstanceId instance, const Op& op, Rank source, Ran
 
 void Machine::Impl::carry(std::uint32_t run, int from, int step, const Send& send) {
   RunningCollective& of = runs[run];
+  LeavingMessage leaving = of.like;
+  Message& message = leaving.message;
+  message.from = from;
+  message.to = send.to;
+  message.step = step;
+  message.meets = send.meets;
+  MachineResources::Course& course = leaving.course;
+  course.reduces = send.reduces;
+  course.bytes = send.bytes;
+  if (send.meets) course.load = of.program->meeting_load();
   int source = from;
   int destination = send.to;
-  std::uint64_t alike = 1;
   if (of.folded != nullptr) {
     const FoldedProgram::Path& path = of.folded->path(send.path);
     source = path.from;
     destination = path.to;
-    alike = path.messages;
+    course.messages = path.messages;
   }
-  LeavingMessage leaving{
-      .message = {.run = run, .from = from, .to = send.to, .step = step, .meets = send.meets},
-      .course = {.source = of.group[static_cast<std::size_t>(source)],
-                 .destination = of.group[static_cast<std::size_t>(destination)],
-                 .reduces = send.reduces,
-                 .mover = MachineResources::Mover::cores,
-                 .messages = alike,
-                 .bytes = send.bytes,
-                 .terms = of.call->terms ? &*of.call->terms : nullptr},
-      .priority = of.priority};
-  if (send.meets) leaving.course.load = of.program->meeting_load();
-  const double bytes = send.bytes.as_double() * static_cast<double>(alike);
+  course.source = of.group[static_cast<std::size_t>(source)];
+  course.destination = of.group[static_cast<std::size_t>(destination)];
+  const double bytes = send.bytes.as_double() * static_cast<double>(course.messages);
   of.moved += bytes;
   if (send.reduces) of.added += bytes;
   start_message(leaving);
@@ -96,17 +96,16 @@ void Machine::Impl::send(LeavingMessage& leaving) {
   counters.messages += course.messages;
   counters.bytes_sent += message.bytes;
   const std::uint32_t index = messages.take(message);
-  const ShareTerms terms{.bound = leaving.bound, .priority = leaving.priority};
+  const MessageFlow flow{
+      .activity = {bytes, way.usages, {.bound = leaving.bound, .priority = leaving.priority}},
+      .latency = way.latency,
+      .source = course.source,
+      .destination = course.destination};
   const std::uint64_t token = token_of(Topic::message_left, index);
-  const ShareId share = flows->start(MessageFlow{.bytes = bytes,
-                                                 .usages = way.usages,
-                                                 .terms = terms,
-                                                 .latency = way.latency,
-                                                 .source = course.source,
-                                                 .destination = course.destination},
-                                     *this, token);
+  const ShareId share = flows->start(flow, *this, token);
   if (traffic) {
-    traffic->enter(index, course, {share, terms, this, token, way.latency}, way.usages);
+    traffic->enter(index, course, {share, flow.activity.terms, this, token, way.latency},
+                   way.usages);
   }
 }
 
@@ -129,8 +128,8 @@ void Machine::Impl::message_left(std::uint32_t index) {
 }
 
 void Machine::Impl::message_arrived(std::uint32_t index) {
-  const Message message = messages[index];
-  messages.give_back(index);
+  const Message& message = messages[index];
+  messages.give_back(index);  // nobody takes it before what follows has read it
   counters.bytes_received += message.bytes;
   if (message.run == kNoRun) {
     listener->delivered(message.instance);

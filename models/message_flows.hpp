@@ -17,10 +17,8 @@ namespace orrery {
 
 /// A message from its first byte to its last.
 struct MessageFlow {
-  double bytes = 0;
-  std::span<const Usage> usages;  // as MachineResources::way says; valid during the call
-  ShareTerms terms;
-  Duration latency;  // of its route
+  Activity activity;   // its work: bytes; usages, valid during the call: of MachineResources::way
+  Duration latency{};  // of its route
   Rank source = 0;
   Rank destination = 0;  // the source, when it stays on one device or goes to or from its host
 };

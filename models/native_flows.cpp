@@ -30,11 +30,12 @@ class NativeFlows final : public MessageFlows {
         least_(policy == SharePolicy::rtt_weighted ? least_latency(site.fabric) : Duration(0)) {}
 
   ShareId start(const MessageFlow& message, EventHandler& on_left, std::uint64_t token) override {
-    ShareTerms terms = message.terms;
-    if (message.latency > least_ && least_ > Duration(0)) {
-      terms.weight *= to_seconds(least_) / to_seconds(message.latency);
+    if (least_ == Duration(0) || message.latency <= least_) {
+      return activities_->start(message.activity, on_left, token);
     }
-    return activities_->start(Activity{message.bytes, message.usages, terms}, on_left, token);
+    Activity activity = message.activity;
+    activity.terms.weight *= to_seconds(least_) / to_seconds(message.latency);
+    return activities_->start(activity, on_left, token);
   }
   std::vector<std::pair<std::string, std::string>> configuration() const override {
     return {{"share_policy", std::string(to_string(policy_))}};

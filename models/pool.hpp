@@ -13,20 +13,24 @@ namespace orrery {
 template <class Item>
 class Pool {
  public:
-  std::uint32_t take(Item item) {
-    if (free_.empty()) {
-      items_.push_back(std::move(item));
-      return static_cast<std::uint32_t>(items_.size() - 1);
-    }
-    const std::uint32_t index = free_.back();
-    free_.pop_back();
-    items_[index] = std::move(item);
-    return index;
-  }
+  std::uint32_t take(const Item& item) { return put(item); }
+  std::uint32_t take(Item&& item) { return put(std::move(item)); }
   void give_back(std::uint32_t index) { free_.push_back(index); }
   Item& operator[](std::size_t index) { return items_[index]; }
 
  private:
+  template <class From>
+  std::uint32_t put(From&& item) {
+    if (free_.empty()) {
+      items_.push_back(std::forward<From>(item));
+      return static_cast<std::uint32_t>(items_.size() - 1);
+    }
+    const std::uint32_t index = free_.back();
+    free_.pop_back();
+    items_[index] = std::forward<From>(item);
+    return index;
+  }
+
   std::conditional_t<std::is_trivially_copyable_v<Item>, GrowingArray<Item>, std::vector<Item>>
       items_;
   GrowingArray<std::uint32_t> free_;

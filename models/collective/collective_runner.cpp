@@ -53,7 +53,7 @@ void CollectiveRunner::receive(std::uint32_t id, int to, int step) {
   Member& state = run.members[static_cast<std::size_t>(to)];
   ORRERY_CHECK(step >= state.complete_steps, "a collective's message arrived twice");
   const auto ahead = static_cast<std::size_t>(step - state.complete_steps);
-  if (ahead == 0 && state.counts.empty() && run.program->receives(to, step) == 1) {
+  if (ahead == 0 && state.counts.empty() && state.expected == 1) {
     ++state.complete_steps;  // nearly always
   } else {
     if (ahead >= state.counts.size()) state.counts.resize(ahead + 1);
@@ -68,7 +68,8 @@ void CollectiveRunner::complete_received_steps(const Run& run, int member, Membe
   std::size_t done = 0;
   while (state.complete_steps < run.steps) {
     const int received = done < state.counts.size() ? state.counts[done] : 0;
-    if (received < run.program->receives(member, state.complete_steps)) break;
+    state.expected = run.program->receives(member, state.complete_steps);
+    if (received < state.expected) break;
     ++state.complete_steps;
     ++done;
   }

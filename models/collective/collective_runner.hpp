@@ -40,6 +40,7 @@ class CollectiveRunner {
     int next_step = 0;        // the step to begin
     int in_flight = 0;        // sends of the current step that have not left
     int complete_steps = 0;   // leading steps of which everything has been received
+    int expected = 0;         // messages of the step after these, received or not
     std::vector<int> counts;  // received of step complete_steps + i
   };
   struct Run {

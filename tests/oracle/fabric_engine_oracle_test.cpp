@@ -161,11 +161,7 @@ class BoundedMessages final : private EventHandler {
       usages.push_back({ResourceId(4 + static_cast<std::size_t>(link)), 1});  // after two devices'
     }
     for (std::size_t i = 0; i < kBounds.size(); ++i) {
-      flows->start({.bytes = OneMessage::kBytes,
-                    .usages = usages,
-                    .terms = {.bound = kBounds[i]},
-                    .latency = Duration(0)},
-                   *this, i);
+      flows->start({.activity = {OneMessage::kBytes, usages, {.bound = kBounds[i]}}}, *this, i);
     }
     engine_.run();
     std::string text;

@@ -78,11 +78,9 @@ class Flows final : private EventHandler {
     for (const std::size_t link : input_.transfers[token].links) {
       usages.push_back({ResourceId(devices + link), 1});
     }
-    flows_->start({.bytes = static_cast<double>(input_.transfers[token].bytes),
-                   .usages = usages,
-                   .terms = {},
-                   .latency = latency_[token]},
-                  *this, count + token);
+    const auto bytes = static_cast<double>(input_.transfers[token].bytes);
+    flows_->start({.activity = {bytes, usages, {}}, .latency = latency_[token]}, *this,
+                  count + token);
   }
 
   RandomStream random_;

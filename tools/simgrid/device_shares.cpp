@@ -33,7 +33,7 @@ void DeviceShares::message_begins(std::uint32_t name, const MessageFlow& flow) {
   enter(messages_, &Meeting::messages, name,
         party("the message from rank " + std::to_string(flow.source) + " to rank " +
                   std::to_string(flow.destination),
-              flow.usages, flow.terms));
+              flow.activity.usages, flow.activity.terms));
 }
 
 void DeviceShares::message_ends(std::uint32_t name) {

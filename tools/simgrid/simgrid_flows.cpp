@@ -131,24 +131,24 @@ class SimgridFlows final : public MessageFlows, private TimeKeeper, private Even
 ShareId SimgridFlows::start(const MessageFlow& message, EventHandler& on_left,
                             std::uint64_t token) {
   ++started_;
-  for (const Usage& usage : message.usages) {
-    activities_->count(usage.resource, message.bytes * usage.coefficient);
+  for (const Usage& usage : message.activity.usages) {
+    activities_->count(usage.resource, message.activity.work * usage.coefficient);
   }
-  if (message.bytes <= 0) {
+  if (message.activity.work <= 0) {
     // SimGrid is not asked, which would wait for the latency all the same.
     const Duration delay = is_plain() ? Duration(0) : delay_of(message.latency);
     engine_->schedule(engine_->now() + delay, Phase::complete, on_left, token);
     return {};
   }
-  if (index_of_.empty()) priority_ = message.terms.priority;
-  if (message.terms.priority != priority_) refuse(message, "its priority among others");
-  if (message.terms.weight != 1) refuse(message, "its weight");
+  if (index_of_.empty()) priority_ = message.activity.terms.priority;
+  if (message.activity.terms.priority != priority_) refuse(message, "its priority among others");
+  if (message.activity.terms.weight != 1) refuse(message, "its weight");
   Running running;
   running.handler = &on_left;
   running.token = token;
   find_route(message, running);
   zone_->set_route(route_, is_plain() ? 0 : to_seconds(message.latency));
-  running.comm = zone_->start(static_cast<std::uint64_t>(std::llround(message.bytes)));
+  running.comm = zone_->start(static_cast<std::uint64_t>(std::llround(message.activity.work)));
   const s4u::Activity* const key = running.comm.get();
   const std::uint32_t index = running_.take(std::move(running));
   index_of_.emplace(key, index);
@@ -164,15 +164,15 @@ ShareId SimgridFlows::start(const MessageFlow& message, EventHandler& on_left,
 void SimgridFlows::find_route(const MessageFlow& message, Running& running) {
   route_.clear();
   double reach = kUnbounded;
-  for (const Usage& usage : message.usages) {
+  for (const Usage& usage : message.activity.usages) {
     if (usage.coefficient <= 0) continue;
     put(usage, message);
     reach = std::min(reach, capacity_[usage.resource.index()] / usage.coefficient);
   }
-  if (message.terms.bound < reach) {
-    const auto link = caps_->take(message.terms.bound);
+  if (message.activity.terms.bound < reach) {
+    const auto link = caps_->take(message.activity.terms.bound);
     if (!link) refuse(message, "so many different bounds of messages at once");
-    running.cap = message.terms.bound;
+    running.cap = message.activity.terms.bound;
     route_.push_back(*link);
   }
 }
