@@ -75,6 +75,17 @@ class Pieces {
   Bytes size(int part, int piece) const {
     return equal_ ? smallest_ : part_of(part_of(size_, part, parts_), first_ + piece, all_);
   }
+  /// That piece of `count` parts in a row, of the first after the last: parts are of two sizes, a
+  /// byte apart.
+  Bytes size_of_row(int part, int count, int piece) const {
+    if (equal_) return count * smallest_;
+    const Bytes part_size = size_ / parts_;
+    const std::int64_t larger =
+        (before_part(size_, part + count, parts_) - before_part(size_, part, parts_)).count() -
+        count * part_size.count();
+    return (count - larger) * part_of(part_size, first_ + piece, all_) +
+           larger * part_of(part_size + Bytes(1), first_ + piece, all_);
+  }
   /// The same piece as a place in the buffer of message number `send`.
   Payload payload(std::size_t send, int part, int piece) const {
     const Bytes begin = before_part(size_, part, parts_) +

@@ -189,12 +189,7 @@ class InRounds final : public CollectiveProgram {
     return received;
   }
   Bytes size_of(const Exchange& exchange, int piece) const {
-    if (pieces_.equal()) return exchange.count * pieces_.size(0, 0);
-    Bytes bytes;
-    for (int i = 0; i < exchange.count; ++i) {
-      bytes += pieces_.size((exchange.first + i) % shape_.blocks, piece);
-    }
-    return bytes;
+    return pieces_.size_of_row(exchange.first % shape_.blocks, exchange.count, piece);
   }
 
   int members_;
