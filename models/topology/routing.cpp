@@ -19,9 +19,9 @@ class Minimal final : public Routed {
   using Routed::Routed;
   void append_route(int from, int to, std::uint64_t, std::vector<int>& route) const override {
     const auto hash = scramble(static_cast<std::uint64_t>(to));
-    // The first of the choices tells where it is, however far the flow has come.
+    // By where it is, however far the flow has come, and not by what number the links there have.
     walk(from, to, route, [&](const auto& choices, auto) {
-      return by_hash(choices, hash + static_cast<std::uint64_t>(choices.front()));
+      return by_hash(choices, hash + static_cast<std::uint64_t>(link(choices.front()).from));
     });
   }
 };

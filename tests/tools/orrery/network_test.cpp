@@ -107,18 +107,25 @@ TEST_F(NetworkTest, WhichNetworkToWriteNeedsAFileToWriteItTo) {
 }
 
 TEST_F(NetworkTest, AGraphMlThatWasWrittenIsReadToTheSameNetwork) {
-  for (const char* fabric :
-       {R"({"kind": "crossbar"})",
-        R"({"kind": "fat_tree", "nodes_per_leaf": 1, "oversubscription": 2, "spines": 2,
-            "link": "infiniband_hdr"})",
-        R"({"kind": "torus", "dimensions": [2], "links_per_pair": 4, "link": "infiniband_hdr"})"}) {
+  const std::string minimal = R"(, "routing": "minimal")";
+  const std::string spines = R"({"kind": "fat_tree", "nodes_per_leaf": 1, "oversubscription": 2,
+                                 "spines": 2, "link": "infiniband_hdr")";
+  struct Case {
+    std::string fabric;  // but for the last bracket
+    std::string routing;
+  };
+  for (const auto& [fabric, routing] :
+       {Case{R"({"kind": "crossbar")", ""}, Case{spines, ""}, Case{spines, minimal},
+        Case{
+            R"({"kind": "torus", "dimensions": [2], "links_per_pair": 4, "link": "infiniband_hdr")",
+            ""}}) {
     const std::string first = (folder_ / "first.graphml").string();
     const std::string second = (folder_ / "second.graphml").string();
-    write_two_nodes(fabric);
+    write_two_nodes(fabric + routing + "}");
     Outcome outcome = run_orrery({"topology", scenario_, "--graphml", first});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     const JsonValue one = result({});
-    write_two_nodes(R"({"kind": "graph", "file": "first.graphml"})");
+    write_two_nodes(R"({"kind": "graph", "file": "first.graphml")" + routing + "}");
     outcome = run_orrery({"topology", scenario_, "--graphml", second});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_EQ(lines_of(first), lines_of(second)) << fabric;
