@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <tuple>
 
 #include "sim/base/unit_text.hpp"
@@ -196,6 +198,33 @@ TEST(CollectiveLibrary, PlainSaysNoProtocolAndAFixedOneIsTaken) {
     const bool is_fixed = use.find("kind")->string == "all_reduce";
     EXPECT_EQ(use.find("algorithm")->string, is_fixed ? "two_shot" : "ring");
   }
+}
+
+// Figures of a page rot when what they were made with changes. 2 %: constants are fitted anew.
+TEST(CollectiveLibrary, TheTableOfTheTransportsIsWhatTheProgramSaysToday) {
+  std::ifstream table(ORRERY_SOURCE_DIR "/experiments/transports/all_reduce.csv");
+  std::string line;
+  std::getline(table, line);
+  ASSERT_EQ(line, "transport,bytes,time_s,busbw_Bps,algorithm,protocol");
+  const Builtins builtins;
+  const Catalog catalog = open_catalog(find_data_folders());
+  int compared = 0;
+  while (std::getline(table, line)) {
+    std::istringstream row(line);
+    std::string transport;
+    std::string bytes;
+    std::string seconds;
+    for (std::string* field : {&transport, &bytes, &seconds}) std::getline(row, *field, ',');
+    if (bytes != "1024" && bytes != "131072" && bytes != "16777216") continue;
+    const CollectiveTimes times({.kind = CollectiveKind::all_reduce,
+                                 .cluster = transport == "RDMA" ? "a100_rdma_800g" : "a100_tcp_80g",
+                                 .ranks = 16},
+                                builtins, catalog);
+    const double now = to_seconds(times.time_of(Bytes(std::stoll(bytes))).time);
+    EXPECT_NEAR(now, std::stod(seconds), 0.02 * now) << line;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 6);
 }
 
 }  // namespace
