@@ -131,6 +131,10 @@ std::vector<std::vector<int>> chains_of(std::vector<std::vector<int>> nodes,
 /// Pieces that may be under way between two members: NCCL_STEPS, by which NCCL's user guide divides
 /// NCCL_BUFFSIZE (recalled).
 constexpr int kBuffers = 8;
+/// Of these as many as make kPipelineChunk, which waits for latency of more than a link has, and
+/// two at least, one that leaves and one on its way: each round begins so many pieces after the one
+/// before, where NCCL's begins with the first.
+constexpr int kLeastAhead = 2;
 
 /// With one node every member counts as one: the tree is among them.
 std::unique_ptr<CollectiveProgram> trees(const CollectiveCall& call,
@@ -146,16 +150,18 @@ std::unique_ptr<CollectiveProgram> trees(const CollectiveCall& call,
   const Bytes chunk = call.chunk > Bytes(0)
                           ? call.chunk
                           : tree_chunk(call.size / count, branches.front().rounds() / 2);
+  const auto ahead = static_cast<int>(
+      std::clamp<std::int64_t>(kPipelineChunk.count() / chunk.count(), kLeastAhead, kBuffers));
   std::vector<std::unique_ptr<CollectiveProgram>> channels;
   for (int index = 0; index < count; ++index) {
     auto branch =
         std::make_shared<const Branch>(std::move(branches[static_cast<std::size_t>(index)]));
-    channels.push_back(in_rounds(
-        call, {.rounds = branch->rounds(), .blocks = 1, .chunk = chunk, .ahead = kBuffers},
-        [branch](int member, int round, std::vector<Exchange>& out) {
-          branch->exchanges(member, round, out);
-        },
-        {.index = index, .count = count}));
+    channels.push_back(
+        in_rounds(call, {.rounds = branch->rounds(), .blocks = 1, .chunk = chunk, .ahead = ahead},
+                  [branch](int member, int round, std::vector<Exchange>& out) {
+                    branch->exchanges(member, round, out);
+                  },
+                  {.index = index, .count = count}));
   }
   return side_by_side(std::move(channels));
 }

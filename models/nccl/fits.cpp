@@ -53,8 +53,8 @@ NcclFit read_fit(JsonCursor cursor) {
   for (std::size_t p = 0; p < kKeys.size(); ++p) {
     fit.protocols[p] = read_protocol(cursor.at(kKeys[p]));
   }
-  if (JsonCursor step = cursor.find("tree_step"); step.present()) {
-    fit.tree_step = step.as_duration();
+  if (JsonCursor channel = cursor.find("channel"); channel.present()) {
+    fit.channel = channel.as_ratio();
   }
   fit.ramp = cursor.at("ramp").as_duration();
   fit.copy = cursor.at("copy").as_ratio();

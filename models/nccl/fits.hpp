@@ -61,7 +61,9 @@ struct NcclFit {
   double tuning_port = 0;  // share of the port that NCCL reckons with, and with LL
   double tuning_ll = 0;
   std::array<Protocol, 3> protocols;
-  std::optional<Duration> tree_step;  // of trees with Simple; none: as of rings
+  // Share of a port that one channel carries with Simple, each way that it sends inside a node,
+  // where it leaves nodes; none: its part of what all carry.
+  std::optional<double> channel;
   Duration ramp;
   double copy = 0;
   Fill fill;

@@ -88,6 +88,10 @@ int NcclFormulas::channels(Bytes size, int members, std::size_t protocol) const 
 NcclPlan NcclFormulas::finish(NcclPlan plan, const NcclWork& work) const {
   plan.share = std::min(1.0, plan.share * scale_.efficiency);
   plan.between = tuning_->protocols[plan.protocol].wire;
+  const int adapters = (work.is_tree ? place_.graphs.tree : place_.graphs.ring).adapters;
+  if (adapters > 0 && work.reckoned > 0 && adapters < place_.bonded) {
+    plan.between *= static_cast<double>(place_.bonded) / adapters;
+  }
   const double port = plan.share * place_.port;
   plan.transfer = work.first_port / port;
   double stream = work.port / port;
@@ -108,6 +112,21 @@ NcclPlan NcclFormulas::finish(NcclPlan plan, const NcclWork& work) const {
   plan.transfer += stream;
   plan.seconds += plan.transfer;
   return plan;
+}
+
+/// Rings and trees have as many as that of both with fewer (recalled from NCCL's src/init.cc).
+int NcclFormulas::graph_channels(const NcclWork& work) const {
+  const auto of = [&](const NcclGraph& graph) {
+    return graph.channels > 0 ? graph.channels : work.adapters;
+  };
+  return std::min(of(place_.graphs.ring), of(place_.graphs.tree));
+}
+
+/// What a channel that leaves nodes carries inside one, of a port.
+double NcclFormulas::channel_share(std::size_t protocol, const NcclWork& work) const {
+  const bool is_own = protocol == kNcclSimple && fit_->channel;
+  return work.ways *
+         (is_own ? *fit_->channel : fit_->protocols[protocol].efficiency / tuning_->ring_channels);
 }
 
 NcclPlan NcclFormulas::ring(const CollectiveCall& call, const WorkOf& work_of,
@@ -131,14 +150,12 @@ NcclPlan NcclFormulas::ring(const CollectiveCall& call, const WorkOf& work_of,
     plan.launch +=
         std::min(work.moved, fit_->fill.bytes.as_double()) / (fit_->fill.efficiency * place_.port);
   }
-  const bool in_tree = work.is_tree && plan.protocol == kNcclSimple && fit_->tree_step;
-  plan.step = scale_.step * to_seconds(in_tree ? *fit_->tree_step : fitted.step);
+  plan.step = scale_.step * to_seconds(fitted.step);
   plan.share = fitted.efficiency;
   plan.channels = channels(call.size, call.members, plan.protocol);
   if (work.crossings > 0 && tuning_->between_nodes) {
-    const int open = std::min(kDoubled * work.adapters, tuning_->ring_channels);
-    // Inside a node so few carry their part; what that costs a tree is in its step.
-    if (!work.is_tree) plan.share *= static_cast<double>(open) / tuning_->ring_channels;
+    const int open = std::min(kDoubled * graph_channels(work), tuning_->ring_channels);
+    plan.share = std::min(plan.share, open * channel_share(plan.protocol, work));
     plan.channels = std::min(plan.channels, open);
   }
   const std::size_t taken = plan.protocol;

@@ -18,6 +18,7 @@ struct NcclPlace {
   bool switch_adds = false;
   bool network_adds = false;             // so do the switches between the nodes
   double adapter = 0;                    // bytes/s of one adapter, for large transfers; 0: none
+  int bonded = 1;                        // of these, that carry each message of a device together
   NcclGraphs graphs{};                   // of channels between nodes
   Duration between;                      // latency of a route between nodes
   const LinkModel* transport = nullptr;  // of messages between nodes, borrowed; null: it adds
@@ -72,6 +73,8 @@ class NcclFormulas {
   double estimate(std::size_t protocol, const NcclWork& work, Bytes size) const;
   std::size_t choose(const WorkOf& work, Bytes size, std::string& why) const;
   int channels(Bytes size, int members, std::size_t protocol) const;
+  int graph_channels(const NcclWork& work) const;
+  double channel_share(std::size_t protocol, const NcclWork& work) const;
   NcclPlan finish(NcclPlan plan, const NcclWork& work) const;
 
   const NcclTuning* tuning_;

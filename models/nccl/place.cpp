@@ -24,6 +24,7 @@ NcclPlace place_of(const ClusterSpec& cluster, Fabric& fabric) {
   place.links = std::max<int>(1, static_cast<int>(links.size()));
   if (cluster.nodes > 1) {
     place.adapter = node.nic_link->bandwidth.as_double() * node.nic_link->efficiency;
+    place.bonded = static_cast<int>(node.nic_bonding);
     place.between = fabric.route(0, local).latency;
     place.transport = fabric.transports().of(true, 0);
   }

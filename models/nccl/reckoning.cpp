@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <string>
 
 namespace orrery {
 namespace {
@@ -32,7 +33,7 @@ NcclReckoning::Protocols read_protocols(JsonCursor cursor) {
   return protocols;
 }
 
-NcclGraph read_graph(JsonCursor cursor) {
+NcclGraph read_graph(JsonCursor cursor, std::int64_t bonded) {
   NcclGraph graph;
   if (!cursor.present()) return graph;
   if (JsonCursor channels = cursor.find("channels"); channels.present()) {
@@ -40,6 +41,12 @@ NcclGraph read_graph(JsonCursor cursor) {
   }
   if (JsonCursor bandwidth = cursor.find("bandwidth"); bandwidth.present()) {
     graph.bandwidth = bandwidth.as_bandwidth().as_double();
+  }
+  if (JsonCursor adapters = cursor.find("adapters"); adapters.present()) {
+    graph.adapters = static_cast<int>(adapters.as_count(kChannels));
+    if (graph.adapters > bonded) {
+      adapters.expected("at most those of a device (nic_bonding), " + std::to_string(bonded));
+    }
   }
   cursor.reject_unknown_keys();
   return graph;
@@ -57,10 +64,10 @@ NcclReckoning read_nccl_reckoning(JsonCursor cursor) {
   return reckoning;
 }
 
-NcclGraphs read_nccl_graphs(JsonCursor cursor) {
+NcclGraphs read_nccl_graphs(JsonCursor cursor, std::int64_t bonded) {
   NcclGraphs graphs;
-  graphs.ring = read_graph(cursor.find("ring"));
-  graphs.tree = read_graph(cursor.find("tree"));
+  graphs.ring = read_graph(cursor.find("ring"), bonded);
+  graphs.tree = read_graph(cursor.find("tree"), bonded);
   cursor.reject_unknown_keys();
   return graphs;
 }

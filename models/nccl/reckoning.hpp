@@ -12,10 +12,12 @@ namespace orrery {
 /// One of the graphs that NCCL searches for before it runs anything, as its log says with
 /// NCCL_DEBUG=INFO ("Pattern 4, …, nChannels 2, bw 12.000000/12.000000"): channels that leave a
 /// node, each by an adapter of its own, and what NCCL reckons that one carries. Two nodes are
-/// reckoned with the second of the two figures, that inside a node, more with the first.
+/// reckoned with the second of the two figures, that inside a node, more with the first. A channel
+/// of a ring may come in and leave by one adapter while one of a tree has one up and one down.
 struct NcclGraph {
   int channels = 0;      // 0: one for each adapter
   double bandwidth = 0;  // bytes/s of a channel; 0: that of an adapter
+  int adapters = 0;  // of those that a device has (nic_bonding), by which a channel goes; 0: all
 };
 
 /// What NCCL reckons with between nodes, rings and trees apart, by which it chooses; the key
@@ -46,11 +48,11 @@ struct NcclReckoning {
 
 NcclReckoning read_nccl_reckoning(JsonCursor cursor);
 /// "graphs" of a scenario's collectives: {"ring": {"channels": 2, "bandwidth": "12 GB/s"}, …}; both
-/// keys of both may be absent.
+/// keys of both may be absent, and so may "adapters", at most as many as are `bonded`.
 struct NcclGraphs {
   NcclGraph ring;
   NcclGraph tree;
 };
-NcclGraphs read_nccl_graphs(JsonCursor cursor);
+NcclGraphs read_nccl_graphs(JsonCursor cursor, std::int64_t bonded);
 
 }  // namespace orrery

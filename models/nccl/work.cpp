@@ -136,6 +136,7 @@ NcclWork tree_work(const CollectiveCall& call) {
   work.boundaries = 2 * height;
   work.reckoned = 2 * call.size.as_double();
   work.adapters = over.adapters;
+  work.ways = chain > 1 ? 2 : 1;
   work.steps = 2 * chain;
   work.steps_between = work.crossings = 2 * height;
   const int pieces = first > 0 ? static_cast<int>(slice / first) : 1;

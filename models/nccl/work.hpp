@@ -23,6 +23,7 @@ struct NcclWork {
   int boundaries = 0;   // times that it crosses from node to node
   double reckoned = 0;  // bytes that a node sends
   int adapters = 1;     // by so many
+  int ways = 1;         // in which a member sends inside its node at once: of a chain up and down
 };
 
 /// Around the rings of ring_orders: an all-reduce, all-gather or reduce-scatter, or a chain cut

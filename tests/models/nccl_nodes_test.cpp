@@ -59,19 +59,28 @@ TEST(Nccl, TakesBetweenNodesWhatIsSoonest) {
   }
 }
 
+/// nccl_older.json on top of nccl.json.
+NcclFits older_fits() {
+  JsonValue document = shipped_nccl();
+  const std::string older = ORRERY_SOURCE_DIR "/hw/calibration/nccl_older.json";
+  merge_patch(document, load_json(older, older));
+  return nccl_fits_from(document);
+}
+
 /// Two nodes of so many devices, each with an adapter, and an older NCCL on them.
-CollectivePlan older_plan(int devices, Bytes size, const NcclGraphs& graphs) {
+CollectivePlan older_plan(int devices, Bytes size, const NcclGraphs& graphs, int bonded = 1) {
   LinkSpec nvlink3 = kNvlink4;
+  const NcclFits fits = older_fits();
   nvlink3.name = "nvlink3";
+  nvlink3.efficiency = fits.links.at(nvlink3.name).catalogue.efficiency;  // as where it was fitted
   ClusterSpec cluster = nccl_node_of(nvlink3);
-  cluster.node.devices = cluster.node.nics = devices;
+  cluster.node.devices = devices;
+  cluster.node.nics = devices * bonded;
+  cluster.node.nic_bonding = bonded;
   cluster.node.nic_link = link_of(link_json("rdma", 25_GBps, 1500_ns, R"(, "efficiency": 1)"));
   cluster.node.host_link = wire(60_GBps, 500_ns);
   cluster.nodes = 2;
   cluster.fabric = json_object({{"kind", json_string("crossbar")}});
-  JsonValue document = shipped_nccl();
-  const std::string older = ORRERY_SOURCE_DIR "/hw/calibration/nccl_older.json";
-  merge_patch(document, load_json(older, older));
   const auto fabric = nccl_fabric_of(cluster);
   std::vector<Rank> group;
   for (int rank = 0; rank < 2 * devices; ++rank) group.push_back(static_cast<Rank>(rank));
@@ -79,8 +88,7 @@ CollectivePlan older_plan(int devices, Bytes size, const NcclGraphs& graphs) {
   call.members = 2 * devices;
   call.size = size;
   call.site = site_of(*fabric, group);
-  return make_nccl(nccl_fits_from(document), cluster, *fabric, {.graphs = graphs})
-      ->plan(call, nullptr);
+  return make_nccl(fits, cluster, *fabric, {.graphs = graphs})->plan(call, nullptr);
 }
 
 // The oracle: where measured times step in Vidur's full table of two nodes, of which
@@ -138,6 +146,33 @@ TEST(Nccl, AnOlderOneChoosesAlgorithmsWhereMeasuredTimesStep) {
       EXPECT_EQ(plan.adapters, taken == tree ? 2 : of.graphs.ring.channels);
     }
   }
+}
+
+// Inside a node the channels that leave it carry what each carries, up and down a tree's chain
+// both; twice as many as the graph with fewer has.
+TEST(Nccl, FewChannelsThatLeaveANodeCarryTheirPartInside) {
+  constexpr int kBonded = 2;
+  constexpr int kDoubled = 2;
+  const double channel = older_fits().links.at("nvlink3").channel.value_or(0);
+  ASSERT_GT(channel, 0);
+  const auto plan = [&](int devices, Bytes size, int ring, int tree) {
+    const NcclGraphs graphs{.ring = {.channels = ring, .bandwidth = 25e9 / ring, .adapters = 1},
+                            .tree = {.channels = tree, .bandwidth = 50e9 / tree}};
+    return older_plan(devices, size, graphs, kBonded);
+  };
+  const CollectivePlan ring = plan(8, 4_MiB, 1, 2);
+  const CollectivePlan tree = plan(8, 64_MiB, 1, 2);
+  const CollectivePlan pair = plan(2, 64_MiB, 1, 1);  // one way: a chain of two
+  const CollectivePlan wide = plan(8, 4_MiB, 2, 2);
+  ASSERT_EQ(ring.algorithm + tree.algorithm, "ringdouble_binary_tree");
+  ASSERT_EQ(pair.algorithm + wide.algorithm, "double_binary_treering");
+  EXPECT_NEAR(ring.terms->share, kDoubled * channel, 1e-12);
+  EXPECT_NEAR(tree.terms->share, 2 * kDoubled * channel, 1e-12);
+  EXPECT_NEAR(pair.terms->share, kDoubled * channel, 1e-12);
+  EXPECT_NEAR(wide.terms->share, 2 * kDoubled * channel, 1e-12);
+  // A message by one of two that carry together takes all of both for the time of its bytes.
+  EXPECT_EQ(ring.terms->between, kBonded);
+  EXPECT_EQ(tree.terms->between, 1);
 }
 
 TEST(Nccl, RingsAndTreesLeaveANodeByAsManyAdaptersAsAreTaken) {

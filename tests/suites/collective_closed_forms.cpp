@@ -53,9 +53,10 @@ std::int64_t two_rounds(int, std::int64_t pieces) {
 std::int64_t along_the_chain(int n, std::int64_t pieces) {
   return pieces + n - 2;
 }
-std::int64_t up_and_down(int n, std::int64_t pieces) {
-  const std::int64_t buffers = 8;  // so many pieces before the next round
-  return (2 * log_up(n) - 1) * std::min(pieces, buffers) + pieces;
+/// So many pieces before the next round, of 512 KiB together: two to eight.
+std::int64_t up_and_down(int n, std::int64_t pieces, Bytes chunk) {
+  const std::int64_t ahead = std::clamp<std::int64_t>((512 << 10) / chunk.count(), 2, 8);
+  return (2 * log_up(n) - 1) * std::min(pieces, ahead) + pieces;
 }
 std::int64_t doublings(int n, std::int64_t pieces) {
   return log_up(n) * pieces;
@@ -175,9 +176,9 @@ const std::map<std::string, ClosedForm>& closed_forms() {
   static const std::map<std::string, ClosedForm> forms = {
       {"all_reduce/ring", {kReduce, each, one, twice_around, twice, 2}},
       {"all_reduce/bidirectional_ring", {kReduce, twice_each, one, twice_around, twice, 4}},
-      {"all_reduce/tree", {kReduce, one, one, up_and_down, twice, kMembersDiffer, true}},
+      {"all_reduce/tree", {kReduce, one, one, nullptr, twice, kMembersDiffer, true, up_and_down}},
       {"all_reduce/double_binary_tree",
-       {kReduce, two, one, up_and_down, twice, kMembersDiffer, true}},
+       {kReduce, two, one, nullptr, twice, kMembersDiffer, true, up_and_down}},
       {"all_reduce/recursive_halving_doubling",
        {kReduce, each, half_or_all, twice_recursive, twice, kMembersDiffer}},
       {"all_reduce/direct", {kReduce, one, one, one_step, all_to_everybody, 0}},

@@ -30,6 +30,12 @@ struct ClosedForm {
   /// larger; or members differ: those of a chain as a case of its own says.
   int uneven_blocks = 0;
   bool pipeline = false;  // has a chunk of its own
+  /// In place of `steps`, where they depend on the chunk.
+  std::int64_t (*cut_steps)(int n, std::int64_t pieces, Bytes chunk) = nullptr;
+
+  std::int64_t steps_of(int n, std::int64_t pieces, Bytes chunk) const {
+    return cut_steps != nullptr ? cut_steps(n, pieces, chunk) : steps(n, pieces);
+  }
 
   Bytes largest(Bytes size, int n) const {
     return widest(n) * Bytes(ceil_ratio(size.count(), blocks(n)));

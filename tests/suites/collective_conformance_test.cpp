@@ -121,7 +121,8 @@ TEST_P(Collective, SendsOnlyToOthersAndAsManyAsTheyExpectInThatStep) {
 TEST_P(Collective, TakesTheStepsOfItsClosedForm) {
   for_all_calls([this](int n, Bytes size, int root, Bytes chunk) {
     if (chunk == Bytes(0) && form_.pipeline) return;  // cuts by a chunk of its own
-    ASSERT_EQ(make(n, size, root, chunk)->steps(), form_.steps(n, form_.pieces(size, n, chunk)));
+    ASSERT_EQ(make(n, size, root, chunk)->steps(),
+              form_.steps_of(n, form_.pieces(size, n, chunk), chunk));
   });
 }
 
@@ -193,7 +194,7 @@ TEST_P(Collective, CutsNoMessageIntoMoreThanTheLimitOfPieces) {
       const Bytes size = form_.blocks(n) * message;
       const auto program = make(n, size, 0, chunk);
       const std::int64_t pieces = std::min(message.count(), kMaximumPieces);
-      EXPECT_EQ(program->steps(), form_.steps(n, pieces));
+      EXPECT_EQ(program->steps(), form_.steps_of(n, pieces, chunk));
       Bytes largest;
       for (int step = 0; step < program->steps(); ++step) {
         std::vector<Send> sends;

@@ -151,8 +151,8 @@ void read_library(JsonCursor& collectives, const ClusterSpec& cluster, Fabric* f
   const std::string name = library.as_choice(names);
   JsonCursor protocol = collectives.find("protocol");
   JsonCursor graphs = collectives.find("graphs");
-  const NcclOptions options{.protocol = protocol.as_choice({"auto", "ll", "ll128", "simple"}),
-                            .graphs = graphs.present() ? read_nccl_graphs(graphs) : NcclGraphs{}};
+  NcclOptions options{.protocol = protocol.as_choice({"auto", "ll", "ll128", "simple"})};
+  if (graphs.present()) options.graphs = read_nccl_graphs(graphs, cluster.node.nic_bonding);
   if (graphs.present() && (name == kPlain || name == kPredicted)) {
     graphs.error("graphs are those of a library; \"library\" is \"" + name + "\"");
   }

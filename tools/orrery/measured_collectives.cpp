@@ -122,6 +122,32 @@ void read_table(JsonCursor& place, const std::string& folder, const Split& split
   }
 }
 
+void read_limits(JsonCursor limits, MeasuredSystem& system) {
+  if (!limits.present()) return;
+  system.median_limit = limits.at("median").as_ratio(kLimits);
+  system.ninth_limit = limits.at("ninth_decile").as_ratio(kLimits);
+  system.reason = limits.at("reason").as_string();
+  limits.reject_unknown_keys();
+}
+
+/// Of several that were read.
+MeasuredSystem read_together(JsonCursor cursor, const std::vector<MeasuredSystem>& systems) {
+  MeasuredSystem system;
+  system.label = cursor.at("label").as_string();
+  std::vector<std::string> labels;
+  for (const MeasuredSystem& before : systems) labels.push_back(before.label);
+  JsonCursor together = cursor.at("together");
+  for (JsonCursor& item : together.items()) {
+    const auto at = std::find(labels.begin(), labels.end(), item.as_choice(labels));
+    if (at == labels.end()) continue;
+    system.together.push_back(static_cast<std::size_t>(at - labels.begin()));
+  }
+  if (together.items().empty()) together.expected("at least one label");
+  read_limits(cursor.find("limits"), system);
+  cursor.reject_unknown_keys();
+  return system;
+}
+
 MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   MeasuredSystem system;
   system.label = cursor.at("label").as_string();
@@ -130,7 +156,7 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   JsonCursor library = cursor.find("library");
   system.library = library.present() ? library.as_choice(collective_libraries()) : "nccl";
   if (JsonCursor graphs = cursor.find("graphs"); graphs.present()) {
-    system.graphs = read_nccl_graphs(graphs);
+    system.graphs = read_nccl_graphs(graphs, system.cluster.node.nic_bonding);
   }
   JsonCursor deepep = cursor.find("deepep");
   JsonCursor table = deepep.present() ? deepep : cursor.at("table");
@@ -143,12 +169,7 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
     system.apart_reason = apart.at("reason").as_string();
     apart.reject_unknown_keys();
   }
-  if (JsonCursor limits = cursor.find("limits"); limits.present()) {
-    system.median_limit = limits.at("median").as_ratio(kLimits);
-    system.ninth_limit = limits.at("ninth_decile").as_ratio(kLimits);
-    system.reason = limits.at("reason").as_string();
-    limits.reject_unknown_keys();
-  }
+  read_limits(cursor.find("limits"), system);
   cursor.reject_unknown_keys();
   if (cursor.diagnostics().items().size() > before) return system;
   if (deepep.present()) {
@@ -223,7 +244,11 @@ std::optional<MeasuredCollectives> load_measured_collectives(const std::string& 
   MeasuredCollectives measured;
   static_cast<ReproduceFile&>(measured) = read_reproduce_head(root, name);
   JsonCursor systems = root.at("measured");
-  for (JsonCursor& item : systems.items()) measured.systems.push_back(read_system(item, folder));
+  for (JsonCursor& item : systems.items()) {
+    measured.systems.push_back(item.find("together").present()
+                                   ? read_together(item, measured.systems)
+                                   : read_system(item, folder));
+  }
   if (JsonCursor goal = root.find("goal"); goal.present()) {
     measured.median_goal = goal.at("median").as_ratio(kLimits);
     measured.ninth_goal = goal.at("ninth_decile").as_ratio(kLimits);
@@ -258,6 +283,12 @@ void simulate(MeasuredCollectives& measured, const Builtins& builtins) {
       row.simulated_s = to_seconds(time.time);
       row.algorithm = time.algorithm;
       row.protocol = time.protocol;
+    }
+    for (const std::size_t of : system.together) {
+      const MeasuredSystem& part = measured.systems[of];
+      system.rows.insert(system.rows.end(), part.rows.begin(), part.rows.end());
+      system.cluster.name = part.cluster.name;
+      system.constants = part.constants;
     }
   }
 }

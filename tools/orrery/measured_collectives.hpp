@@ -51,7 +51,8 @@ struct MeasuredSystem {
   std::optional<double> median_limit;  // of the rows that were not fitted; none: shown only
   std::optional<double> ninth_limit;
   std::string reason;
-  std::string apart_reason;  // "": no rows are apart
+  std::string apart_reason;           // "": no rows are apart
+  std::vector<std::size_t> together;  // places of the systems before it whose rows are its own
 
   /// Of the rows that were fitted, or were not, and of one kind or all; none of those apart.
   ErrorSpread spread(bool fitted, std::optional<CollectiveKind> kind = std::nullopt) const;
@@ -81,7 +82,8 @@ struct MeasuredCollectives : ReproduceFile {
 /// without its ending, as in tools/fit_nccl; with "fitted_below" only below that size, and
 /// never more than a third of a table: of more those with the highest CRCs are not. With "apart":
 /// {"up_to": size, "reason": text} rows up to that size are shown by themselves. In place of
-/// "table" a system may have "deepep" (measured_deepep.hpp).
+/// "table" a system may have "deepep" (measured_deepep.hpp). One with "together": [labels of
+/// systems before it] has their rows, and neither a cluster nor a table of its own.
 std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,
                                                              const std::string& name,
                                                              const Catalog& catalog);

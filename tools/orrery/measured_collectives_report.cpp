@@ -55,7 +55,9 @@ JsonValue to_json(const MeasuredSystem& system, const MeasuredCollectives& measu
     if (over.rows > 0) by_kind.emplace_back(std::string(to_string(kind)), to_json(over));
   }
   std::vector<JsonValue> rows;
-  for (const MeasuredCollective& row : system.rows) rows.push_back(to_json(row));
+  if (system.together.empty()) {
+    for (const MeasuredCollective& row : system.rows) rows.push_back(to_json(row));
+  }
   std::vector<std::pair<std::string, JsonValue>> members = {
       {"label", json_string(system.label)},
       {"cluster", json_string(system.cluster.name)},

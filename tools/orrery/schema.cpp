@@ -23,7 +23,8 @@ using schema::text;
 JsonValue graphs_schema() {
   const JsonValue graph = closed_object(
       {{"channels", or_wrapped(schema::count(1, "adapters of each node that it takes"))},
-       {"bandwidth", reference("bandwidth")}},
+       {"bandwidth", reference("bandwidth")},
+       {"adapters", or_wrapped(schema::count(1, "of those bonded, by which a channel goes"))}},
       {}, "nChannels and bw, as NCCL's log says them; default: each adapter, with what it has");
   return closed_object({{"ring", graph}, {"tree", graph}}, {},
                        "what NCCL found between nodes, and chooses by");

@@ -104,6 +104,22 @@ TEST_F(MeasuredTest, RowsApartAreShownAndCountForNothing) {
   EXPECT_EQ(value_at(shown(""), "/systems/0/held_out/rows")->integer, 2);
 }
 
+TEST_F(MeasuredTest, SystemsTogetherAreJudgedByTheRowsOfAll) {
+  const std::string table = kColumns + std::string("all_gather,NCCL,int8,8,1000000,0.05\n") +
+                            "all_gather,NCCL,int8,8,2000000,0.05\n";
+  const auto of = [](const std::string& labels) {
+    return R"(}, {"label": "all", "together": )" + labels;
+  };
+  const JsonValue report =
+      parse_json(reproduce(table, of(R"(["one", "one"])"), {"--json"}).out, "");
+  EXPECT_EQ(value_at(report, "/systems/0/held_out/rows")->integer, 2);
+  EXPECT_EQ(value_at(report, "/systems/1/held_out/rows")->integer, 4);
+  EXPECT_EQ(value_at(report, "/systems/1/held_out/maximum")->real,
+            value_at(report, "/systems/0/held_out/maximum")->real);
+  expect_refused(table, of(R"(["two"])"), "/measured/1/together/0: expected");
+  expect_refused(table, of("[]"), "/measured/1/together: expected at least one label");
+}
+
 TEST_F(MeasuredTest, NamesWhatIsWrongWithATable) {
   expect_refused("a,b\n1,2\n", "", "/measured/0/table: expected a table with the columns");
   expect_refused(std::string(kColumns) + "all_gather,NCCL,half,8,x,0.05\n", "", "line 2");
