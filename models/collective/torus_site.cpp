@@ -73,6 +73,7 @@ const Topology* network_of(const Fabric& fabric, std::span<const Rank> group,
 }  // namespace
 
 void find_torus(const Fabric& fabric, std::span<const Rank> group, CollectiveSite& site) {
+  if (group.size() < 4) return;  // two places along two dimensions
   std::vector<int> endpoints;
   const Topology* network = network_of(fabric, group, site, endpoints);
   if (network == nullptr) return;
