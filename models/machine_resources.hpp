@@ -139,6 +139,7 @@ class MachineResources {
     double amount;
   };
   struct KnownWay {
+    Rank destination = -1;  // of its last message
     bool any = false;
     Course course;
     std::vector<Usage> usages;
@@ -179,7 +180,7 @@ class MachineResources {
   std::vector<ResourceId> links_;         // by link
   std::vector<Usage> usages_;
   std::vector<Counted> counted_;  // of the way at hand, as usages_
-  std::vector<KnownWay> known_;   // by source, of its last message: mostly that of its next, too
+  std::vector<KnownWay> known_;   // by source; one that sends twice to one other goes on with it
   bool ways_change_ = false;
   bool has_terms_ = false;
   bool counts_messages_ = false;           // some links do

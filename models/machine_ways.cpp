@@ -1,19 +1,20 @@
 // The ways that messages take: what of memories, links and cores.
 #include <algorithm>
+#include <utility>
 
 #include "models/machine_resources.hpp"
 
 namespace orrery {
 
 MachineResources::Way MachineResources::way(const Course& course) {
-  if (ways_change_) {
+  const auto source = static_cast<std::size_t>(course.source);
+  if (source >= known_.size()) known_.resize(devices_.size());
+  KnownWay& known = known_[source];
+  if (ways_change_ || std::exchange(known.destination, course.destination) != course.destination) {
     const Way way = way_of(course);
     count(counted_);
     return way;
   }
-  const auto source = static_cast<std::size_t>(course.source);
-  if (source >= known_.size()) known_.resize(devices_.size());
-  KnownWay& known = known_[source];
   if (!known.any || known.course != course) {
     const Way way = way_of(course);
     known.any = true;

@@ -107,8 +107,9 @@ bool Sharing::is_alike(ShareId id, std::span<const Usage> usages, const ShareTer
     return use.resource == usage.resource.index() && use.coefficient == usage.coefficient;
   };
   for (std::size_t i = 0; i < usages.size(); ++i) {
-    if (same(first[i], usages[i])) continue;  // nearly always: only those of tight ones are moved
-    if (std::none_of(first, first + share.use_count,
+    if (same(first[i], usages[i])) continue;
+    if (share.tight_count == 0 ||  // else they may have been moved
+        std::none_of(first, first + share.use_count,
                      [&](const Use& use) { return same(use, usages[i]); })) {
       return false;
     }

@@ -60,7 +60,7 @@ class Sharing {
   ShareId add(std::span<const Usage> usages, const ShareTerms& terms);
   void remove(ShareId share);
   /// Whether another, added with these, would get in its place what it gets. It may say no where
-  /// that is so: with usages of coefficient 0.
+  /// that is so: with usages of coefficient 0, or in another order.
   bool is_alike(ShareId share, std::span<const Usage> usages, const ShareTerms& terms) const;
   std::size_t active_count() const { return active_; }
   /// Calls visit(share) for each share that was added and not removed.
