@@ -117,6 +117,9 @@ void MachineResources::count_incast(Rank source, Rank destination, bool begins) 
 std::vector<MachineResources::ResourceUse> MachineResources::uses() const {
   std::vector<ResourceUse> result;
   std::vector<double> done = activities_->done();
+  for (const KnownWay& way : known_) {
+    for (const Counted& of : way.counted) done[of.resource.index()] += way.times * of.amount;
+  }
   for (std::size_t r = 0; r < held_.size(); ++r) done[r] += held_[r].until(activities_->now());
   std::vector<bool> listed(activities_->sharing().resource_count(), false);
   const auto add = [&](const std::string& name, const std::string& kind, ResourceId id,

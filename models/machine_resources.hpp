@@ -140,7 +140,7 @@ class MachineResources {
   };
   struct KnownWay {
     Rank destination = -1;  // of its last message
-    bool any = false;
+    double times = 0;       // so many messages on it that nobody has counted yet; 0: not known
     Course course;
     std::vector<Usage> usages;
     std::vector<Counted> counted;
@@ -148,7 +148,7 @@ class MachineResources {
   };
 
   Way way_of(const Course& course);
-  void count(std::span<const Counted> counted);
+  void count(std::span<const Counted> counted, double times);
   Way host_way(const Course& course);
   double capacity_of(const Fabric::Route& route) const;
   void put_cores(const Course& course, double link);

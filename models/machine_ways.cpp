@@ -12,23 +12,23 @@ MachineResources::Way MachineResources::way(const Course& course) {
   KnownWay& known = known_[source];
   if (ways_change_ || std::exchange(known.destination, course.destination) != course.destination) {
     const Way way = way_of(course);
-    count(counted_);
+    count(counted_, 1);
     return way;
   }
-  if (!known.any || known.course != course) {
+  if (known.times == 0 || known.course != course) {
+    count(known.counted, std::exchange(known.times, 0));
     const Way way = way_of(course);
-    known.any = true;
     known.course = course;
     known.usages.assign(way.usages.begin(), way.usages.end());
     known.counted.assign(counted_.begin(), counted_.end());
     known.latency = way.latency;
   }
-  count(known.counted);
+  ++known.times;
   return {known.usages, known.latency};
 }
 
-void MachineResources::count(std::span<const Counted> counted) {
-  for (const Counted& of : counted) activities_->count(of.resource, of.amount);
+void MachineResources::count(std::span<const Counted> counted, double times) {
+  for (const Counted& of : counted) activities_->count(of.resource, times * of.amount);
 }
 
 MachineResources::Way MachineResources::way_of(const Course& course) {

@@ -36,12 +36,16 @@ ShareId Activities::start(const Activity& activity, EventHandler& on_complete,
   ORRERY_CHECK(activity.work >= 0, "an activity needs work >= 0");
   const ShareId id = share_for(activity);
   if (id.index() == progress_.size()) progress_.push_back(Progress{});
-  progress_[id.index()] =
-      Progress{activity.work, 0, engine_->now(), EventId{}, &on_complete, token, true};
+  Progress& progress = progress_[id.index()];
+  progress.left = activity.work;
+  progress.rate = 0;
+  progress.begun += activity.work;
+  progress.since = engine_->now();
+  progress.completion = EventId{};
+  progress.handler = &on_complete;
+  progress.token = token;
+  progress.waits = true;
   ++started_;
-  for (const Usage& usage : activity.usages) {
-    carried_[usage.resource.index()] += activity.work * usage.coefficient;
-  }
   request_solve();
   return id;
 }
@@ -53,7 +57,7 @@ ShareId Activities::share_for(const Activity& activity) {
       taken_over_.push_back(id);
       return id;
     }
-    sharing_.remove(id);
+    end(id);
   }
   return sharing_.add(activity.usages, activity.terms);
 }
@@ -61,14 +65,21 @@ ShareId Activities::share_for(const Activity& activity) {
 double Activities::cancel(ShareId id) {
   Progress& progress = progress_[id.index()];
   settle(progress);
-  sharing_.for_each_usage(id, [&](ResourceId resource, double coefficient) {
-    carried_[resource.index()] -= progress.left * coefficient;
-  });
   engine_->cancel(progress.completion);
   progress.waits = false;
-  sharing_.remove(id);
+  end(id);
   request_solve();
   return progress.left;
+}
+
+/// What it has done is counted with what other shares of its resources did.
+void Activities::end(ShareId id) {
+  Progress& progress = progress_[id.index()];
+  sharing_.for_each_usage(id, [&](ResourceId resource, double coefficient) {
+    carried_[resource.index()] += (progress.begun - progress.left) * coefficient;
+  });
+  progress.begun = 0;
+  sharing_.remove(id);
 }
 
 void Activities::handle_event(std::uint64_t token) {
@@ -81,7 +92,7 @@ void Activities::handle_event(std::uint64_t token) {
   ending_ = ShareId(token);
   request_solve();
   done.handler->handle_event(done.token);
-  if (ending_.valid()) sharing_.remove(std::exchange(ending_, ShareId()));
+  if (ending_.valid()) end(std::exchange(ending_, ShareId()));
 }
 
 void Activities::solve() {
@@ -116,9 +127,9 @@ void Activities::complete_at_rate(ShareId id, Progress& progress) {
 std::vector<double> Activities::done() const {
   std::vector<double> done = carried_;
   sharing_.for_each_share([&](ShareId share) {
-    const double rest = left(progress_[share.index()]);
+    const Progress& progress = progress_[share.index()];
     sharing_.for_each_usage(share, [&](ResourceId resource, double coefficient) {
-      done[resource.index()] -= rest * coefficient;
+      done[resource.index()] += (progress.begun - left(progress)) * coefficient;
     });
   });
   return done;

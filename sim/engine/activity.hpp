@@ -55,6 +55,7 @@ class Activities final : private EventHandler {
   struct Progress {
     double left = 0;  // work, as of `since`
     double rate = 0;
+    double begun = 0;  // work in all, of those before it on this share too
     Time since;
     EventId completion;
     EventHandler* handler = nullptr;
@@ -70,14 +71,15 @@ class Activities final : private EventHandler {
   void solve();
   ShareId share_for(const Activity& activity);
   void complete_at_rate(ShareId id, Progress& progress);
+  void end(ShareId id);
   void settle(Progress& progress) const;
   double left(const Progress& progress) const;
 
   Engine* engine_;
   Sharing sharing_;
-  GrowingArray<Progress> progress_;   // by share
-  std::vector<double> carried_;       // by resource, as if all that has started were done
-  ShareId ending_;                    // of what has just completed, while nobody has taken it over
+  GrowingArray<Progress> progress_;  // by share
+  std::vector<double> carried_;  // by resource, of shares that are gone and what is only counted
+  ShareId ending_;               // of what has just completed, while nobody has taken it over
   GrowingArray<ShareId> taken_over_;  // since the last solve
   bool solve_pending_ = false;
   std::uint64_t started_ = 0;

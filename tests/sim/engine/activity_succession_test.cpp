@@ -134,6 +134,9 @@ TEST(ActivitySuccession, AShareThatGoesOverChangesNothing) {
             << "stream " << s << ", piece " << p;
       }
     }
+    const std::vector<double> done = at_once.activities.done();
+    const std::vector<double> done_later = later.activities.done();
+    for (std::size_t r = 0; r < kResources; ++r) EXPECT_NEAR(done[r], done_later[r], 1) << r;
     filled_at_once += at_once.activities.sharing().shares_filled();
     filled_later += later.activities.sharing().shares_filled();
   }
