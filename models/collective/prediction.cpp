@@ -25,8 +25,9 @@ constexpr std::size_t kMostSends = 1024 * 1024;  // of a step; more are not look
 constexpr std::size_t kMostMessages = 32'768;    // of a step that are looked at
 constexpr std::size_t kMostHops = 262'144;       // the same
 constexpr std::size_t kMostRehearsed = 8192;     // links of all messages of a program
-constexpr double kApart = 1e-3;                  // of the whole; less is none
-constexpr std::size_t kMostWalked = 2'097'152;   // messages of a program, but 64 times each step
+constexpr double kLongestRehearsed = 1e6;  // seconds; simulated time has an end at nine times this
+constexpr double kApart = 1e-3;            // of the whole; less is none
+constexpr std::size_t kMostWalked = 2'097'152;  // messages of a program, but 64 times each step
 
 struct Sent {
   int from = 0;
@@ -236,7 +237,8 @@ double CollectivePrediction::seconds(const CollectiveProgram& program,
     if (kind.last_run == static_cast<int>(index)) of_kind = {};
   }
   // Where members are apart messages of several steps are on a link at once.
-  if (times.apart() > kApart * times.end() && hops <= kMostRehearsed) {
+  if (times.apart() > kApart * times.end() && hops <= kMostRehearsed &&
+      times.end() < kLongestRehearsed) {
     return rehearsed_seconds(impl_->resting, program, group);
   }
   // Never less than all that it carries.

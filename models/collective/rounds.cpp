@@ -153,7 +153,7 @@ class InRounds final : public CollectiveProgram {
   }
   int last_round(int step) const {
     const int last = std::min(shape_.rounds - 1, step / ahead_);
-    return last - (step - last) % apart_;
+    return last - (apart_ - (step - last) % apart_) % apart_;
   }
   bool has_round(int step, int round) const {
     return round >= first_round(step) && round <= last_round(step) && (step - round) % apart_ == 0;

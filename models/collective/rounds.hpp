@@ -30,7 +30,7 @@ struct RoundShape {
   Bytes chunk{};           // largest message; 0: `piece` says
   Bytes piece{};           // where there is no chunk, largest piece of a block; 0: no cutting
   int ahead = 0;           // a round begins so many pieces after the one before; 0: after all
-  int apart = 1;           // steps from a piece to the next, if pieces are cut; else `ahead` is 1
+  int apart = 1;           // steps from a piece to the next; above 1 only where `ahead` is 1
   int network_round = -1;  // whose messages end in the switches: Send::meets; -1: none
   CollectiveProgram::Load network_load{};
 };

@@ -167,7 +167,7 @@ class CollectiveProof : public testing::TestWithParam<std::string> {};
 TEST_P(CollectiveProof, TheRightDataEndsWhereItBelongs) {
   RandomStream random(2026, GetParam());
   const auto registry = builtin_collectives();
-  for (const int n : {2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 24}) {
+  for (const int n : {2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 26}) {
     for (int draw = 0; draw < 12; ++draw) {
       CollectiveCall call;
       call.kind = kind_of(GetParam());
