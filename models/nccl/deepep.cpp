@@ -14,61 +14,20 @@
 namespace orrery {
 namespace {
 
-constexpr CountRange kCounts = {1, 1 << 20};
 constexpr double kSharpness = 8;
-constexpr const char* kMeasuredLink = "nvlink4";
 
-bool is_low_latency(std::size_t kernel) {
-  return kernel >= 2;
-}
 bool is_combine(std::size_t kernel) {
   return kernel % 2 == 1;
 }
 
-int count_at(JsonCursor cursor) {
-  return static_cast<int>(cursor.as_count(kCounts));
-}
-
-double rate_in(JsonCursor& cursor, const char* key) {
-  JsonCursor rate = cursor.find(key);
-  return rate.present() ? rate.as_bandwidth().as_double() : 0;
-}
-
-Duration time_in(JsonCursor& cursor, const char* key) {
-  JsonCursor time = cursor.find(key);
-  return time.present() ? time.as_duration() : Duration(0);
-}
-
-DeepEpKernel read_kernel(JsonCursor cursor) {
-  DeepEpKernel kernel;
-  kernel.launch = cursor.at("launch").as_duration();
-  kernel.expert = time_in(cursor, "expert");
-  kernel.token = time_in(cursor, "token");
-  kernel.first = rate_in(cursor, "first");
-  kernel.copy = rate_in(cursor, "copy");
-  kernel.read = rate_in(cursor, "read");
-  kernel.port = cursor.at("port").as_ratio();
-  if (JsonCursor ramp = cursor.find("ramp"); ramp.present()) {
-    kernel.ramp = ramp.at("time").as_duration();
-    kernel.ramp_bytes = ramp.at("bytes").as_bytes();
-    ramp.reject_unknown_keys();
-  }
-  cursor.reject_unknown_keys();
-  return kernel;
-}
-
-DeepEpFits::Link read_measured_link(JsonCursor cursor) {
-  DeepEpFits::Link link;
-  link.device = cursor.at("device").as_string();
-  for (std::size_t i = 0; i < kDeepEpKernels.size(); ++i) {
-    link.kernels[i] = read_kernel(cursor.at(kDeepEpKernels[i]));
-  }
-  cursor.reject_unknown_keys();
-  return link;
-}
-
 double seconds_at(double bytes, double rate) {
   return rate > 0 ? bytes / rate : 0;
+}
+
+/// Where those of all parts are spread as equally as they can be.
+int experts_of_parts(int experts, int parts, int limit) {
+  const std::int64_t whole = std::int64_t{experts} * limit;
+  return static_cast<int>((whole + parts - 1) / parts);
 }
 
 /// Members of each node; 0 where nodes have differently many.
@@ -92,7 +51,7 @@ class DeepEp final : public CollectiveLibrary {
         options_(options),
         nccl_(std::move(nccl)) {
     const auto own = fits_.links.find(place_.link);
-    const auto fit = own != fits_.links.end() ? own : fits_.links.find(kMeasuredLink);
+    const auto fit = own != fits_.links.end() ? own : fits_.links.find(kDeepEpMeasuredLink);
     ORRERY_CHECK(fit != fits_.links.end(), "fits without those that others borrow");
     fitted_link_ = fit->first;
     device_ = fit->second.device;
@@ -124,6 +83,8 @@ class DeepEp final : public CollectiveLibrary {
     int here = 1;       // members of a node; 0: differently many
   };
   Tokens tokens_of(const CollectiveCall& call) const;
+  /// Throws ScenarioError where the nodes that a token may go to have too few experts.
+  void require_room(int nodes) const;
   CollectivePlan own_plan(const CollectiveCall& call, const Tokens& tokens) const;
   void put_between(CollectivePlan& plan, const Tokens& tokens) const;
   int cores() const;
@@ -140,12 +101,24 @@ class DeepEp final : public CollectiveLibrary {
   DeepEpKernel kernel_;
 };
 
+void DeepEp::require_room(int nodes) const {
+  const int limit = options_.node_limit;
+  if (is_low_latency_kernel(options_.kernel) || limit == 0 || limit >= nodes) return;
+  const int there = experts_of_parts(options_.experts, nodes, limit);
+  if (options_.top_k <= there) return;
+  throw ScenarioError({{options_.limit_file, options_.limit_pointer,
+                        "expected enough nodes for the " + std::to_string(options_.top_k) +
+                            " experts of a token: " + std::to_string(limit) + " of " +
+                            std::to_string(nodes) + " nodes have " + std::to_string(there)}});
+}
+
 DeepEp::Tokens DeepEp::tokens_of(const CollectiveCall& call) const {
   Tokens tokens;
   const bool by_pair = call.kind == CollectiveKind::all_to_all_v;  // without a member's own part
   tokens.bytes = call.size.as_double() * (by_pair ? call.members / (call.members - 1.0) : 1);
   tokens.here = members_a_node(call);
   const int nodes = tokens.here > 0 ? call.members / tokens.here : 1;
+  require_room(nodes);
   const DeepEpCopies sent = copies_of(options_, call.members, nodes);
   tokens.copies = sent.copies;
   tokens.nodes = sent.nodes;
@@ -154,7 +127,8 @@ DeepEp::Tokens DeepEp::tokens_of(const CollectiveCall& call) const {
 }
 
 int DeepEp::cores() const {
-  if (!is_low_latency(options_.kernel)) return options_.cores > 0 ? options_.cores : fits_.cores;
+  if (!is_low_latency_kernel(options_.kernel))
+    return options_.cores > 0 ? options_.cores : fits_.cores;
   const int experts_a_core = (options_.experts + device_cores_ - 1) / device_cores_;
   return (options_.experts + experts_a_core - 1) / experts_a_core;
 }
@@ -201,7 +175,7 @@ CollectivePlan DeepEp::own_plan(const CollectiveCall& call, const Tokens& tokens
 /// On a rail there is one of a token's copies for a node, of which `tokens` has one for each GPU.
 void DeepEp::put_between(CollectivePlan& plan, const Tokens& tokens) const {
   plan.terms->between = 1 / fits_.rail;
-  if (is_low_latency(options_.kernel) || tokens.here < 1) return;
+  if (is_low_latency_kernel(options_.kernel) || tokens.here < 1) return;
   const double handed_on = tokens.copies / tokens.nodes;
   plan.terms->between = 1 / (fits_.rail * handed_on);
   plan.algorithm = is_combine(options_.kernel) ? "hierarchical" : "rail_first";
@@ -217,67 +191,22 @@ void DeepEp::put_between(CollectivePlan& plan, const Tokens& tokens) const {
 
 }  // namespace
 
-DeepEpOptions read_deepep_options(JsonCursor cursor) {
-  DeepEpOptions options;
-  const std::vector<std::string> kernels(kDeepEpKernels.begin(), kDeepEpKernels.end());
-  const std::string kernel = cursor.find("kernel").as_choice(kernels);
-  const auto at = std::find(kDeepEpKernels.begin(), kDeepEpKernels.end(), kernel);
-  if (at != kDeepEpKernels.end()) {
-    options.kernel = static_cast<std::size_t>(at - kDeepEpKernels.begin());
-  }
-  JsonCursor token = cursor.at("token");
-  options.token = token.as_bytes();
-  if (token.present() && options.token == Bytes(0)) token.expected("at least a byte");
-  options.experts = count_at(cursor.at("experts"));
-  JsonCursor top_k = cursor.at("top_k");
-  options.top_k = count_at(top_k);
-  if (options.top_k > options.experts) top_k.expected("at most as many as there are experts");
-  if (JsonCursor limit = cursor.find("node_limit"); limit.present()) {
-    options.node_limit = count_at(limit);
-  }
-  if (JsonCursor cores = cursor.find("cores"); cores.present()) {
-    options.cores = count_at(cores);
-    if (is_low_latency(options.kernel)) {
-      cores.error("low-latency kernels take as many cores as have experts");
-    }
-  }
-  cursor.reject_unknown_keys();
-  return options;
-}
-
-DeepEpFits read_deepep_fits(JsonCursor cursor) {
-  DeepEpFits fits;
-  cursor.at("source").as_string();
-  const auto sourced = [&cursor](const char* key, const char* figure, const auto& read) {
-    JsonCursor place = cursor.at(key);
-    place.at("source").as_string();
-    read(place.at(figure));
-    place.reject_unknown_keys();
-  };
-  sourced("rail", "share", [&](JsonCursor share) { fits.rail = share.as_ratio(); });
-  sourced("chunk", "tokens", [&](JsonCursor tokens) { fits.chunk_tokens = count_at(tokens); });
-  sourced("cores", "default", [&](JsonCursor cores) { fits.cores = count_at(cores); });
-  JsonCursor links = cursor.at("links");
-  for (const std::string& link : links.keys())
-    fits.links[link] = read_measured_link(links.at(link));
-  links.at(kMeasuredLink);
-  cursor.reject_unknown_keys();
-  return fits;
-}
-
 double parts_hit(int experts, int top_k, int parts, int limit) {
-  const double each = static_cast<double>(experts) / parts;
-  const double drawn = each * limit;
-  double missed = 1;
-  for (int i = 0; i < top_k && missed > 0; ++i) {
-    missed *= std::max(0.0, drawn - each - i) / (drawn - i);
-  }
-  return limit * (1 - missed);
+  const int drawn = experts_of_parts(experts, parts, limit);
+  if (top_k >= drawn) return std::min(drawn, limit);
+  const auto hit = [&](int with) {
+    double missed = 1;
+    for (int i = 0; i < top_k; ++i) missed *= std::max(0.0, drawn - with - i * 1.0) / (drawn - i);
+    return 1 - missed;
+  };
+  const int fewer = drawn / limit;
+  const int with_more = drawn % limit;
+  return with_more * hit(fewer + 1) + (limit - with_more) * hit(fewer);
 }
 
 /// A token's nodes are those of its best experts where they are limited: it goes to each of them.
 DeepEpCopies copies_of(const DeepEpOptions& options, int members, int nodes) {
-  if (is_low_latency(options.kernel)) return {.copies = static_cast<double>(options.top_k)};
+  if (is_low_latency_kernel(options.kernel)) return {.copies = static_cast<double>(options.top_k)};
   const bool limited = options.node_limit > 0 && options.node_limit < nodes;
   const int limit = limited ? options.node_limit : nodes;
   DeepEpCopies sent;

@@ -15,16 +15,23 @@ namespace orrery {
 /// these made of them back; each for many tokens or for few (low latency).
 inline constexpr std::array<const char*, 4> kDeepEpKernels = {
     "dispatch", "combine", "low_latency_dispatch", "low_latency_combine"};
+constexpr bool is_low_latency_kernel(std::size_t kernel) {
+  return kernel >= 2;
+}
+/// Of the fits; other links take what was measured over it.
+inline constexpr const char* kDeepEpMeasuredLink = "nvlink4";
 
 /// What a layer with experts asks of them; "deepep" of a scenario's "collectives". Experts are
-/// spread equally over the members; a token takes any with the same chance.
+/// spread over the members as equally as they can be; a token takes any with the same chance.
 struct DeepEpOptions {
   std::size_t kernel = 0;
-  Bytes token;         // as it is sent, with its scales
-  int experts = 0;     // of all members
-  int top_k = 0;       // that a token goes to
-  int node_limit = 0;  // most nodes with these; 0: any
-  int cores = 0;       // of a normal kernel; 0: DeepEP's default
+  Bytes token;                  // as it is sent, with its scales
+  int experts = 0;              // of all members
+  int top_k = 0;                // that a token goes to
+  int node_limit = 0;           // most nodes with these; 0: any
+  int cores = 0;                // of a normal kernel; 0: DeepEP's default
+  std::string limit_file = {};  // where node_limit was said
+  std::string limit_pointer = {};
   auto operator<=>(const DeepEpOptions&) const = default;
 };
 /// `kernel` is dispatch where it is not said. Mistakes go to the cursor's diagnostics.
@@ -73,9 +80,10 @@ struct DeepEpFits {
 /// All of the file; mistakes go to the cursor's diagnostics.
 DeepEpFits read_deepep_fits(JsonCursor cursor);
 
-/// How many of `parts` that have the experts in equal parts have one of a token's `top_k`, on
-/// average, where they are drawn from those of `limit` parts: hypergeometric,
-/// limit (1 - C(e - e/limit, k) / C(e, k)) of e = experts limit/parts.
+/// How many of `parts`, over which the experts are spread as equally as they can be, have one of a
+/// token's `top_k`, on average, where they are drawn from those of `limit` parts, e =
+/// ceil(experts limit / parts): hypergeometric, the sum over these of 1 - C(e - e_i, k) / C(e, k),
+/// where part i has e_i. All that have one where e <= k.
 double parts_hit(int experts, int top_k, int parts, int limit);
 
 /// How often a token is sent, on average, and to how many nodes.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -61,6 +62,26 @@ TEST(DeepEp, ATokenGoesToAsManyPartsAsHaveOneOfItsExperts) {
     }
     EXPECT_NEAR(parts_hit(experts, top_k, parts, limit), hit / ways, 1e-12);
   }
+}
+
+// The oracle again, with experts that the parts do not divide, and fewer than parts.
+TEST(DeepEp, ExpertsAreSpreadAsEquallyAsTheyCanBe) {
+  for (const auto& [experts, top_k, parts] : {std::array{10, 3, 4}, {3, 2, 8}, {2, 2, 8}}) {
+    double hit = 0;
+    double ways = 0;
+    for (unsigned set = 0; set < 1U << experts; ++set) {
+      if (__builtin_popcount(set) != top_k) continue;
+      std::set<int> parts_of;
+      for (int expert = 0; expert < experts; ++expert) {
+        if ((set >> expert & 1U) != 0) parts_of.insert(expert % parts);
+      }
+      hit += static_cast<double>(parts_of.size());
+      ++ways;
+    }
+    EXPECT_NEAR(parts_hit(experts, top_k, parts, parts), hit / ways, 1e-12);
+  }
+  const DeepEpOptions few{.token = 7_KiB, .experts = 64, .top_k = 8};
+  EXPECT_NEAR(copies_of(few, 256, 32).copies, 8, 1e-12) << "each is on a GPU of its own";
 }
 
 TEST(DeepEp, AKernelInANodeTakesItsFormula) {
@@ -126,7 +147,8 @@ TEST(DeepEp, BetweenNodesATokenGoesOnceToANode) {
     const double copies = copies_of(options, kNodes * kDevices, kNodes).copies;
     const Bytes size(std::llround(kTokens * copies * options.token.as_double()));
     const Finished done = exchange(cluster, options, size);
-    const double share = node_limit == 0 ? (kNodes - 1.0) / kNodes : 0.75;
+    // Whether they are limited or not, a token's nodes are any of all with the same chance.
+    const double share = (kNodes - 1.0) / kNodes;
     const double expected = kTokens * times * options.token.as_double() * share / (fits.rail * 1e9);
     EXPECT_NEAR(to_seconds(done.end.since_start()), expected, kNear * expected)
         << kDeepEpKernels[kernel];
@@ -137,6 +159,13 @@ TEST(DeepEp, BetweenNodesATokenGoesOnceToANode) {
   seconds(kCombine, 0, nodes, "hierarchical");
   seconds(kDispatch, 2, 2, "rail_first");
   seconds(kLowLatencyDispatch, 0, 8, "direct");
+}
+
+TEST(DeepEp, RefusesNodesWithTooFewExperts) {
+  DeepEpOptions options{.token = 7_KiB, .experts = 256, .top_k = 65, .node_limit = 1};
+  EXPECT_THROW(exchange(slow_rails(), options, 1_MiB), ScenarioError) << "64 experts a node";
+  options.top_k = 64;
+  EXPECT_NO_THROW(exchange(slow_rails(), options, 1_MiB));
 }
 
 TEST(DeepEp, IsForAllToAllsAlone) {

@@ -123,6 +123,8 @@ CollectiveTimes::CollectiveTimes(CollectiveQuestion question, ClusterSpec cluste
   if (library == "auto") library = device.vendor == kNvidia ? "nccl" : "predicted";
   const std::string refusal = library_refusal(library, impl_->cluster, *impl_->fabric);
   if (!refusal.empty()) throw UsageError("--library: " + library + ": " + refusal);
+  const std::string cores = deepep_cores_refusal(impl_->question.deepep, device);
+  if (!cores.empty()) throw UsageError("--deepep: cores: " + cores);
   const std::vector<std::string>& libraries = collective_libraries();
   const bool is_one = std::find(libraries.begin(), libraries.end(), library) != libraries.end();
   if (is_one) {

@@ -119,6 +119,12 @@ std::string library_refusal(const std::string& name, const ClusterSpec& cluster,
              : "its kernels run on cores, and of " + cluster.node.device.name + " none are known";
 }
 
+std::string deepep_cores_refusal(const DeepEpOptions& deepep, const DeviceSpec& device) {
+  if (device.cores <= 0 || deepep.cores <= device.cores) return "";
+  return "expected at most the " + std::to_string(device.cores) + " cores of " + device.name +
+         ", got " + std::to_string(deepep.cores);
+}
+
 namespace {
 
 /// What "deepep" needs, and nothing else may have.
@@ -133,10 +139,8 @@ DeepEpOptions read_deepep(JsonCursor& collectives, const std::string& library,
   }
   JsonCursor given = collectives.at(kDeepEp);
   const DeepEpOptions options = read_deepep_options(given);
-  if (device.cores > 0 && options.cores > device.cores) {
-    given.find("cores").expected("at most the " + std::to_string(device.cores) + " cores of " +
-                                 device.name);
-  }
+  const std::string refusal = deepep_cores_refusal(options, device);
+  if (!refusal.empty()) given.find("cores").error(refusal);
   return options;
 }
 

@@ -31,6 +31,9 @@ std::shared_ptr<const CollectiveLibrary> make_library(const std::string& name,
 /// Why it cannot run there; "" when it can.
 std::string library_refusal(const std::string& name, const ClusterSpec& cluster, Fabric& fabric);
 
+/// What is wrong with the cores that these kernels are told to take; "" when nothing is.
+std::string deepep_cores_refusal(const DeepEpOptions& deepep, const DeviceSpec& device);
+
 /// Reads "library", "protocol", "graphs", "deepep" and "cores" of a scenario's "collectives" into
 /// `choice`, and adds the files that this took to `sources`. "auto" is NCCL where it, or a near
 /// relative, was measured over the links inside the nodes, else "predicted": none, and the

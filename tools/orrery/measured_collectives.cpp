@@ -148,6 +148,18 @@ MeasuredSystem read_together(JsonCursor cursor, const std::vector<MeasuredSystem
   return system;
 }
 
+Split read_split(JsonCursor& cursor, MeasuredSystem& system) {
+  Split split;
+  split.every = cursor.find("fitted_every").as_count({.minimum = 2});
+  if (auto below = cursor.find("fitted_below"); below.present()) split.below = below.as_bytes();
+  if (JsonCursor apart = cursor.find("apart"); apart.present()) {
+    split.apart = apart.at("up_to").as_bytes();
+    system.apart_reason = apart.at("reason").as_string();
+    apart.reject_unknown_keys();
+  }
+  return split;
+}
+
 MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   MeasuredSystem system;
   system.label = cursor.at("label").as_string();
@@ -158,22 +170,14 @@ MeasuredSystem read_system(JsonCursor cursor, const std::string& folder) {
   if (JsonCursor graphs = cursor.find("graphs"); graphs.present()) {
     system.graphs = read_nccl_graphs(graphs, system.cluster.node.nic_bonding);
   }
-  JsonCursor deepep = cursor.find("deepep");
-  JsonCursor table = deepep.present() ? deepep : cursor.at("table");
-  Split split;
-  split.every = cursor.find("fitted_every").as_count({.minimum = 2});
-  if (JsonCursor below = cursor.find("fitted_below"); below.present())
-    split.below = below.as_bytes();
-  if (JsonCursor apart = cursor.find("apart"); apart.present()) {
-    split.apart = apart.at("up_to").as_bytes();
-    system.apart_reason = apart.at("reason").as_string();
-    apart.reject_unknown_keys();
-  }
+  const bool tokens = system.library == "deepep";
+  JsonCursor table = cursor.at(tokens ? "deepep" : "table");
+  const Split split = tokens ? Split{} : read_split(cursor, system);
   read_limits(cursor.find("limits"), system);
   cursor.reject_unknown_keys();
   if (cursor.diagnostics().items().size() > before) return system;
-  if (deepep.present()) {
-    read_measured_deepep(deepep, folder, system);
+  if (tokens) {
+    read_measured_deepep(table, folder, system);
   } else {
     read_table(table, folder, split, system);
   }

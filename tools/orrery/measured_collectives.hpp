@@ -82,7 +82,8 @@ struct MeasuredCollectives : ReproduceFile {
 /// without its ending, as in tools/fit_nccl; with "fitted_below" only below that size, and
 /// never more than a third of a table: of more those with the highest CRCs are not. With "apart":
 /// {"up_to": size, "reason": text} rows up to that size are shown by themselves. In place of
-/// "table" a system may have "deepep" (measured_deepep.hpp). One with "together": [labels of
+/// "table" and of how it is split a system of the library "deepep" has "deepep"
+/// (measured_deepep.hpp). One with "together": [labels of
 /// systems before it] has their rows, and neither a cluster nor a table of its own.
 std::optional<MeasuredCollectives> load_measured_collectives(const std::string& folder,
                                                              const std::string& name,

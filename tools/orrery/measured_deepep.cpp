@@ -93,12 +93,14 @@ void read_measured_deepep(JsonCursor cursor, const std::string& folder, Measured
                 json_string(text).describe());
     return;
   }
+  const std::int64_t cores = system.cluster.node.device.cores;
   for (int number = 2; std::getline(file, text); ++number) {
     const auto line = line_from(text);
-    if (!line || line->counts[0] > system.cluster.device_count()) {
+    if (!line || line->counts[0] > system.cluster.device_count() ||
+        (cores > 0 && line->counts[kCounts - 1] > cores)) {
       table.error("line " + std::to_string(number) + " of the table: expected 2 to " +
                   std::to_string(system.cluster.device_count()) +
-                  " ranks, five counts, cores and two times, found " +
+                  " ranks, five counts, cores that the device has and two times, found " +
                   json_string(text).describe());
       return;
     }

@@ -37,7 +37,9 @@ JsonValue deepep_schema() {
        {"token", reference("bytes")},
        {"experts", or_wrapped(schema::count(1, "of all members"))},
        {"top_k", or_wrapped(schema::count(1, "experts of a token"))},
-       {"node_limit", or_wrapped(schema::count(1, "most nodes with these; default: any"))},
+       {"node_limit",
+        or_wrapped(schema::count(
+            1, "of a kernel but of low latency, most nodes with these; default: any"))},
        {"cores", or_wrapped(schema::count(1, "of a kernel but of low latency; default 20"))}},
       {"token", "experts", "top_k"},
       "For \"library\": \"deepep\": what a layer with experts asks of its kernels; \"token\" as it "

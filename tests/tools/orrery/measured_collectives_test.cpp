@@ -161,7 +161,15 @@ TEST_F(MeasuredTest, DeepEpsTablesAreOfTokens) {
   expect_refused(columns + "9,1,7168,4096,8,256,24,500,900\n", dispatch, "2 to 8 ranks");
   expect_refused(columns + "8,1,7168,4096,8,4,24,500,900\n", dispatch, "line 2");
   expect_refused(columns + "8,1,7168,4096,8,256,24,500\n", dispatch, "line 2");
+  expect_refused(columns + "8,1,7168,4096,8,256,500,500,900\n", dispatch, "cores that the device");
   expect_refused(columns, dispatch, "expected rows that were not fitted");
+  expect_refused(columns, R"(, "library": "deepep")", "/measured/0: missing key \"deepep\"");
+  expect_refused(columns, dispatch + R"(, "fitted_every": 3)", "/fitted_every: no such key");
+  table_ = "table.csv";
+  expect_refused(columns, dispatch, "/measured/0/table: no such key");
+  expect_refused(kColumns, R"(, "deepep": {"table": "table.csv", "kernels": ["dispatch"]})",
+                 "/measured/0/deepep: no such key");
+  table_ = "";
   expect_refused(columns, deepep(R"(["dispatches"])"), "did you mean \"dispatch\"?");
 }
 

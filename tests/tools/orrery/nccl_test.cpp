@@ -102,6 +102,23 @@ TEST(CollectiveCommand, TakesALibraryThatIsNamedAlsoOnOtherDevices) {
   EXPECT_NE(said_of({"--json"}).find(R"("library": "predicted")"), std::string::npos);
 }
 
+TEST(CollectiveCommand, RefusesCoresThatTheDeviceHasNot) {
+  const auto with = [](const std::string& cores) {
+    return std::vector<std::string>{
+        "all_to_all",
+        "--cluster",
+        "dgx_h100",
+        "--sizes",
+        "1MiB",
+        "--library",
+        "deepep",
+        "--deepep",
+        R"({"token": "7392 B", "experts": 256, "top_k": 8, "cores": )" + cores + "}"};
+  };
+  EXPECT_NE(output_of(with("132")).find("dispatch"), std::string::npos);
+  EXPECT_THROW(collective_command(with("133"), Builtins{}), UsageError);
+}
+
 // Unfolded, a ring of 2048 is 8 million messages.
 TEST(CollectiveCommand, RanksThatAreAlikeAreSimulatedOnce) {
   EXPECT_NE(output_of({"all_gather", "--cluster", "dgx_h100_superpod_3_level", "--sizes", "1MiB"}),
