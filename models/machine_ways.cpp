@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/machine_resources.hpp"
+#include "models/usages.hpp"
 
 namespace orrery {
 
@@ -167,15 +168,9 @@ void MachineResources::put_memory(Rank rank, double coefficient, double bytes) {
   }
 }
 
-/// A resource may be named once, and several of a route may be in one class.
+/// Several of a route may be in one class.
 void MachineResources::put(ResourceId resource, double coefficient) {
-  const auto known = std::find_if(usages_.begin(), usages_.end(),
-                                  [&](const Usage& usage) { return usage.resource == resource; });
-  if (known == usages_.end()) {
-    usages_.push_back({resource, coefficient});
-  } else {
-    known->coefficient += coefficient;
-  }
+  add_usage(usages_, resource, coefficient);
 }
 
 }  // namespace orrery

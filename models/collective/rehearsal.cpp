@@ -1,6 +1,5 @@
 #include "models/collective/rehearsal.hpp"
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "models/incast.hpp"
 #include "models/pool.hpp"
 #include "models/transports.hpp"
+#include "models/usages.hpp"
 #include "sim/engine/activity.hpp"
 
 namespace orrery {
@@ -59,7 +59,6 @@ class Rehearsal final : EventHandler, MessageCarrier {
   void leave(std::uint32_t index);
   void arrive(std::uint32_t index);
   ResourceId resource(int link);
-  void put(int link, double coefficient);
   void count_incast(const Message& message, bool begins);
 
   RestingFabric* fabric_;
@@ -111,7 +110,8 @@ void Rehearsal::begin(std::uint32_t index) {
   const Fabric::Route route = fabric_->route(rank(message.from), rank(message.to));
   usages_.clear();
   for (std::size_t hop = 0; hop < route.links.size(); ++hop) {
-    put(route.links[hop], fabric_->taken(message.bytes, route, hop, message.load));
+    add_usage(usages_, resource(route.links[hop]),  // a detour can have a link twice
+              fabric_->taken(message.bytes, route, hop, message.load));
   }
   if (transports_->watches_incast()) count_incast(message, true);
   activities_.start(
@@ -140,18 +140,6 @@ ResourceId Rehearsal::resource(int link) {
   const auto [known, is_new] = resources_.try_emplace(link);
   if (is_new) known->second = activities_.add_resource(fabric_->link(link).capacity);
   return known->second;
-}
-
-/// A resource may be named once; a detour can have a link twice.
-void Rehearsal::put(int link, double coefficient) {
-  const ResourceId id = resource(link);
-  const auto known = std::find_if(usages_.begin(), usages_.end(),
-                                  [&](const Usage& usage) { return usage.resource == id; });
-  if (known == usages_.end()) {
-    usages_.push_back({id, coefficient});
-  } else {
-    known->coefficient += coefficient;
-  }
 }
 
 void Rehearsal::count_incast(const Message& message, bool begins) {

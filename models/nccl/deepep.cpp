@@ -14,8 +14,6 @@
 namespace orrery {
 namespace {
 
-constexpr double kSharpness = 8;
-
 bool is_combine(std::size_t kernel) {
   return kernel % 2 == 1;
 }
@@ -142,7 +140,8 @@ double DeepEp::transfer(const Tokens& tokens) const {
   const double link = tokens.bytes * (here - 1) / here / (kernel_.port * place_.port);
   const double longer = std::max(core, link);
   if (longer <= 0) return 0;
-  return longer * std::pow(1 + std::pow(std::min(core, link) / longer, kSharpness), 1 / kSharpness);
+  return longer * std::pow(1 + std::pow(std::min(core, link) / longer, kDeepEpSharpness),
+                           1 / kDeepEpSharpness);
 }
 
 CollectivePlan DeepEp::own_plan(const CollectiveCall& call, const Tokens& tokens) const {

@@ -11,6 +11,10 @@
 
 namespace orrery {
 
+/// How sharply the slower of a kernel's cores and links bounds it: the norm of both, of this order.
+/// Assumed: chosen with all rows of the measured tables in view.
+inline constexpr double kDeepEpSharpness = 8;
+
 /// DeepEP's kernels, in the order of the arrays below: those that bring tokens to experts, and what
 /// these made of them back; each for many tokens or for few (low latency).
 inline constexpr std::array<const char*, 4> kDeepEpKernels = {

@@ -108,10 +108,11 @@ TEST(DeepEp, AKernelInANodeTakesItsFormula) {
         const double link = bytes * (kDevices - 1) / kDevices / (of.port * kPort);
         const double ramp =
             of.ramp_bytes > Bytes(0) ? std::min(1.0, bytes / of.ramp_bytes.as_double()) : 0;
-        const double expected = to_seconds(of.launch) + 256 * to_seconds(of.expert) +
-                                at(copies * options.token.as_double(), of.first) +
-                                ramp * to_seconds(of.ramp) +
-                                std::pow(std::pow(core, 8) + std::pow(link, 8), 1.0 / 8);
+        const double expected =
+            to_seconds(of.launch) + 256 * to_seconds(of.expert) +
+            at(copies * options.token.as_double(), of.first) + ramp * to_seconds(of.ramp) +
+            std::pow(std::pow(core, kDeepEpSharpness) + std::pow(link, kDeepEpSharpness),
+                     1 / kDeepEpSharpness);
         const Finished done = exchange(cluster, options, size);
         EXPECT_NEAR(to_seconds(done.end.since_start()), expected, 1e-4 * expected)
             << kDeepEpKernels[kernel] << " " << size.count();
@@ -124,13 +125,8 @@ TEST(DeepEp, AKernelInANodeTakesItsFormula) {
 
 /// Four nodes whose adapters are slow, so that nothing else counts.
 ClusterSpec slow_rails() {
-  ClusterSpec cluster = nccl_node_of(kNvlink4);
-  cluster.node.nics = kDevices;
-  cluster.node.nic_link = link_of(link_json("rdma", 1_GBps, 1500_ns, R"(, "efficiency": 1)"));
-  cluster.node.host_link = wire(60_GBps, 500_ns);
-  cluster.nodes = 4;
-  cluster.fabric = json_object({{"kind", json_string("crossbar")}});
-  return cluster;
+  return four_nodes_over(kDevices,
+                         link_of(link_json("rdma", 1_GBps, 1500_ns, R"(, "efficiency": 1)")));
 }
 
 // Normal kernels send a token once to each node with one of its experts, low latency to each

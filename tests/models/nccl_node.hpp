@@ -33,6 +33,17 @@ inline ClusterSpec nccl_node_of(const LinkSpec& link) {
   return cluster;
 }
 
+/// Four of them, of so many adapters each, on one switch.
+inline ClusterSpec four_nodes_over(int nics, const LinkSpec& nic_link) {
+  ClusterSpec cluster = nccl_node_of(kNvlink4);
+  cluster.node.nics = nics;
+  cluster.node.nic_link = nic_link;
+  cluster.node.host_link = wire(Bandwidth(60'000'000'000), Duration(500'000));
+  cluster.nodes = 4;
+  cluster.fabric = json_object({{"kind", json_string("crossbar")}});
+  return cluster;
+}
+
 inline std::unique_ptr<Fabric> nccl_fabric_of(const ClusterSpec& cluster) {
   Diagnostics mistakes;
   auto fabric = Fabric::build(cluster, builtin_topologies(), mistakes);

@@ -17,16 +17,12 @@ using namespace orrery::literals;
 
 /// Four nodes of eight, over one adapter that costs 10 us a message or over one for each device.
 ClusterSpec nodes_over(bool tcp) {
-  ClusterSpec cluster = nccl_node_of(kNvlink4);
-  cluster.node.nics = tcp ? 1 : kDevices;
-  cluster.node.nic_link =
-      tcp ? link_of(
-                link_json("wire", 10_GBps, 15_us, R"(, "efficiency": 1, "per_message": "10 us")"))
-          : link_of(link_json("rdma", 50_GBps, 1500_ns, R"(, "efficiency": 1)"));
-  cluster.node.host_link = wire(60_GBps, 500_ns);
-  cluster.nodes = 4;
-  cluster.fabric = json_object({{"kind", json_string("crossbar")}});
-  return cluster;
+  if (tcp) {
+    return four_nodes_over(1, link_of(link_json("wire", 10_GBps, 15_us,
+                                                R"(, "efficiency": 1, "per_message": "10 us")")));
+  }
+  return four_nodes_over(kDevices,
+                         link_of(link_json("rdma", 50_GBps, 1500_ns, R"(, "efficiency": 1)")));
 }
 
 // The prediction knows what a transport adds to each message, of which a ring has more; within a
